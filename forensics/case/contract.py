@@ -1,0 +1,460 @@
+"""The columns of the views that SQL users, notebooks and detectors rely on.
+
+Contract: names and types never change; columns may be added. The SQL behind each view is in
+`forensics.case.views`; a test holds the two together. Digests, keys, measurements and ids are
+lower-case hex text; times are `TIMESTAMP WITH TIME ZONE` in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forensics.case.tables import SGX_REPORT_COLUMNS, TD_REPORT_COLUMNS
+
+TEXT = "VARCHAR"
+TIME = "TIMESTAMP WITH TIME ZONE"
+INTEGER = "BIGINT"
+BOOLEAN = "BOOLEAN"
+LIST = "VARCHAR[]"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewColumn:
+    name: str
+    type: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class View:
+    name: str
+    doc: str
+    columns: tuple[ViewColumn, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def _columns(*rows: tuple[str, str, str]) -> tuple[ViewColumn, ...]:
+    return tuple(ViewColumn(*row) for row in rows)
+
+
+_WHO = _columns(
+    ("enclave_id", TEXT, "enclave or TD, as logged"),
+    ("workload_id", TEXT, "workload, as logged"),
+    ("node_id", TEXT, "host, as logged"),
+    ("container_id", TEXT, "container, as logged"),
+)
+_PLACE = _columns(
+    ("source_id", TEXT, "SHA-256 of the source it was read from"),
+    ("source_line", INTEGER, "1-based line or array member; null for a whole file"),
+)
+
+OBSERVATION = View(
+    "observation",
+    "One row per time that evidence or a verifier's statement was seen.",
+    (
+        *_columns(
+            ("observation_id", TEXT, "id of the sighting: source and line"),
+            ("observation_no", INTEGER, "ledger order over the whole case"),
+            ("quote_id", TEXT, "SHA-256 of the quote's bytes as seen; null when none came"),
+        ),
+        *_PLACE,
+        *_columns(
+            ("event_type", TEXT, "as logged; null for a bare quote"),
+            ("event_id", TEXT, "the source's own id"),
+            ("session_id", TEXT, "the source's own session"),
+            ("timestamp", TIME, "when the verifier logged it"),
+            ("received_at", TIME, "received_at, else verified_at, else timestamp"),
+            ("nonce_issued_at", TIME, "on the issuer's clock"),
+            ("quote_generated_at", TIME, "on the attester's clock"),
+            ("verified_at", TIME, "on the verifier's clock"),
+            ("collateral_fetched_at", TIME, "on the verifier's clock"),
+            ("nonce", TEXT, "the verifier's challenge"),
+        ),
+        *_WHO,
+        *_columns(
+            ("peer", TEXT, "network peer, as logged"),
+            ("initial_state", TEXT, "hash of the launch parameters that should be bound"),
+            ("runtime_data", TEXT, "held data that should be bound"),
+            ("claimed_mrenclave", TEXT, "claim: lower-case hex when well-formed, else as logged"),
+            ("claimed_mrsigner", TEXT, "claim: lower-case hex when well-formed, else as logged"),
+            ("claimed_isv_prodid", INTEGER, "claim"),
+            ("claimed_isv_svn", INTEGER, "claim"),
+            ("claimed_report_data", TEXT, "claim: lower-case hex when well-formed, else as logged"),
+            ("claimed_quote_status", TEXT, "quote_status as logged"),
+            ("claimed_pck_cert_status", TEXT, "pck_cert_status as logged"),
+            ("claimed_tcb_level", TEXT, "tcb_level as logged"),
+            ("claimed_policy_allowed", BOOLEAN, "policy_allowed as logged"),
+            ("claimed_policy_mode", TEXT, "policy_mode as logged"),
+            ("claimed_ok", BOOLEAN, "the verifier said that the quote is good; null: said nothing"),
+            ("sgx_extensions", LIST, "as logged"),
+            ("backend_verifier", TEXT, "as logged"),
+            ("siem_forwarded", BOOLEAN, "as logged"),
+            ("malformed_claims", LIST, "claims that cannot be what they claim to be"),
+            ("extra", TEXT, "unknown fields as a JSON object"),
+        ),
+    ),
+)
+
+QUOTE = View(
+    "quote",
+    "One row per distinct quote.",
+    (
+        *_columns(
+            ("quote_id", TEXT, "SHA-256 of its bytes as seen"),
+            ("signed_id", TEXT, "SHA-256 of the signed region"),
+            ("signing_id", TEXT, "one signing event: attestation key, signed region and r"),
+            ("signature_r", TEXT, "r of the quote signature"),
+            ("signature_s", TEXT, "s of the quote signature"),
+            ("attestation_key_id", TEXT, "SHA-256 of the attestation key"),
+            ("attestation_key", TEXT, "X ‖ Y"),
+            ("proven", BOOLEAN, "K1, K2, K4 and K5 pass; null before `verify`"),
+            ("trusted", BOOLEAN, "proven, and the PCK chain ends in a trust anchor"),
+            ("tee", TEXT, "sgx or tdx"),
+            ("version", INTEGER, "quote format version"),
+            ("header_qe_svn", INTEGER, "v3 header, informative"),
+            ("header_pce_svn", INTEGER, "v3 header, informative"),
+            ("qe_vendor_id", TEXT, "header"),
+            ("user_data", TEXT, "header"),
+            ("qe_id", TEXT, "first 16 bytes of user_data; null when all zero"),
+            ("body_type", INTEGER, "v5 only"),
+            ("debug", BOOLEAN, "DEBUG attribute of the enclave or TD"),
+            ("report_data", TEXT, "what the attester chose to bind"),
+        ),
+        *_columns(
+            *(
+                (c.name, INTEGER if c.type in ("u16", "u32", "u64") else TEXT, c.doc)
+                for c in (*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS)
+            )
+        ),
+        *_columns(
+            ("qe_isv_svn", INTEGER, "of the quoting enclave"),
+            ("qe_isv_prodid", INTEGER, "of the quoting enclave"),
+            ("qe_cpu_svn", TEXT, "of the quoting enclave's report"),
+            ("qe_mrsigner", TEXT, "of the quoting enclave"),
+            ("qe_mrenclave", TEXT, "of the quoting enclave"),
+            ("qe_signature_r", TEXT, "of the QE report signature"),
+            ("qe_signature_s", TEXT, "of the QE report signature"),
+            ("certification_type", INTEGER, "5 = PCK chain"),
+            ("certification_id", TEXT, "attestation key and everything that certifies it"),
+            ("certification_data_id", TEXT, "SHA-256 of the certification data"),
+            ("pce_svn", INTEGER, "PCE SVN of the PCK certificate"),
+            ("tcb_components", TEXT, "the 16 TCB component SVNs of the PCK certificate"),
+            ("fmspc", TEXT, "of the PCK certificate"),
+            ("ppid", TEXT, "of the PCK certificate"),
+            ("pck_id", TEXT, "SHA-256 of the PCK certificate's signed part"),
+            ("pck_ca", TEXT, "common name of the CA that issued the PCK certificate"),
+            ("chain_id", TEXT, "SHA-256 over the chain's DER certificates, in order"),
+            ("chain_signed_id", TEXT, "SHA-256 over their signed parts: no re-signing hides it"),
+            ("size", INTEGER, "bytes as seen"),
+            ("trailing_size", INTEGER, "bytes after the declared end"),
+            ("trailing_nonzero", BOOLEAN, "some of them are not zero"),
+            ("slack_size", INTEGER, "bytes inside the declared lengths that nothing reads"),
+        ),
+    ),
+)
+
+VERDICT = View(
+    "verdict",
+    "One row per quote observation and moment.",
+    _columns(
+        ("observation_id", TEXT, "the sighting"),
+        ("quote_id", TEXT, "the quote"),
+        ("moment", TEXT, "receipt or hindsight"),
+        ("as_of", TIME, "the instant judged: received_at, or the run's --as-of"),
+        ("outcome", TEXT, "accepted, rejected or undetermined"),
+        ("status", TEXT, "Intel's TCB status; null when none applies"),
+        ("failed_checks", LIST, "ids of the checks of Intel's verifier that failed"),
+        ("undetermined_checks", LIST, "ids of its checks that could not be decided"),
+        ("strict_failures", LIST, "ids of this tool's own strict checks that failed"),
+        ("advisory_ids", LIST, "Intel's security advisories for that TCB level"),
+        ("tcb_info_id", TEXT, "the TCB info used"),
+        ("qe_identity_id", TEXT, "the enclave identity used"),
+        ("pck_crl_id", TEXT, "the PCK CRL used"),
+        ("root_crl_id", TEXT, "the root CA CRL used"),
+        ("tcb_evaluation_data_number", INTEGER, "of the TCB info"),
+        ("qe_evaluation_data_number", INTEGER, "of the enclave identity"),
+        ("collateral_issued_at", TIME, "latest issue date of the collateral used"),
+        ("collateral_expires_at", TIME, "earliest expiry of the collateral used"),
+        (
+            "other_collateral_accepts",
+            BOOLEAN,
+            "rejected, but other archived collateral valid at as_of accepts; null: not rejected",
+        ),
+    ),
+)
+
+CHECK_RESULT = View(
+    "check_result",
+    "One row per verdict and check, computed when asked for.",
+    _columns(
+        ("observation_id", TEXT, "the sighting"),
+        ("quote_id", TEXT, "the quote"),
+        ("moment", TEXT, "receipt or hindsight"),
+        ("check_id", TEXT, "id of the check, e.g. K5"),
+        ("result", TEXT, "pass, fail, error, skipped or not_applicable"),
+        ("expected", TEXT, "what would have passed"),
+        ("observed", TEXT, "what was there"),
+    ),
+)
+
+BINDING = View(
+    "binding",
+    "One row per quote observation that a REPORT_DATA rule applies to: the rule recomputed.",
+    _columns(
+        ("observation_id", TEXT, "the sighting"),
+        ("quote_id", TEXT, "the quote"),
+        ("workload_id", TEXT, "the workload whose rule was applied"),
+        ("rule", TEXT, "the rule in words, e.g. sha256(initial_state ‖ nonce)"),
+        ("result", TEXT, "match, mismatch or not_evaluable"),
+        ("missing", TEXT, "inputs that were not there; null when none"),
+        ("expected_report_data", TEXT, "the 64 bytes that the rule gives; null when not evaluable"),
+    ),
+)
+
+SOURCE = View(
+    "source",
+    "One row per ingested file or archive member.",
+    _columns(
+        ("source_id", TEXT, "SHA-256 of its bytes"),
+        ("path", TEXT, "path as given"),
+        ("kind", TEXT, "what the content is"),
+        ("size", INTEGER, "bytes"),
+        ("ingested_at", TIME, "when the ingest began"),
+        ("ledger_entry", INTEGER, "entry that committed it"),
+        ("records", INTEGER, "records found in it"),
+        ("rows", INTEGER, "rows that came out, quarantine aside"),
+        ("quarantined", INTEGER, "quarantine rows that came out"),
+    ),
+)
+
+QUARANTINE = View(
+    "quarantine",
+    "One row per record that could not be read, or not wholly.",
+    (
+        *_PLACE,
+        *_columns(
+            ("byte_offset", INTEGER, "offset of the problem"),
+            ("reason", TEXT, "stable code"),
+            ("message", TEXT, "one line"),
+            ("sha256", TEXT, "SHA-256 of the record"),
+            ("data", "BLOB", "the record's bytes"),
+        ),
+    ),
+)
+
+_LAUNCH = (
+    *_PLACE,
+    *_columns(("timestamp", TIME, "when")),
+    *_WHO,
+    *_columns(
+        ("runtime", TEXT, "e.g. ironclaw"),
+        ("image", TEXT, "container image"),
+        ("image_digest", TEXT, "container image digest"),
+        ("initial_state", TEXT, "hash of the launch parameters"),
+        ("expects_attestation", BOOLEAN, "default true"),
+        ("extra", TEXT, "unknown fields as a JSON object"),
+    ),
+)
+LAUNCH = View("launch", "One row per workload start.", _LAUNCH)
+STOP = View("stop", "One row per workload stop.", _LAUNCH)
+
+NONCE = View(
+    "nonce",
+    "One row per challenge that a verifier issued.",
+    (
+        *_PLACE,
+        *_columns(
+            ("timestamp", TIME, "when issued"),
+            ("nonce", TEXT, "the challenge"),
+            ("issuer", TEXT, "who issued it"),
+            ("enclave_id", TEXT, "for whom"),
+            ("session_id", TEXT, "in which session"),
+            ("expires_at", TIME, "valid until"),
+            ("extra", TEXT, "unknown fields as a JSON object"),
+        ),
+    ),
+)
+
+RELEASE = View(
+    "release",
+    "One row per secret that was released.",
+    (
+        *_PLACE,
+        *_columns(
+            ("timestamp", TIME, "when"),
+            ("session_id", TEXT, "in which session"),
+            ("enclave_id", TEXT, "to whom"),
+            ("secret_id", TEXT, "which secret"),
+            ("extra", TEXT, "unknown fields as a JSON object"),
+        ),
+    ),
+)
+
+REFERENCE_VALUE = View(
+    "reference_value",
+    "One row per approved measurement.",
+    (
+        *_PLACE,
+        *_columns(
+            ("workload_id", TEXT, "workload that it approves"),
+            ("mrenclave", TEXT, "SGX"),
+            ("mrsigner", TEXT, "SGX"),
+            ("isv_prodid", INTEGER, "SGX"),
+            ("min_isv_svn", INTEGER, "SGX: lowest accepted ISVSVN"),
+            ("mrtd", TEXT, "TDX"),
+            ("rtmr0", TEXT, "TDX"),
+            ("rtmr1", TEXT, "TDX"),
+            ("rtmr2", TEXT, "TDX"),
+            ("rtmr3", TEXT, "TDX"),
+            ("valid_from", TIME, "inclusive; null = always"),
+            ("valid_to", TIME, "exclusive; null = for ever"),
+            ("recorded_at", TIME, "when this tool first read it"),
+        ),
+    ),
+)
+
+WORKLOAD = View(
+    "workload",
+    "One row per workload of the newest manifest that names it.",
+    _columns(
+        ("workload_id", TEXT, "id"),
+        ("report_data_rule", TEXT, "the REPORT_DATA rule in words; null when there is none"),
+        ("runtime", TEXT, "runtime that is expected to attest"),
+        ("attest_within_ms", INTEGER, "milliseconds a launch has to attest; null: not said"),
+    ),
+)
+
+POLICY = View(
+    "policy",
+    "The policy of the newest manifest that has one: one row or none.",
+    _columns(
+        ("mode", TEXT, "e.g. STRICT"),
+        ("max_quote_age_ms", INTEGER, "oldest acceptable quote"),
+        ("max_collateral_age_ms", INTEGER, "oldest acceptable collateral"),
+        ("accept", LIST, "accepted TCB statuses"),
+    ),
+)
+
+COLLATERAL = View(
+    "collateral",
+    "One row per distinct TCB info or enclave identity.",
+    _columns(
+        ("collateral_id", TEXT, "SHA-256 of body and signature"),
+        ("kind", TEXT, "tcb_info or qe_identity"),
+        ("id", TEXT, "SGX, TDX, QE, TD_QE …"),
+        ("fmspc", TEXT, "TCB info only"),
+        ("pce_id", TEXT, "TCB info only"),
+        ("version", INTEGER, "document version"),
+        ("tcb_evaluation_data_number", INTEGER, "Intel's evaluation number"),
+        ("issued_at", TIME, "issueDate"),
+        ("expires_at", TIME, "nextUpdate"),
+        ("authentic", BOOLEAN, "signed by a trusted TCB signing certificate; null before verify"),
+        ("first_acquired_at", TIME, "when this tool first read it"),
+        ("body", TEXT, "the signed JSON text"),
+    ),
+)
+
+TCB_COMPONENT = View(
+    "tcb_component",
+    "One row per FMSPC, component family and position: does any TCB info of it name that byte?",
+    _columns(
+        ("fmspc", TEXT, "of the TCB info"),
+        ("family", TEXT, "sgx: PCK TCB components; tdx: TEE TCB SVN"),
+        ("position", INTEGER, "0 to 15"),
+        ("named", BOOLEAN, "some TCB level has an SVN above 0, a category or a type there"),
+        ("category", TEXT, "as Intel names it, e.g. BIOS; null when it does not"),
+        ("type", TEXT, "as Intel names it, e.g. Early Microcode Update; null when it does not"),
+    ),
+)
+
+CRL = View(
+    "crl",
+    "One row per distinct certificate revocation list.",
+    _columns(
+        ("crl_id", TEXT, "SHA-256 of its DER"),
+        ("issuer", TEXT, "issuer's common name"),
+        ("this_update", TIME, "issued"),
+        ("next_update", TIME, "expires"),
+        ("crl_number", TEXT, "CRLNumber; 1 in every CRL of Intel"),
+        ("revoked", INTEGER, "number of entries"),
+        ("revoked_serials", LIST, "their serial numbers, hex"),
+        ("authentic", BOOLEAN, "signed by a trusted issuer; null before verify"),
+        ("first_acquired_at", TIME, "when this tool first read it"),
+    ),
+)
+
+CERTIFICATE = View(
+    "certificate",
+    "One row per distinct certificate, from files and from quotes.",
+    _columns(
+        ("certificate_id", TEXT, "SHA-256 of its DER"),
+        ("tbs_id", TEXT, "SHA-256 of its signed part: the identity that no re-signing hides"),
+        ("subject", TEXT, "common name"),
+        ("issuer", TEXT, "issuer's common name"),
+        ("serial", TEXT, "hex"),
+        ("not_before", TIME, "start of validity"),
+        ("not_after", TIME, "end of validity"),
+    ),
+)
+
+FINDING = View(
+    "finding",
+    "One row per finding of the newest `detect`, and per earlier one that is now resolved.",
+    _columns(
+        ("finding_id", TEXT, "first 16 hex digits of the fingerprint"),
+        ("fingerprint", TEXT, "SHA-256 over detector, subject and discriminator: stable over runs"),
+        ("detector", TEXT, "id of the detector"),
+        ("detector_version", INTEGER, "version of its SQL"),
+        ("title", TEXT, "the detector's title"),
+        ("severity", TEXT, "critical, high, medium, low or info"),
+        ("subject_type", TEXT, "what the finding is about, e.g. enclave, platform"),
+        ("subject_id", TEXT, "which one"),
+        ("first_seen", TIME, "first offending sighting; null when its time is not known"),
+        ("last_seen", TIME, "last offending sighting; null when its time is not known"),
+        ("observation_ids", LIST, "the sightings, in the order in which the detector tells them"),
+        ("summary", TEXT, "one line for a person"),
+        ("details", TEXT, "JSON object; its keys are documented in the detector's header"),
+        ("state", TEXT, "new, recurring, resolved or suppressed"),
+    ),
+)
+
+DETECTION = View(
+    "detection",
+    "One row per detector: how its newest run went, and what it could not judge.",
+    _columns(
+        ("detector", TEXT, "id of the detector"),
+        ("detector_version", INTEGER, "version of its SQL"),
+        ("sql_sha256", TEXT, "SHA-256 of the query that ran, header aside"),
+        ("params", TEXT, "JSON object: the values bound to its parameters"),
+        ("outcome", TEXT, "evaluated or not_evaluable"),
+        ("findings", INTEGER, "findings that it gave"),
+        ("unjudged", INTEGER, "subjects that it could not judge"),
+        ("gaps", TEXT, "JSON array of [reason, count] for those subjects"),
+    ),
+)
+
+VIEWS = (
+    OBSERVATION,
+    QUOTE,
+    VERDICT,
+    CHECK_RESULT,
+    BINDING,
+    SOURCE,
+    QUARANTINE,
+    LAUNCH,
+    STOP,
+    NONCE,
+    RELEASE,
+    REFERENCE_VALUE,
+    WORKLOAD,
+    POLICY,
+    COLLATERAL,
+    TCB_COMPONENT,
+    CRL,
+    CERTIFICATE,
+    FINDING,
+    DETECTION,
+)

@@ -1,0 +1,541 @@
+"""Every stored table, declared once: name, columns, meaning, and how it grows.
+
+The Arrow schema (writing), the DuckDB declaration (a table without files still exists, empty) and
+the reference page derive from these declarations. Digests and keys are stored as raw bytes; the
+views of `forensics.case.views` show them as lower-case hex.
+
+`evidence` tables are append-only. `fact` tables hold what was proven once of distinct inputs,
+`derived` ones what is rebuilt whole by `verify`; both can be deleted and come out the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+from forensics.formats.layout import Layout
+from forensics.formats.structures import (
+    BODY_DESCRIPTOR_V5,
+    HEADER_V3,
+    HEADER_V4,
+    SGX_REPORT,
+    TD_REPORT_15,
+)
+
+# Type words and what they are in DuckDB. `id` is a SHA-256, `time` UTC microseconds.
+DUCKDB_TYPES = {
+    "id": "BLOB",
+    "bytes": "BLOB",
+    "text": "VARCHAR",
+    "json": "VARCHAR",
+    "bool": "BOOLEAN",
+    "u16": "USMALLINT",
+    "u32": "UINTEGER",
+    "u64": "UBIGINT",
+    "i64": "BIGINT",
+    "time": "TIMESTAMP WITH TIME ZONE",
+    "text[]": "VARCHAR[]",
+}
+
+# Numbers and times are near-sequential: delta encoding beats a dictionary there. The digests and
+# signatures named `unique` below are incompressible: a dictionary would only cost.
+Encoding = Literal["dictionary", "delta", "plain"]
+Role = Literal["evidence", "fact", "derived"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`size` is set for byte columns of one fixed size."""
+
+    name: str
+    type: str
+    doc: str
+    encoding: Encoding = "dictionary"
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    role: Role
+    doc: str
+    columns: tuple[Column, ...]
+    by_month: str | None = None  # the time column whose month partitions the files
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def arrow_schema(self) -> pa.Schema:
+        import pyarrow as pa
+
+        types: dict[str, pa.DataType] = {
+            "id": pa.binary(32),
+            "bytes": pa.binary(),
+            "text": pa.string(),
+            "json": pa.string(),
+            "bool": pa.bool_(),
+            "u16": pa.uint16(),
+            "u32": pa.uint32(),
+            "u64": pa.uint64(),
+            "i64": pa.int64(),
+            "time": pa.timestamp("us", tz="UTC"),
+            "text[]": pa.list_(pa.string()),
+        }
+        return pa.schema(
+            (column.name, pa.binary(column.size) if column.size else types[column.type])
+            for column in self.columns
+        )
+
+    def duckdb_columns(self) -> str:
+        """The column list of `CREATE TABLE`, for a table that has no file yet."""
+        return ", ".join(f'"{c.name}" {DUCKDB_TYPES[c.type]}' for c in self.columns)
+
+
+def layout_columns(layout: Layout, leave_out: tuple[str, ...] = (), prefix: str = "") -> list[Column]:
+    """Stored columns of a binary structure, one per field."""
+    return [
+        Column(prefix + field.name, field.kind, f"{field.doc} ({field.spec})")
+        if field.is_integer
+        else Column(prefix + field.name, "bytes", f"{field.doc} ({field.spec})", size=field.size)
+        for field in layout
+        if field.name not in leave_out
+    ]
+
+
+SGX_REPORT_COLUMNS = tuple(layout_columns(SGX_REPORT, ("report_data",)))
+TD_REPORT_COLUMNS = tuple(layout_columns(TD_REPORT_15, ("report_data",)))
+
+
+def _unique(columns: list[Column]) -> tuple[Column, ...]:
+    """The columns of several layouts side by side, each name once."""
+    return tuple({column.name: column for column in columns}.values())
+
+
+SOURCE = Table(
+    "source",
+    "evidence",
+    "One row per ingested file or archive member.",
+    (
+        Column("source_id", "id", "SHA-256 of its bytes", "plain"),
+        Column("path", "text", "path as given; `archive!member` inside an archive", "plain"),
+        Column("kind", "text", "what the content is: quote, events, tcb_info, …"),
+        Column("size", "i64", "bytes", "delta"),
+        Column("ingested_at", "time", "when the ingest that read it began", "delta"),
+        Column("ledger_entry", "i64", "ledger entry that committed it", "delta"),
+        Column("records", "i64", "records found in it: lines, array members, or 1", "delta"),
+        Column("rows", "i64", "rows that came out of it, quarantine rows aside", "delta"),
+        Column("quarantined", "i64", "quarantine rows that came out of it", "delta"),
+    ),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "evidence",
+    "One row per record that could not be read, or not wholly, with its bytes.",
+    (
+        Column("source_id", "id", "the source"),
+        Column("source_line", "i64", "1-based line or array member; null for a whole file", "delta"),
+        Column("byte_offset", "i64", "offset of the problem in the record or file", "delta"),
+        Column("reason", "text", "stable code, see docs/reference/reasons.md"),
+        Column("message", "text", "one line for a person"),
+        Column("sha256", "id", "SHA-256 of the whole record", "plain"),
+        Column("data", "bytes", "the record; its first MiB when it is larger", "plain"),
+    ),
+)
+
+# Claims keep the log's own text, so that a malformed one survives as it was.
+CLAIM_COLUMNS = (
+    Column("claimed_mrenclave", "text", "claim as logged"),
+    Column("claimed_mrsigner", "text", "claim as logged"),
+    Column("claimed_isv_prodid", "i64", "claim as logged; null when it is no number"),
+    Column("claimed_isv_svn", "i64", "claim as logged; null when it is no number"),
+    Column("claimed_report_data", "text", "claim as logged; null when equal to the quote's"),
+    Column("report_data_claimed_as_quoted", "bool", "the claim is the quote's own REPORT_DATA"),
+    Column("claimed_quote_status", "text", "quote_status as logged"),
+    Column("claimed_pck_cert_status", "text", "pck_cert_status as logged"),
+    Column("claimed_tcb_level", "text", "tcb_level as logged"),
+    Column("claimed_policy_allowed", "bool", "policy_allowed as logged"),
+    Column("claimed_policy_mode", "text", "policy_mode as logged"),
+)
+
+OBSERVATION = Table(
+    "observation",
+    "evidence",
+    "One row per time that evidence or a verifier's statement was seen.",
+    (
+        Column("observation_no", "i64", "ledger order, from 1 in the whole case", "delta"),
+        Column("quote_no", "i64", "the quote seen; null when none came", "delta"),
+        Column("source_id", "id", "where it was read"),
+        Column("source_line", "i64", "1-based line or array member; null for a whole file", "delta"),
+        Column("event_type", "text", "as logged; null for a bare quote"),
+        Column("event_id", "text", "the source's own id", "plain"),
+        Column("session_id", "text", "the source's own session", "plain"),
+        Column("timestamp", "time", "when the verifier logged it", "delta"),
+        Column("received_at", "time", "as logged; the view falls back to other clocks", "delta"),
+        Column("nonce_issued_at", "time", "on the issuer's clock", "delta"),
+        Column("quote_generated_at", "time", "on the attester's clock", "delta"),
+        Column("verified_at", "time", "on the verifier's clock", "delta"),
+        Column("collateral_fetched_at", "time", "on the verifier's clock", "delta"),
+        Column("nonce", "bytes", "the verifier's challenge, decoded", "plain"),
+        Column("enclave_id", "text", "who"),
+        Column("workload_id", "text", "who"),
+        Column("node_id", "text", "who"),
+        Column("container_id", "text", "who"),
+        Column("peer", "text", "who"),
+        Column("initial_state", "bytes", "hash of the launch parameters that should be bound"),
+        Column("runtime_data", "bytes", "held data that should be bound"),
+        *CLAIM_COLUMNS,
+        Column("sgx_extensions", "text[]", "as logged"),
+        Column("backend_verifier", "text", "as logged"),
+        Column("siem_forwarded", "bool", "as logged"),
+        Column("malformed_claims", "text[]", "claims that cannot be what they claim to be"),
+        Column("extra", "json", "fields this tool does not know, as logged"),
+    ),
+    by_month="received_at",
+)
+
+_IDENTITY = (
+    Column("enclave_id", "text", "who"),
+    Column("workload_id", "text", "who"),
+    Column("node_id", "text", "who"),
+    Column("container_id", "text", "who"),
+)
+_PLACE = (
+    Column("source_id", "id", "where it was read"),
+    Column("source_line", "i64", "1-based line or array member", "delta"),
+)
+
+LAUNCH = Table(
+    "launch",
+    "evidence",
+    "One row per start or stop of a workload, as the runtime logged it.",
+    (
+        Column("event_type", "text", "enclave_launch or enclave_stop"),
+        *_PLACE,
+        Column("timestamp", "time", "when", "delta"),
+        *_IDENTITY,
+        Column("runtime", "text", "e.g. ironclaw"),
+        Column("image", "text", "container image"),
+        Column("image_digest", "text", "container image digest"),
+        Column("initial_state", "bytes", "hash of the launch parameters"),
+        Column("expects_attestation", "bool", "default true"),
+        Column("extra", "json", "fields this tool does not know"),
+    ),
+    by_month="timestamp",
+)
+
+NONCE = Table(
+    "nonce",
+    "evidence",
+    "One row per challenge that a verifier issued.",
+    (
+        *_PLACE,
+        Column("timestamp", "time", "when issued", "delta"),
+        Column("nonce", "bytes", "the challenge, decoded", "plain"),
+        Column("issuer", "text", "who issued it"),
+        Column("enclave_id", "text", "for whom"),
+        Column("session_id", "text", "in which session", "plain"),
+        Column("expires_at", "time", "valid until", "delta"),
+        Column("extra", "json", "fields this tool does not know"),
+    ),
+    by_month="timestamp",
+)
+
+RELEASE = Table(
+    "release",
+    "evidence",
+    "One row per secret that was released.",
+    (
+        *_PLACE,
+        Column("timestamp", "time", "when", "delta"),
+        Column("session_id", "text", "in which session", "plain"),
+        Column("enclave_id", "text", "to whom"),
+        Column("secret_id", "text", "which secret"),
+        Column("extra", "json", "fields this tool does not know"),
+    ),
+    by_month="timestamp",
+)
+
+QUOTE = Table(
+    "quote",
+    "evidence",
+    "One row per distinct quote: what no other quote shares. Joins with its repeated parts "
+    "(statement, certification, certification_data) rebuild its bytes exactly.",
+    (
+        Column("quote_no", "i64", "ledger order, from 1 in the whole case", "delta"),
+        Column("quote_id", "id", "SHA-256 of its bytes as seen", "plain"),
+        Column("statement_id", "id", "header and body without REPORT_DATA"),
+        Column("report_data", "bytes", "what the attester chose to bind", "plain", 64),
+        Column("signature_r", "bytes", "r of the quote signature, big-endian", "plain", 32),
+        Column("signature_s", "bytes", "s of the quote signature, big-endian", "plain", 32),
+        Column("certification_id", "id", "attestation key and QE block"),
+        Column("outer_certification_type", "u16", "v4, v5: 6 in a well-formed quote"),
+        Column("outer_slack", "bytes", "bytes after the certification data, inside its block"),
+        Column("slack", "bytes", "bytes after the block, inside the signature length"),
+        Column("size", "i64", "bytes as seen"),
+        Column("trailing_size", "i64", "bytes after the declared end"),
+        Column("trailing", "bytes", "those bytes; null when they are all zero"),
+    ),
+)
+
+STATEMENT = Table(
+    "statement",
+    "evidence",
+    "One row per distinct header and body, REPORT_DATA aside. Fields that a version does not "
+    "have are null.",
+    (
+        Column("statement_id", "id", "SHA-256 of the signed bytes without REPORT_DATA", "plain"),
+        Column("tee", "text", "sgx or tdx, by the body"),
+        Column("head", "bytes", "signed bytes before REPORT_DATA", "plain"),
+        Column("tail", "bytes", "signed bytes after REPORT_DATA", "plain"),
+        *_unique(
+            [
+                *layout_columns(HEADER_V3),
+                *layout_columns(HEADER_V4),
+                *layout_columns(BODY_DESCRIPTOR_V5),
+                *SGX_REPORT_COLUMNS,
+                *TD_REPORT_COLUMNS,
+            ]
+        ),
+    ),
+)
+
+CERTIFICATION = Table(
+    "certification",
+    "evidence",
+    "One row per distinct attestation key with what certifies it: QE report, its signature, "
+    "authentication data, certification data.",
+    (
+        Column("certification_id", "id", "SHA-256 over all parts", "plain"),
+        Column("attestation_key", "bytes", "X ‖ Y", "plain", 64),
+        Column("qe_report", "bytes", "the QE's report, as signed", "plain", 384),
+        *layout_columns(SGX_REPORT, prefix="qe_"),
+        Column("qe_signature_r", "bytes", "r of the QE report signature", "plain", 32),
+        Column("qe_signature_s", "bytes", "s of the QE report signature", "plain", 32),
+        Column("qe_auth_data", "bytes", "QE authentication data"),
+        Column("certification_type", "u16", "1-5; 5 = PCK chain"),
+        Column("certification_data_id", "id", "the certification data"),
+    ),
+)
+
+CERTIFICATION_DATA = Table(
+    "certification_data",
+    "evidence",
+    "One row per distinct certification data, usually a PCK chain in PEM.",
+    (
+        Column("certification_data_id", "id", "SHA-256 of the data", "plain"),
+        Column("data", "bytes", "as in the quote", "plain"),
+    ),
+)
+
+DOCUMENT = Table(
+    "document",
+    "evidence",
+    "One row per distinct signed collateral document: TCB info or enclave identity.",
+    (
+        Column("document_id", "id", "SHA-256 of body and signature", "plain"),
+        Column("kind", "text", "tcb_info or qe_identity"),
+        Column("body", "bytes", "the signed bytes exactly as served", "plain"),
+        Column("signature", "bytes", "r ‖ s as decoded from hex", "plain"),
+    ),
+)
+
+CRL = Table(
+    "crl",
+    "evidence",
+    "One row per distinct certificate revocation list.",
+    (
+        Column("crl_id", "id", "SHA-256 of its DER", "plain"),
+        Column("data", "bytes", "DER", "plain"),
+    ),
+)
+
+CERTIFICATE = Table(
+    "certificate",
+    "evidence",
+    "One row per distinct certificate seen outside a quote.",
+    (
+        Column("certificate_id", "id", "SHA-256 of its DER", "plain"),
+        Column("data", "bytes", "DER", "plain"),
+    ),
+)
+
+ACQUISITION = Table(
+    "acquisition",
+    "evidence",
+    "One row per sighting of a collateral document, CRL or certificate.",
+    (
+        Column("item_id", "id", "document, CRL or certificate"),
+        Column("kind", "text", "tcb_info, qe_identity, crl or certificate"),
+        *_PLACE,
+    ),
+)
+
+REFERENCE_VALUE = Table(
+    "reference_value",
+    "evidence",
+    "One row per `allow` entry of a manifest: one approved measurement.",
+    (
+        *_PLACE,
+        Column("workload_id", "text", "the workload that it approves"),
+        Column("mrenclave", "bytes", "SGX, 32 bytes"),
+        Column("mrsigner", "bytes", "SGX, 32 bytes"),
+        Column("isv_prodid", "i64", "SGX"),
+        Column("min_isv_svn", "i64", "SGX: lowest accepted ISVSVN"),
+        Column("mrtd", "bytes", "TDX, 48 bytes"),
+        Column("rtmr0", "bytes", "TDX, 48 bytes"),
+        Column("rtmr1", "bytes", "TDX, 48 bytes"),
+        Column("rtmr2", "bytes", "TDX, 48 bytes"),
+        Column("rtmr3", "bytes", "TDX, 48 bytes"),
+        Column("valid_from", "time", "inclusive; null = always"),
+        Column("valid_to", "time", "exclusive; null = for ever"),
+        Column("extra", "json", "keys this tool does not know"),
+    ),
+)
+
+WORKLOAD = Table(
+    "workload",
+    "evidence",
+    "One row per workload of a manifest: what its launches should do and bind.",
+    (
+        *_PLACE,
+        Column("workload_id", "text", "id"),
+        Column("report_data_digest", "text", "none, sha256, sha384 or sha512"),
+        Column("report_data_parts", "text[]", "fields whose bytes are concatenated"),
+        Column("report_data_pad", "text", "right"),
+        Column("report_data_recipe", "text", "a named recipe instead"),
+        Column("runtime", "text", "runtime that is expected to attest"),
+        Column("attest_within_ms", "i64", "time a launch has to attest"),
+    ),
+)
+
+POLICY = Table(
+    "policy",
+    "evidence",
+    "One row per manifest with a policy.",
+    (
+        *_PLACE,
+        Column("mode", "text", "e.g. STRICT"),
+        Column("max_quote_age_ms", "i64", "oldest acceptable quote"),
+        Column("max_collateral_age_ms", "i64", "oldest acceptable collateral"),
+        Column("accept", "text[]", "accepted TCB statuses"),
+    ),
+)
+
+EVIDENCE_TABLES = (
+    SOURCE,
+    QUARANTINE,
+    OBSERVATION,
+    LAUNCH,
+    NONCE,
+    RELEASE,
+    QUOTE,
+    STATEMENT,
+    CERTIFICATION,
+    CERTIFICATION_DATA,
+    DOCUMENT,
+    CRL,
+    CERTIFICATE,
+    ACQUISITION,
+    REFERENCE_VALUE,
+    WORKLOAD,
+    POLICY,
+)
+
+
+FACT_CHAIN = Table(
+    "fact_chain",
+    "fact",
+    "What certification data proves of itself: checks P1-P7 and the PCK certificate's fields.",
+    (
+        Column("certification_data_id", "id", "the certification data", "plain"),
+        Column("results", "json", "check id -> [result, expected, observed]", "plain"),
+        Column("trusted", "bool", "P1-P6 pass under a trust anchor of the case"),
+        Column("pck_id", "id", "SHA-256 of the PCK certificate's signed part"),
+        Column("pck_key", "bytes", "PCK public key X ‖ Y", size=64),
+        Column("pck_serial", "text", "hex"),
+        Column("pck_not_before", "time", "start of validity"),
+        Column("not_after", "time", "earliest notAfter in the chain"),
+        Column("not_before", "time", "latest notBefore in the chain"),
+        Column("ca_serial", "text", "serial of the PCK CA, hex"),
+        Column("ca_key", "bytes", "public key of the PCK CA X ‖ Y", size=64),
+        Column("ca_name", "text", "common name of the PCK CA"),
+        Column("ca_subject", "bytes", "subject of the PCK CA, DER"),
+        Column("root_key", "bytes", "public key of the root X ‖ Y", size=64),
+        Column("ppid", "bytes", "platform provisioning id"),
+        Column("fmspc", "bytes", "6 bytes"),
+        Column("pce_id", "bytes", "2 bytes"),
+        Column("pce_svn", "i64", "PCE SVN"),
+        Column("tcb_components", "bytes", "16 SVNs"),
+        Column("pck_cpu_svn", "bytes", "CPUSVN as in the certificate"),
+        Column("sgx_type", "i64", "0 standard, 1 scalable, 2 scalable with integrity"),
+        Column("platform_instance_id", "bytes", "Platform CA only"),
+    ),
+)
+
+FACT_CERTIFICATION = Table(
+    "fact_certification",
+    "fact",
+    "What an attestation key's certification proves: checks K1-K4.",
+    (
+        Column("certification_id", "id", "the certification", "plain"),
+        Column("results", "json", "check id -> [result, expected, observed]"),
+        Column("proven", "bool", "K1, K2 and K4 pass"),
+    ),
+)
+
+FACT_QUOTE = Table(
+    "fact_quote",
+    "fact",
+    "What a quote's own signature proves (K5), and the appraisal subject it belongs to.",
+    (
+        Column("quote_no", "i64", "the quote", "delta"),
+        Column("signature_ok", "bool", "K5"),
+        Column("subject_no", "i64", "the appraisal subject"),
+    ),
+)
+
+
+FINDING = Table(
+    "finding",
+    "derived",
+    "One row per finding of the newest `detect`, and per earlier one that is now resolved.",
+    (
+        Column("finding_id", "text", "first 16 hex digits of the fingerprint", "plain"),
+        Column("fingerprint", "text", "SHA-256 over detector, subject and discriminator", "plain"),
+        Column("detector", "text", "id of the detector"),
+        Column("detector_version", "i64", "version of its SQL"),
+        Column("title", "text", "the detector's title"),
+        Column("severity", "text", "critical, high, medium, low or info"),
+        Column("subject_type", "text", "what the finding is about"),
+        Column("subject_id", "text", "which one"),
+        Column("first_seen", "time", "first offending sighting"),
+        Column("last_seen", "time", "last offending sighting"),
+        Column("observation_ids", "text[]", "the sightings, in the detector's order"),
+        Column("summary", "text", "one line for a person"),
+        Column("details", "json", "JSON object"),
+        Column("state", "text", "new, recurring, resolved or suppressed"),
+    ),
+)
+
+DETECTION = Table(
+    "detection",
+    "derived",
+    "One row per detector: how its newest run went, and what it could not judge.",
+    (
+        Column("detector", "text", "id of the detector"),
+        Column("detector_version", "i64", "version of its SQL"),
+        Column("sql_sha256", "text", "SHA-256 of the query that ran"),
+        Column("params", "json", "the values bound to its parameters"),
+        Column("outcome", "text", "evaluated or not_evaluable"),
+        Column("findings", "i64", "findings that it gave"),
+        Column("unjudged", "i64", "subjects that it could not judge"),
+        Column("gaps", "json", "array of [reason, count]"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION)

@@ -1,0 +1,106 @@
+"""Certificate revocation lists, in the encodings that Intel's services and caches use.
+
+Intel's CRLNumber is 1 in every list, so it orders nothing: `this_update` does (spec section 3.4).
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from forensics.errors import EvidenceError
+from forensics.formats.certificates import common_name, epoch_microseconds
+from forensics.formats.der import SEQUENCE, read_element
+from forensics.formats.pem import split_pem
+
+MAX_CRL_SIZE = 16 << 20
+MAX_ENTRIES = 200_000
+
+_HEX = re.compile(rb"[0-9a-fA-F\s]+\x00?")
+
+
+@dataclass(frozen=True)
+class Crl:
+    """Times are microseconds since the epoch, UTC; `revoked` holds serial numbers.
+
+    `next_update` is None where the list names none; such a list covers no moment.
+    """
+
+    der: bytes = field(repr=False)
+    tbs: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    issuer: bytes = field(repr=False)
+    issuer_name: str
+    this_update: int
+    next_update: int | None
+    number: int | None
+    has_authority_key_id: bool
+    revoked: frozenset[int] = field(repr=False)
+
+    @property
+    def crl_id(self) -> bytes:
+        return hashlib.sha256(self.der).digest()
+
+
+def decode_crl(data: bytes) -> bytes:
+    """DER of a CRL that comes as PEM, hex text or DER; bytes after it are cut off, as by QVL."""
+    if data.lstrip().startswith(b"-----BEGIN"):
+        label, data = split_pem(data)[0]
+        if label != "X509 CRL":
+            raise EvidenceError("bad-crl", f"PEM block is {label}, not X509 CRL")
+    elif _HEX.fullmatch(data):
+        try:
+            data = binascii.a2b_hex(b"".join(data.rstrip(b"\x00").split()))
+        except binascii.Error as error:
+            raise EvidenceError("bad-crl", f"CRL in hex: {error}") from None
+    if not data or data[0] != SEQUENCE:
+        raise EvidenceError("bad-crl", "not a DER sequence")
+    return data[: read_element(data)[2]]
+
+
+def parse_crl(data: bytes) -> Crl:
+    """Parse a CRL in any of its encodings. Raises `EvidenceError`."""
+    if len(data) > 2 * MAX_CRL_SIZE:
+        raise EvidenceError("bad-crl", f"CRL of {len(data)} bytes")
+    der = decode_crl(data)
+    try:
+        return _read(der, x509.load_der_x509_crl(der))
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise EvidenceError("bad-crl", f"CRL: {str(error)[:200]}") from None
+
+
+def _read(der: bytes, crl: x509.CertificateRevocationList) -> Crl:
+    if len(crl) > MAX_ENTRIES:
+        raise EvidenceError("bad-crl", f"{len(crl)} entries")
+    next_update = crl.next_update_utc
+    number: int | None = None
+    has_authority_key_id = False
+    for extension in crl.extensions:
+        if isinstance(extension.value, x509.CRLNumber):
+            number = extension.value.crl_number
+        has_authority_key_id |= isinstance(extension.value, x509.AuthorityKeyIdentifier)
+    return Crl(
+        der=der,
+        tbs=crl.tbs_certlist_bytes,
+        signature=crl.signature,
+        issuer=crl.issuer.public_bytes(),
+        issuer_name=common_name(crl.issuer),
+        this_update=epoch_microseconds(crl.last_update_utc),
+        next_update=epoch_microseconds(next_update) if next_update else None,
+        number=number,
+        has_authority_key_id=has_authority_key_id,
+        revoked=frozenset(entry.serial_number for entry in crl),
+    )

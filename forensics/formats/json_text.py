@@ -1,0 +1,94 @@
+"""Strict JSON for signed documents: no duplicate keys, no NaN, byte-exact slices of members.
+
+A signature covers the exact text of one member (`tcbInfo`, `enclaveIdentity`) as served. Parsing
+and writing it again could change it, and two readers that resolve a duplicate key differently see
+two different documents under one signature (spec section 4.4).
+"""
+
+from __future__ import annotations
+
+import json
+
+from forensics.errors import EvidenceError
+
+MAX_DOCUMENT_SIZE = 8 << 20
+
+
+def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise EvidenceError("duplicate-key", f"JSON member {repeated!r:.80} stands twice")
+    return members
+
+
+def _reject_constant(name: str) -> object:
+    raise EvidenceError("bad-json", f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant)
+
+
+def parse_object(data: bytes) -> dict[str, object]:
+    """The JSON object in `data`.
+
+    Raises `EvidenceError`: `too-large`, `not-utf8`, `bad-json`, `duplicate-key`,
+    `nesting-too-deep` or `not-an-object`.
+    """
+    value = _decode(_text(data))
+    if not isinstance(value, dict):
+        raise EvidenceError("not-an-object", "JSON value is not an object")
+    return value
+
+
+def slice_members(data: bytes) -> dict[str, bytes]:
+    """Name -> exact bytes of each member's value of the JSON object in `data`.
+
+    Raises `EvidenceError` as `parse_object`.
+    """
+    parse_object(data)  # validates the whole text, so that the scan below may trust its shape
+    text = _text(data)
+    members: dict[str, bytes] = {}
+    position = _skip_blanks(text, text.index("{") + 1)
+    while text[position] != "}":
+        name, position = _DECODER.raw_decode(text, position)
+        position = _skip_blanks(text, _skip_blanks(text, position) + 1)
+        _, end = _DECODER.raw_decode(text, position)
+        members[name] = text[position:end].encode()
+        position = _skip_blanks(text, end)
+        if text[position] == ",":
+            position = _skip_blanks(text, position + 1)
+    return members
+
+
+def compact(value: object) -> bytes:
+    """The document without optional white space, in its own member order (as QVL re-writes it)."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _text(data: bytes) -> str:
+    if len(data) > MAX_DOCUMENT_SIZE:
+        raise EvidenceError("too-large", f"JSON document of {len(data)} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise EvidenceError("not-utf8", "JSON document is not UTF-8", error.start) from None
+
+
+def _decode(text: str) -> object:
+    try:
+        value: object = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise EvidenceError("bad-json", f"JSON: {error.msg}", error.pos) from None
+    except RecursionError:
+        raise EvidenceError("nesting-too-deep", "JSON is nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise EvidenceError("bad-json", f"JSON: {error}") from None
+    return value
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    while text[position] in " \t\r\n":
+        position += 1
+    return position

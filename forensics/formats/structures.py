@@ -1,0 +1,177 @@
+"""The declared layouts of quotes and reports, per version.
+
+Sources, in short form in each field's `spec`:
+
+* `sgx_quote_3.h`, `sgx_quote_4.h`, `sgx_quote_5.h`, `sgx_report.h`: Intel SGX DCAP headers.
+* `QVL QuoteStructures.h`: Intel's Quote Verification Library, QuoteVerification/Src.
+* `TDX module ABI`: Intel TDX Module ABI specification, TDREPORT / TDINFO.
+
+Layouts of different versions are declared apart even where they agree, because the same four
+header bytes mean different things in v3 and v4.
+"""
+
+from __future__ import annotations
+
+from forensics.formats.layout import Field, Layout
+
+INTEL_QE_VENDOR_ID = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
+
+TEE_SGX = 0x00
+TEE_TDX = 0x81
+
+KEY_TYPE_ECDSA_P256 = 2
+
+
+def _header(name: str, title: str, source: str, middle: tuple[Field, ...]) -> Layout:
+    """A quote header: 48 bytes, alike but for the four bytes at offset 8."""
+    return Layout(
+        name,
+        title,
+        48,
+        (
+            Field("version", 0, 2, "u16", "quote format version", source),
+            Field("att_key_type", 2, 2, "u16", "2 = ECDSA-256-with-P-256", source),
+            Field("tee_type", 4, 4, "u32", "0 = SGX, 0x81 = TDX; v3: reserved, zero", source),
+            *middle,
+            Field("qe_vendor_id", 12, 16, "bytes", "who made the quoting enclave", source),
+            Field(
+                "user_data", 28, 20, "bytes", "bytes 0-15: QE_ID; all zero on some clouds", source
+            ),
+        ),
+    )
+
+
+HEADER_V3 = _header(
+    "header_v3",
+    "quote header v3",
+    "sgx_quote_3.h sgx_quote_header_t",
+    (
+        Field("header_qe_svn", 8, 2, "u16", "ISVSVN of the QE now; informative", "sgx_quote_3.h"),
+        Field(
+            "header_pce_svn", 10, 2, "u16", "ISVSVN of the PCE now; informative", "sgx_quote_3.h"
+        ),
+    ),
+)
+HEADER_V4 = _header(
+    "header_v4",
+    "quote header v4",
+    "sgx_quote_4.h sgx_quote4_header_t",
+    (Field("header_reserved", 8, 4, "reserved", "zero in every known quote", "sgx_quote_4.h"),),
+)
+HEADER_V5 = _header(
+    "header_v5",
+    "quote header v5",
+    "sgx_quote_5.h sgx_quote5_header_t",
+    (Field("header_reserved", 8, 4, "reserved", "zero in every known quote", "sgx_quote_5.h"),),
+)
+
+BODY_DESCRIPTOR_V5 = Layout(
+    "body_descriptor_v5",
+    "quote v5 body descriptor",
+    6,
+    (
+        Field("body_type", 0, 2, "u16", "1 = SGX, 2 = TD 1.0, 3 = TD 1.5", "sgx_quote_5.h"),
+        Field("body_size", 2, 4, "u32", "size of the body in bytes", "sgx_quote_5.h"),
+    ),
+)
+
+_R = "sgx_report.h sgx_report_body_t"
+SGX_REPORT = Layout(
+    "sgx_report",
+    "SGX enclave report body",
+    384,
+    (
+        Field("cpu_svn", 0, 16, "bytes", "raw CPUSVN; not comparable with TCB components", _R),
+        Field("misc_select", 16, 4, "u32", "MISCSELECT of the SSA frame", _R),
+        Field("reserved1", 20, 12, "reserved", "zero", _R),
+        Field("isv_ext_prodid", 32, 16, "bytes", "KSS extended product id", _R),
+        Field("attributes", 48, 16, "bytes", "FLAGS (8) then XFRM (8)", _R),
+        Field("mrenclave", 64, 32, "bytes", "SHA-256 of the enclave as built", _R),
+        Field("reserved2", 96, 32, "reserved", "zero", _R),
+        Field("mrsigner", 128, 32, "bytes", "SHA-256 of the signer's RSA modulus", _R),
+        Field("reserved3", 160, 32, "reserved", "zero", _R),
+        Field("config_id", 192, 64, "bytes", "KSS configuration id", _R),
+        Field("isv_prodid", 256, 2, "u16", "product id given by the signer", _R),
+        Field("isv_svn", 258, 2, "u16", "security version given by the signer", _R),
+        Field("config_svn", 260, 2, "u16", "KSS configuration security version", _R),
+        Field("reserved4", 262, 42, "reserved", "zero", _R),
+        Field("isv_family_id", 304, 16, "bytes", "KSS family id", _R),
+        Field("report_data", 320, 64, "bytes", "what the enclave chose to bind", _R),
+    ),
+)
+
+_T = "TDX module ABI, TDREPORT_STRUCT; QVL QuoteStructures.h TDReport10"
+_TD_FIELDS = (
+    Field("tee_tcb_svn", 0, 16, "bytes", "TDX module SVN, major version, microcode, …", _T),
+    Field("mr_seam", 16, 48, "bytes", "SHA-384 of the TDX module", _T),
+    Field("mrsigner_seam", 64, 48, "bytes", "zero for Intel's modules", _T),
+    Field("seam_attributes", 112, 8, "bytes", "zero today", _T),
+    Field("td_attributes", 120, 8, "bytes", "TD attributes; bit 0 DEBUG", _T),
+    Field("xfam", 128, 8, "bytes", "extended features enabled", _T),
+    Field("mrtd", 136, 48, "bytes", "SHA-384 of the TD's initial contents", _T),
+    Field("mr_config_id", 184, 48, "bytes", "software-defined configuration id", _T),
+    Field("mr_owner", 232, 48, "bytes", "software-defined owner id", _T),
+    Field("mr_owner_config", 280, 48, "bytes", "software-defined owner configuration", _T),
+    Field("rtmr0", 328, 48, "bytes", "runtime measurement register 0", _T),
+    Field("rtmr1", 376, 48, "bytes", "runtime measurement register 1", _T),
+    Field("rtmr2", 424, 48, "bytes", "runtime measurement register 2", _T),
+    Field("rtmr3", 472, 48, "bytes", "runtime measurement register 3", _T),
+    Field("report_data", 520, 64, "bytes", "what the TD chose to bind", _T),
+)
+TD_REPORT_10 = Layout("td_report_10", "TD report body 1.0", 584, _TD_FIELDS)
+
+_T5 = "sgx_quote_5.h sgx_report2_body_v1_5_t; QVL QuoteStructures.h TDReport15"
+TD_REPORT_15 = Layout(
+    "td_report_15",
+    "TD report body 1.5",
+    648,
+    (
+        *_TD_FIELDS,
+        Field("tee_tcb_svn_2", 584, 16, "bytes", "SVNs of the module now loaded", _T5),
+        Field("mr_service_td", 600, 48, "bytes", "hash of bound service TDs, else zero", _T5),
+    ),
+)
+
+HEADERS = {3: HEADER_V3, 4: HEADER_V4, 5: HEADER_V5}
+BODIES_V5 = {1: SGX_REPORT, 2: TD_REPORT_10, 3: TD_REPORT_15}
+
+LAYOUTS = (
+    HEADER_V3,
+    HEADER_V4,
+    HEADER_V5,
+    BODY_DESCRIPTOR_V5,
+    SGX_REPORT,
+    TD_REPORT_10,
+    TD_REPORT_15,
+)
+
+
+def bit(value: bytes, position: int) -> bool:
+    """Bit `position` of a little-endian bit field."""
+    return bool(value[position // 8] >> (position % 8) & 1)
+
+
+SGX_FLAG_BITS = {
+    0: "INIT",
+    1: "DEBUG",
+    2: "MODE64BIT",
+    4: "PROVISION_KEY",
+    5: "EINITTOKEN_KEY",
+    6: "CET",
+    7: "KSS",
+    10: "AEX_NOTIFY",
+}
+TD_ATTRIBUTE_BITS = {
+    0: "DEBUG",
+    4: "HGS_PLUS_PROF",
+    5: "PERF_PROF",
+    6: "PMT_PROF",
+    16: "ICSSD",
+    27: "LASS",
+    28: "SEPT_VE_DISABLE",
+    29: "MIGRATABLE",
+    30: "PKS",
+    31: "KL",
+    62: "TPA",
+    63: "PERFMON",
+}

@@ -1,0 +1,383 @@
+"""The appraisal: facts of a subject and of collateral, joined with a moment, give a judgement.
+
+No signature is verified here. Every check of `CHECKS` gets an outcome, each computed on its own;
+the judgement follows from them:
+
+* *rejected*: a check of Intel's verifier failed that more or newer collateral could not mend;
+* *undetermined*: only coverage is lacking: no document, or none in force (T2-T5);
+* *accepted*: every check of Intel's verifier passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from forensics.formats.collateral import EnclaveIdentity, TcbInfo, TdxModule
+from forensics.verify.archive import SECOND, Selection
+from forensics.verify.checks import (
+    CHECKS,
+    NOT_APPLICABLE,
+    Outcome,
+    judge,
+    missing,
+    skipped,
+)
+from forensics.verify.facts import (
+    CertificationFact,
+    ChainFact,
+    CrlFact,
+    DocumentFact,
+    Results,
+    Subject,
+)
+from forensics.verify.tcb import (
+    REVOKED,
+    Platform,
+    TcbEvaluation,
+    TdxTcb,
+    evaluate_qe,
+    evaluate_tcb,
+    select_module,
+)
+
+COVERAGE = frozenset(("T2", "T3", "T4", "T5"))
+_TD_15 = 3
+
+TcbInfoReader = Callable[[DocumentFact], TcbInfo]
+IdentityReader = Callable[[DocumentFact], EnclaveIdentity]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one subject is worth at one moment under one selection of collateral.
+
+    `status` is Intel's TCB status where the quote is accepted, or `Revoked`. `results` has one
+    outcome for every check, in the order of `CHECKS`.
+    """
+
+    outcome: str
+    status: str | None
+    results: Results
+    advisory_ids: tuple[str, ...]
+    selection: Selection
+
+    @property
+    def failed_checks(self) -> list[str]:
+        return [c.id for c in CHECKS if not c.strict and self.results[c.id][0] == "fail"]
+
+    @property
+    def undetermined_checks(self) -> list[str]:
+        return [c.id for c in CHECKS if not c.strict and self.results[c.id][0] == "error"]
+
+    @property
+    def strict_failures(self) -> list[str]:
+        return [c.id for c in CHECKS if c.strict and self.results[c.id][0] == "fail"]
+
+
+class Appraiser:
+    """Judges subjects. The two readers parse a document's body; callers cache them."""
+
+    def __init__(self, read_tcb_info: TcbInfoReader, read_identity: IdentityReader) -> None:
+        self._read_tcb_info = read_tcb_info
+        self._read_identity = read_identity
+
+    def judge(
+        self,
+        subject: Subject,
+        certification: CertificationFact,
+        chain: ChainFact,
+        selection: Selection,
+        moment: int,
+    ) -> Judgement:
+        """`moment` is in microseconds since the epoch, UTC."""
+        results: Results = {**subject.results, **chain.results, **certification.results}
+        results |= _check_revocation(chain, selection)
+        results |= _check_documents(selection)
+        results |= _check_time(chain, selection, moment)
+        info = self._usable_tcb_info(selection.tcb_info)
+        identity = self._usable_identity(selection.qe_identity)
+        results |= _check_match(subject, chain, selection.tcb_info)
+        results |= _check_module(subject, info)
+        results |= _check_enclave(certification, selection.qe_identity, identity, subject.tee)
+        evaluation, advisories = _evaluate(subject, certification, chain, info, identity, results)
+        results |= _check_levels(subject, evaluation, results)
+        outcome = _conclude(results)
+        status = evaluation.status if evaluation else None
+        if outcome != "accepted" and (outcome, status) != ("rejected", REVOKED):
+            status = None
+        ordered = {check.id: results[check.id] for check in CHECKS}
+        return Judgement(outcome, status, ordered, advisories, selection)
+
+    def _usable_tcb_info(self, document: DocumentFact | None) -> TcbInfo | None:
+        usable = document is not None and document.results["S3"][0] == "pass"
+        return self._read_tcb_info(document) if usable and document else None
+
+    def _usable_identity(self, document: DocumentFact | None) -> EnclaveIdentity | None:
+        usable = document is not None and document.results["S5"][0] == "pass"
+        return self._read_identity(document) if usable and document else None
+
+
+def _check_revocation(chain: ChainFact, selection: Selection) -> Results:
+    if chain.ca_subject is None:
+        return dict.fromkeys(("R1", "R2", "R3", "R4", "S2"), skipped("P1"))
+    root_crl, pck_crl = selection.root_crl, selection.pck_crl
+    signers = {
+        document.signer_serial
+        for document in (selection.tcb_info, selection.qe_identity)
+        if document and document.signer_serial
+    }
+    return {
+        "R1": _check_crl(root_crl, chain.root_key, "a CRL of the root CA"),
+        "R2": _check_crl(pck_crl, chain.ca_key, f"a CRL of {chain.ca_name}"),
+        "R3": _check_serials(root_crl, {chain.ca_serial or ""}, "R1"),
+        "R4": _check_serials(pck_crl, {chain.pck_serial or ""}, "R2"),
+        "S2": _check_serials(root_crl, signers, "R1"),
+    }
+
+
+def _check_crl(crl: CrlFact | None, issuer_key: bytes | None, what: str) -> Outcome:
+    if crl is None:
+        return missing(what)
+    if not crl.complete:
+        return judge(False, "CRLNumber and AuthorityKeyIdentifier", "not both")
+    signed = crl.issuer_key is not None and crl.issuer_key == issuer_key
+    return judge(signed, f"signed by {crl.issuer_name}", "valid" if signed else "invalid")
+
+
+def _check_serials(crl: CrlFact | None, serials: set[str], lacking: str) -> Outcome:
+    if crl is None:
+        return skipped(lacking)
+    listed = sorted(serials & crl.revoked)
+    shown = ", ".join(sorted(serials))
+    return judge(not listed, f"{shown} not listed", f"{', '.join(listed) or 'not'} listed")
+
+
+def _check_documents(selection: Selection) -> Results:
+    info, identity = selection.tcb_info, selection.qe_identity
+    return {
+        "S1": _worse(
+            info.results["S1"] if info else missing("TCB info"),
+            identity.results["S1"] if identity else missing("QE identity"),
+        ),
+        "S3": info.results["S3"] if info else missing("TCB info for this FMSPC and TEE"),
+        "S4": info.results["S4"] if info else missing("TCB info for this FMSPC and TEE"),
+        "S5": identity.results["S5"] if identity else missing("QE identity for this TEE"),
+        "S6": identity.results["S6"] if identity else missing("QE identity for this TEE"),
+    }
+
+
+def _worse(first: Outcome, second: Outcome) -> Outcome:
+    return first if first[0] in ("fail", "error") else second
+
+
+def _check_time(chain: ChainFact, selection: Selection, moment: int) -> Results:
+    info, identity = selection.tcb_info, selection.qe_identity
+    signing = [d.signer_not_after for d in (info, identity) if d and d.signer_not_after is not None]
+    evaluation = [d.outline.evaluation_number if d else None for d in (info, identity)]
+    return {
+        "T1": skipped("P1")
+        if chain.not_after is None
+        else _check_end(chain.not_after, moment, "PCK chain"),
+        "T2": _check_crl_time(selection, moment),
+        "T3": _check_end(min(signing), moment, "signing chain") if signing else skipped("S1"),
+        "T4": _check_end(info.outline.expires_at, moment, "TCB info") if info else skipped("S3"),
+        "T5": _check_end(identity.outline.expires_at, moment, "QE identity")
+        if identity
+        else skipped("S5"),
+        "T6": _check_start(chain, selection, moment),
+        "T7": skipped("S3, S5")
+        if None in evaluation
+        else judge(evaluation[0] == evaluation[1], evaluation[0], evaluation[1]),
+    }
+
+
+def _check_end(end: int | None, moment: int, what: str) -> Outcome:
+    if end is None:
+        return judge(False, f"{what} in force", "no end of validity")
+    return judge(moment < end + SECOND, f"until {format_time(end)}", format_time(moment))
+
+
+def _check_crl_time(selection: Selection, moment: int) -> Outcome:
+    crls = (selection.root_crl, selection.pck_crl)
+    known = [crl for crl in crls if crl]
+    if len(known) < 2:
+        return skipped("R1" if crls[0] is None else "R2")
+    start = max(crl.this_update for crl in known)
+    ends = [crl.next_update for crl in known if crl.next_update is not None]
+    if len(ends) < len(known):
+        return judge(False, "CRLs with nextUpdate", "no nextUpdate")
+    expected = f"{format_time(start)} to {format_time(min(ends))}"
+    return judge(start <= moment < min(ends) + SECOND, expected, format_time(moment))
+
+
+def _check_start(chain: ChainFact, selection: Selection, moment: int) -> Outcome:
+    starts = [chain.not_before]
+    for document in (selection.tcb_info, selection.qe_identity):
+        if document:
+            starts += [document.signer_not_before, document.outline.issued_at]
+    latest = max((start for start in starts if start is not None), default=None)
+    if latest is None:
+        return skipped("P1")
+    return judge(latest <= moment, f"from {format_time(latest)}", format_time(moment))
+
+
+def _check_match(subject: Subject, chain: ChainFact, document: DocumentFact | None) -> Results:
+    if document is None:
+        return dict.fromkeys(("M1", "M2", "M3"), skipped("S3"))
+    outline = document.outline
+    if chain.fmspc is None:
+        unknown = skipped("P6")
+        return {"M1": judge(outline.id.lower() == subject.tee, subject.tee, outline.id)} | {
+            "M2": unknown,
+            "M3": unknown,
+        }
+    return {
+        "M1": judge(outline.id.lower() == subject.tee, subject.tee, outline.id),
+        "M2": judge(outline.fmspc == chain.fmspc, chain.fmspc, outline.fmspc or b""),
+        "M3": judge(outline.pce_id == chain.pce_id, chain.pce_id or b"", outline.pce_id or b""),
+    }
+
+
+def _check_module(subject: Subject, info: TcbInfo | None) -> Results:
+    """D1-D3. QVL ignores the attribute mask and wants zero (QuoteVerifier.cpp)."""
+    names = ("D1", "D2", "D3")
+    if subject.tee_tcb_svn is None:
+        return dict.fromkeys(names, NOT_APPLICABLE)
+    if info is None or info.module is None:
+        return dict.fromkeys(names, skipped("S3"))
+    version = subject.tee_tcb_svn[1]
+    module: TdxModule | None = info.module
+    first = NOT_APPLICABLE
+    if version > 0:
+        module = select_module(info, version)
+        first = judge(module is not None, f"TDX_{version:02X}", "present" if module else "absent")
+    if module is None:
+        return {"D1": first, "D2": skipped("D1"), "D3": skipped("D1")}
+    signer, attributes = subject.mrsigner_seam or b"", subject.seam_attributes or b""
+    zero = not any(attributes)
+    return {
+        "D1": first,
+        "D2": judge(signer == module.mrsigner, module.mrsigner, signer),
+        "D3": judge(zero and attributes == module.attributes, module.attributes, attributes),
+    }
+
+
+def _check_enclave(
+    certification: CertificationFact,
+    document: DocumentFact | None,
+    identity: EnclaveIdentity | None,
+    tee: str,
+) -> Results:
+    if document is None or identity is None:
+        return dict.fromkeys(("E1", "E2", "E3", "E4", "E5", "E6"), skipped("S5"))
+    wanted = "TD_QE" if tee == "tdx" else "QE"
+    misc_select = certification.qe_misc_select.to_bytes(4, "little")
+    masked_misc = _mask(misc_select, identity.misc_select_mask)
+    masked_attributes = _mask(certification.qe_attributes, identity.attributes_mask)
+    status, level = evaluate_qe(identity, certification.qe_isv_svn)
+    shown = f"{certification.qe_isv_svn}: {status}"
+    return {
+        "E1": judge(document.outline.id == wanted, wanted, document.outline.id),
+        "E2": judge(masked_misc == identity.misc_select, identity.misc_select, masked_misc),
+        "E3": judge(
+            masked_attributes == identity.attributes, identity.attributes, masked_attributes
+        ),
+        "E4": judge(
+            certification.qe_mrsigner == identity.mrsigner,
+            identity.mrsigner,
+            certification.qe_mrsigner,
+        ),
+        "E5": judge(
+            certification.qe_isv_prodid == identity.isv_prodid,
+            identity.isv_prodid,
+            certification.qe_isv_prodid,
+        ),
+        "E6": judge(level is not None and status != REVOKED, "a level that is not revoked", shown),
+    }
+
+
+def _mask(value: bytes, mask: bytes) -> bytes:
+    return bytes(have & keep for have, keep in zip(value, mask, strict=True))
+
+
+def _evaluate(
+    subject: Subject,
+    certification: CertificationFact,
+    chain: ChainFact,
+    info: TcbInfo | None,
+    identity: EnclaveIdentity | None,
+    results: Results,
+) -> tuple[TcbEvaluation | None, tuple[str, ...]]:
+    """The converged status with the advisories of platform, module and quoting enclave."""
+    matched = all(results[check][0] == "pass" for check in ("M1", "M2", "M3"))
+    modules = all(results[check][0] in ("pass", "not_applicable") for check in ("D1", "D2", "D3"))
+    if (
+        info is None
+        or identity is None
+        or chain.tcb_components is None
+        or not (matched and modules)
+    ):
+        return None, ()
+    platform = Platform(chain.tcb_components, chain.pce_svn or 0)
+    tdx = None
+    if subject.tee_tcb_svn is not None:
+        current = subject.tee_tcb_svn_2 if subject.body_type == _TD_15 else None
+        tdx = TdxTcb(subject.tee_tcb_svn, current)
+    qe_status, qe_level = evaluate_qe(identity, certification.qe_isv_svn)
+    evaluation = evaluate_tcb(info, platform, tdx, qe_status)
+    levels = (evaluation.level, evaluation.module_level, qe_level)
+    advisories = {name for level in levels if level for name in level.advisory_ids}
+    return evaluation, tuple(sorted(advisories))
+
+
+def _check_levels(subject: Subject, evaluation: TcbEvaluation | None, results: Results) -> Results:
+    selected, other = ("V1", "V2") if subject.tee == "sgx" else ("V2", "V1")
+    if evaluation is None:
+        lacking = next(
+            (
+                c
+                for c in ("S3", "S5", "P6", "M1", "M2", "M3", "D1", "D2", "D3")
+                if _stops(results, c)
+            ),
+            "S3",
+        )
+        return {selected: skipped(lacking), other: NOT_APPLICABLE, "V3": skipped(lacking)}
+    reached = evaluation.level is not None and (
+        evaluation.module_level is not None
+        or subject.tee_tcb_svn is None
+        or subject.tee_tcb_svn[1] == 0
+    )
+    return {
+        selected: judge(reached, "a TCB level that the platform reaches", evaluation.note),
+        other: NOT_APPLICABLE,
+        "V3": judge(not evaluation.terminal, "not Revoked", evaluation.status),
+    }
+
+
+def _stops(results: Results, check: str) -> bool:
+    return results[check][0] in ("fail", "error", "skipped")
+
+
+# What documents say now, later documents may say otherwise; only what they revoke stays revoked.
+_BY_TCB_INFO = frozenset(("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"))
+_BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
+
+
+def _conclude(results: Results) -> str:
+    failed = {c.id for c in CHECKS if not c.strict and results[c.id][0] == "fail"}
+    if "T4" in failed:
+        failed -= _BY_TCB_INFO | {"V3"}
+    if "T5" in failed:
+        failed -= _BY_IDENTITY | {"V3"}
+    if failed - COVERAGE:
+        return "rejected"
+    lacking = any(not c.strict and results[c.id][0] in ("error", "skipped") for c in CHECKS)
+    return "undetermined" if failed or lacking else "accepted"
+
+
+def format_time(moment: int) -> str:
+    """RFC 3339 with whole seconds, UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(moment // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

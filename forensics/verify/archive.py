@@ -1,0 +1,148 @@
+"""Which collateral is judged with at a moment: the selection rule, in one place.
+
+Everything ever ingested is a candidate. For one subject and one moment `t`, of the documents that
+are *about* the subject (same root, TEE, FMSPC; for CRLs the same issuer), the one used is
+
+1. authentic before not authentic: a forged document never displaces a real one;
+2. in force at `t` (issued <= t <= expiry), of these the latest issued;
+3. else not yet expired at `t` but issued later, the earliest issued: Intel's library accepts that
+   too, and the strict check T6 then fails;
+4. else expired, the one that expired last: the checks T2, T4, T5 then fail;
+
+with ties broken by the higher evaluation number, then document version, then id. The moment of
+expiry itself is still in force (QVL compares with `>`), to the second as Intel counts time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
+from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
+
+SECOND = 1_000_000
+_NEVER = 1 << 62
+_Item = TypeVar("_Item", DocumentFact, CrlFact)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The collateral used at one moment; None where the case has none that is about the subject."""
+
+    tcb_info: DocumentFact | None
+    qe_identity: DocumentFact | None
+    root_crl: CrlFact | None
+    pck_crl: CrlFact | None
+
+
+@dataclass(frozen=True)
+class Context:
+    """The candidates of all subjects that share root, CA, TEE and FMSPC."""
+
+    tcb_infos: tuple[DocumentFact, ...]
+    qe_identities: tuple[DocumentFact, ...]
+    root_crls: tuple[CrlFact, ...]
+    pck_crls: tuple[CrlFact, ...]
+
+    @cached_property
+    def boundaries(self) -> list[int]:
+        """Moments at which the selection or the outcome of a time check can change, ascending."""
+        moments: set[int] = set()
+        for document in (*self.tcb_infos, *self.qe_identities):
+            moments.update(_interval(document))
+            if document.signer_not_before is not None and document.signer_not_after is not None:
+                moments.update((document.signer_not_before, document.signer_not_after + SECOND))
+        for crl in (*self.root_crls, *self.pck_crls):
+            moments.update(_interval(crl))
+        return sorted(moments - {_NEVER, -_NEVER})
+
+    def select(self, moment: int) -> Selection:
+        return Selection(
+            tcb_info=_best(self.tcb_infos, moment),
+            qe_identity=_best(self.qe_identities, moment),
+            root_crl=_best(self.root_crls, moment),
+            pck_crl=_best(self.pck_crls, moment),
+        )
+
+
+class Archive:
+    """All proven documents and CRLs of a case."""
+
+    def __init__(self, documents: Iterable[DocumentFact], crls: Iterable[CrlFact]) -> None:
+        self.documents = list(documents)
+        self.crls = list(crls)
+        self._contexts: dict[tuple[object, ...], Context] = {}
+
+    def context(self, chain: ChainFact, tee: str) -> Context:
+        """Candidates for a subject with this chain; the same object for equal keys."""
+        key = (chain.root_key, chain.root_subject, chain.ca_key, chain.ca_subject, chain.fmspc, tee)
+        if key not in self._contexts:
+            self._contexts[key] = Context(
+                tcb_infos=self._find_tcb_infos(chain, tee),
+                qe_identities=self._find_qe_identities(chain, tee),
+                root_crls=self._find_crls(chain.root_subject, chain.root_key),
+                pck_crls=self._find_crls(chain.ca_subject, chain.ca_key),
+            )
+        return self._contexts[key]
+
+    def _find_tcb_infos(self, chain: ChainFact, tee: str) -> tuple[DocumentFact, ...]:
+        return tuple(
+            d
+            for d in self.documents
+            if d.outline.kind == TCB_INFO
+            and d.outline.id.lower() == tee
+            and d.outline.fmspc == chain.fmspc
+            and _same_root(d.root_key, chain.root_key)
+        )
+
+    def _find_qe_identities(self, chain: ChainFact, tee: str) -> tuple[DocumentFact, ...]:
+        wanted = "TD_QE" if tee == "tdx" else "QE"
+        return tuple(
+            d
+            for d in self.documents
+            if d.outline.kind == QE_IDENTITY
+            and d.outline.id == wanted
+            and _same_root(d.root_key, chain.root_key)
+        )
+
+    def _find_crls(self, subject: bytes | None, key: bytes | None) -> tuple[CrlFact, ...]:
+        return tuple(c for c in self.crls if c.issuer == subject and _same_root(c.issuer_key, key))
+
+
+def _same_root(found: bytes | None, wanted: bytes | None) -> bool:
+    """A document that nobody signed stays a candidate: it must be seen to fail."""
+    return found is None or found == wanted
+
+
+def _interval(item: DocumentFact | CrlFact) -> tuple[int, int]:
+    """Half-open validity `[issued, expired)` in microseconds; unknown ends never cover anything."""
+    start: int | None
+    end: int | None
+    if isinstance(item, CrlFact):
+        start, end = item.this_update, item.next_update
+    else:
+        start, end = item.outline.issued_at, item.outline.expires_at
+    return (_NEVER if start is None else start, -_NEVER if end is None else end + SECOND)
+
+
+def _rank(item: DocumentFact | CrlFact, moment: int) -> tuple[object, ...]:
+    start, end = _interval(item)
+    if start <= moment < end:
+        preference = (0, -start)
+    elif moment < end:
+        preference = (1, start)
+    else:
+        preference = (2, -end)
+    if isinstance(item, CrlFact):
+        tie: tuple[object, ...] = (item.crl_id,)
+    else:
+        outline = item.outline
+        tie = (-(outline.evaluation_number or 0), -(outline.version or 0), item.document_id)
+    return (not item.authentic, *preference, *tie)
+
+
+def _best(items: Sequence[_Item], moment: int) -> _Item | None:
+    return min(items, key=lambda item: _rank(item, moment), default=None)

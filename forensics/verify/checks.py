@@ -1,0 +1,153 @@
+"""The checks, in the order of Intel's verifier, each with a permanent id.
+
+Ids and classes are those of the verification reference (section 5): Q needs the quote alone, C one
+collateral document, X facts of both, T a moment. `strict` marks checks of ours that Intel's library
+does not make; they are reported and never change an outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Result = Literal["pass", "fail", "error", "skipped", "not_applicable"]
+Outcome = tuple[Result, str, str]
+"""(result, expected, observed). `error`: an input is missing; `skipped`: another check prevented
+it, which `observed` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`qvl` is the status that Intel's library reports on failure."""
+
+    id: str
+    title: str
+    input_class: Literal["Q", "C", "X", "T"]
+    qvl: str
+    strict: bool = False
+
+
+CHECKS = (
+    Check("F1", "Length and nested lengths parse", "Q", "UNSUPPORTED_QUOTE_FORMAT"),
+    Check(
+        "F2", "Version, key type, TEE type and QE vendor are known", "Q", "UNSUPPORTED_QUOTE_FORMAT"
+    ),
+    Check(
+        "F3", "Version, TEE, body and certification types agree", "Q", "UNSUPPORTED_QUOTE_FORMAT"
+    ),
+    Check("F4", "Certification data is a PCK chain", "Q", "QUOTE_CERTIFICATION_DATA_UNSUPPORTED"),
+    Check(
+        "P1",
+        "PCK chain parses: three certificates, each role present",
+        "Q",
+        "UNSUPPORTED_CERT_FORMAT",
+    ),
+    Check("P2", "Root public key is a trust anchor", "Q", "PCK_CERT_CHAIN_ERROR"),
+    Check(
+        "P3", "Root is self-issued and its signature is valid", "Q", "SGX_ROOT_CA_INVALID_ISSUER"
+    ),
+    Check("P4", "PCK CA is issued by the root", "Q", "SGX_INTERMEDIATE_CA_INVALID_ISSUER"),
+    Check("P5", "PCK certificate is issued by the PCK CA", "Q", "SGX_PCK_INVALID_ISSUER"),
+    Check(
+        "P6",
+        "SGX extension of the PCK certificate is well-formed",
+        "Q",
+        "SGX_PCK_INVALID_EXTENSIONS",
+    ),
+    Check(
+        "P7",
+        "Chain keeps to constraints, key usage, algorithms and CA kind",
+        "Q",
+        "own",
+        strict=True,
+    ),
+    Check("R1", "Root CA CRL is issued and signed by the root", "C", "SGX_CRL_INVALID_SIGNATURE"),
+    Check("R2", "PCK CRL is issued and signed by the PCK CA", "C", "SGX_CRL_INVALID_SIGNATURE"),
+    Check("R3", "PCK CA is not revoked", "X", "SGX_INTERMEDIATE_CA_REVOKED"),
+    Check("R4", "PCK certificate is not revoked", "X", "SGX_PCK_REVOKED"),
+    Check("T1", "PCK chain has not expired", "T", "SGX_PCK_CERT_CHAIN_EXPIRED"),
+    Check("T2", "Both CRLs are in force", "T", "SGX_CRL_EXPIRED"),
+    Check(
+        "S1",
+        "TCB signing chain ends in the root of the PCK chain",
+        "C",
+        "SGX_TCB_SIGNING_CERT_CHAIN_UNTRUSTED",
+    ),
+    Check("S2", "TCB signing certificate is not revoked", "X", "SGX_TCB_SIGNING_CERT_REVOKED"),
+    Check("S3", "TCB info has a supported format", "C", "SGX_TCB_INFO_UNSUPPORTED_FORMAT"),
+    Check("S4", "TCB info signature is valid", "C", "TCB_INFO_INVALID_SIGNATURE"),
+    Check(
+        "S5", "QE identity has a supported format", "C", "SGX_ENCLAVE_IDENTITY_UNSUPPORTED_FORMAT"
+    ),
+    Check("S6", "QE identity signature is valid", "C", "SGX_ENCLAVE_IDENTITY_INVALID_SIGNATURE"),
+    Check("T3", "TCB signing chain has not expired", "T", "SGX_SIGNING_CERT_CHAIN_EXPIRED"),
+    Check("T4", "TCB info has not expired", "T", "SGX_TCB_INFO_EXPIRED"),
+    Check("T5", "QE identity has not expired", "T", "SGX_ENCLAVE_IDENTITY_EXPIRED"),
+    Check("T6", "Everything used was already valid", "T", "own", strict=True),
+    Check("T7", "TCB info and QE identity have one evaluation number", "X", "own", strict=True),
+    Check("M1", "TCB info is for this TEE", "X", "TCB_INFO_MISMATCH"),
+    Check("M2", "FMSPC of PCK certificate and TCB info agree", "X", "TCB_INFO_MISMATCH"),
+    Check("M3", "PCE id of PCK certificate and TCB info agree", "X", "TCB_INFO_MISMATCH"),
+    Check("D1", "TDX module version has an identity", "X", "TDX_MODULE_MISMATCH"),
+    Check("D2", "TDX module signer is the identity's", "X", "TDX_MODULE_MISMATCH"),
+    Check("D3", "SEAM attributes are the identity's, and zero", "X", "TDX_MODULE_MISMATCH"),
+    Check(
+        "K1", "QE report signature is valid under the PCK key", "Q", "INVALID_QE_REPORT_SIGNATURE"
+    ),
+    Check(
+        "K2",
+        "QE report binds attestation key and authentication data",
+        "Q",
+        "INVALID_QE_REPORT_DATA",
+    ),
+    Check("K3", "Rest of the QE's REPORT_DATA is zero", "Q", "own", strict=True),
+    Check("E1", "QE identity is of the right kind", "X", "QE_IDENTITY_MISMATCH"),
+    Check(
+        "E2", "MISCSELECT of the QE under its mask", "X", "SGX_ENCLAVE_REPORT_MISCSELECT_MISMATCH"
+    ),
+    Check(
+        "E3", "Attributes of the QE under their mask", "X", "SGX_ENCLAVE_REPORT_ATTRIBUTES_MISMATCH"
+    ),
+    Check("E4", "MRSIGNER of the QE", "X", "SGX_ENCLAVE_REPORT_MRSIGNER_MISMATCH"),
+    Check("E5", "ISVPRODID of the QE", "X", "SGX_ENCLAVE_REPORT_ISVPRODID_MISMATCH"),
+    Check(
+        "E6",
+        "ISVSVN of the QE has a level that is not revoked",
+        "X",
+        "SGX_ENCLAVE_REPORT_ISVSVN_REVOKED",
+    ),
+    Check("K4", "Attestation key is a point on P-256", "Q", "UNSUPPORTED_QUOTE_FORMAT"),
+    Check(
+        "K5", "Quote signature is valid under the attestation key", "Q", "INVALID_QUOTE_SIGNATURE"
+    ),
+    Check("V1", "SGX platform has a TCB level", "X", "TCB_NOT_SUPPORTED"),
+    Check("V2", "TDX platform and module have a TCB level", "X", "TCB_NOT_SUPPORTED"),
+    Check("V3", "Converged TCB status is not terminal", "X", "TCB_REVOKED"),
+    Check("A1", "Enclave or TD is not debuggable", "Q", "own", strict=True),
+    Check("A2", "No attribute that an application must not have", "Q", "own", strict=True),
+    Check("A3", "TD has SEPT_VE_DISABLE", "Q", "own", strict=True),
+    Check("A4", "No service TD is bound", "Q", "own", strict=True),
+)
+
+CHECK_OF_ID = {check.id: check for check in CHECKS}
+STRICT = frozenset(check.id for check in CHECKS if check.strict)
+
+PASS: Outcome = ("pass", "", "")
+NOT_APPLICABLE: Outcome = ("not_applicable", "", "")
+
+
+def judge(passed: bool, expected: object, observed: object) -> Outcome:
+    """An outcome that states both sides, whichever way it went."""
+    return ("pass" if passed else "fail", _show(expected), _show(observed))
+
+
+def missing(what: str) -> Outcome:
+    return ("error", what, "missing")
+
+
+def skipped(because: str) -> Outcome:
+    return ("skipped", "", f"prevented by {because}")
+
+
+def _show(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,141 @@
+"""Checks R1, R2 and S1-S6 as far as a document alone decides them: format and authenticity.
+
+Which certificate signed a document is found among all certificates of the case: a PCS body comes
+without its chain, and Intel re-issues the signing certificate for the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from forensics.errors import EvidenceError
+from forensics.formats.certificates import Certificate
+from forensics.formats.collateral import (
+    TCB_INFO,
+    document_id,
+    outline_document,
+    parse_enclave_identity,
+    parse_tcb_info,
+)
+from forensics.formats.crl import Crl
+from forensics.formats.json_text import compact, parse_object
+from forensics.verify.chain import is_signed_by
+from forensics.verify.checks import Outcome, judge, missing
+from forensics.verify.facts import CrlFact, DocumentFact, Results
+from forensics.verify.signatures import verify_der, verify_raw
+
+SIGNER_NAME = "SGX TCB Signing"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A TCB signing certificate with the root that issued it; `trusted`: the root is an anchor."""
+
+    certificate: Certificate
+    root: Certificate
+    trusted: bool
+
+    @property
+    def not_after(self) -> int:
+        return min(self.certificate.not_after, self.root.not_after)
+
+
+def find_signers(certificates: Iterable[Certificate], anchors: Collection[bytes]) -> list[Signer]:
+    """TCB signing certificates with a valid chain, trusted and long-lived ones first."""
+    known = list(certificates)
+    roots = [c for c in known if c.self_issued and is_signed_by(c, c)]
+    signers = [
+        Signer(certificate, root, root.public_key in anchors)
+        for certificate in known
+        if SIGNER_NAME in certificate.subject_name and not certificate.self_issued
+        for root in roots
+        if is_signed_by(certificate, root)
+    ]
+    return sorted(
+        signers,
+        key=lambda s: (not s.trusted, -s.not_after, s.certificate.der, s.root.der),
+    )
+
+
+def prove_document(
+    kind: str, body: bytes, signature: bytes, signers: Sequence[Signer]
+) -> DocumentFact:
+    """Prove one document. `signers` come from `find_signers`; the first that fits counts."""
+    outline = outline_document(kind, body)
+    form, sign = ("S3", "S4") if kind == TCB_INFO else ("S5", "S6")
+    results: Results = {form: _check_format(kind, body)}
+    signer = _find_signer(body, signature, signers)
+    if signer is None:
+        results |= _unsigned(sign, bool(signers))
+        return DocumentFact(document_id(body, signature), outline, results)
+    root_key = signer.root.public_key or b""
+    results["S1"] = judge(signer.trusted, "a root that is a trust anchor", root_key)
+    results[sign] = judge(True, "signed by the TCB signing key", "valid")
+    return DocumentFact(
+        document_id(body, signature),
+        outline,
+        results,
+        signer_serial=f"{signer.certificate.serial:x}",
+        signer_not_before=signer.certificate.not_before,
+        signer_not_after=signer.not_after,
+        root_key=root_key,
+    )
+
+
+def prove_crl(crl: Crl, issuers: Iterable[Certificate]) -> CrlFact:
+    """Find the certificate that issued a CRL: its name and its key both fit."""
+    issuer = next(
+        (
+            certificate
+            for certificate in issuers
+            if certificate.subject == crl.issuer
+            and certificate.public_key is not None
+            and verify_der(certificate.public_key, crl.signature, crl.tbs)
+        ),
+        None,
+    )
+    return CrlFact(
+        crl_id=crl.crl_id,
+        issuer=crl.issuer,
+        issuer_name=crl.issuer_name,
+        issuer_key=issuer.public_key if issuer else None,
+        this_update=crl.this_update,
+        next_update=crl.next_update,
+        complete=crl.number is not None and crl.has_authority_key_id,
+        number=crl.number,
+        revoked=frozenset(f"{serial:x}" for serial in crl.revoked),
+    )
+
+
+def _check_format(kind: str, body: bytes) -> Outcome:
+    expected = "a supported format"
+    try:
+        if kind == TCB_INFO:
+            parse_tcb_info(body)
+        else:
+            parse_enclave_identity(body)
+    except EvidenceError as error:
+        return judge(False, expected, error.message)
+    return judge(True, expected, "supported")
+
+
+def _find_signer(body: bytes, signature: bytes, signers: Sequence[Signer]) -> Signer | None:
+    """QVL writes the document again without white space before it verifies; so may we."""
+    rewritten = compact(parse_object(body))
+    for message in dict.fromkeys((body, rewritten)):
+        for signer in signers:
+            key = signer.certificate.public_key
+            if key is not None and verify_raw(key, signature, message):
+                return signer
+    return None
+
+
+def _unsigned(sign: str, have_signers: bool) -> Results:
+    if not have_signers:
+        absent = missing("a TCB signing certificate with its root")
+        return {"S1": absent, sign: absent}
+    return {
+        "S1": missing("a TCB signing certificate that fits"),
+        sign: judge(False, "signed by a known TCB signing key", "by none of them"),
+    }

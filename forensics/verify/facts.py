@@ -1,0 +1,122 @@
+"""Facts: what was proven once of each distinct input, as plain values that a table can hold.
+
+Field names are the column names of the fact tables in `forensics.case.tables`. Times are
+microseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from forensics.formats.collateral import Outline
+from forensics.verify.checks import Outcome
+
+Results = dict[str, Outcome]
+
+
+@dataclass(frozen=True)
+class ChainFact:
+    """Certification data: checks P1-P7 and what the PCK certificate says of the platform.
+
+    Everything but `results` is None where the chain did not parse (`P1`), and the fields of the
+    SGX extension also where that is malformed (`P6`).
+    """
+
+    certification_data_id: bytes
+    results: Results
+    root_key: bytes | None = None
+    root_subject: bytes | None = None
+    ca_key: bytes | None = None
+    ca_subject: bytes | None = None
+    ca_name: str | None = None
+    ca_serial: str | None = None
+    pck_key: bytes | None = None
+    pck_id: bytes | None = None
+    pck_serial: str | None = None
+    not_before: int | None = None
+    not_after: int | None = None
+    ppid: bytes | None = None
+    fmspc: bytes | None = None
+    pce_id: bytes | None = None
+    pce_svn: int | None = None
+    tcb_components: bytes | None = None
+    pck_cpu_svn: bytes | None = None
+    sgx_type: int | None = None
+    platform_instance_id: bytes | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """P1-P6 pass: the chain is Intel's, or that of another anchor of the case."""
+        return all(self.results[f"P{n}"][0] == "pass" for n in range(1, 7))
+
+
+@dataclass(frozen=True)
+class CertificationFact:
+    """An attestation key with what certifies it: checks K1-K4."""
+
+    certification_id: bytes
+    certification_data_id: bytes
+    results: Results
+    qe_misc_select: int
+    qe_attributes: bytes
+    qe_mrsigner: bytes
+    qe_isv_prodid: int
+    qe_isv_svn: int
+
+    @property
+    def proven(self) -> bool:
+        return all(self.results[check][0] == "pass" for check in ("K1", "K2", "K4"))
+
+
+@dataclass(frozen=True)
+class DocumentFact:
+    """A TCB info or enclave identity: checks S1, S3-S6, and the certificate that signed it."""
+
+    document_id: bytes
+    outline: Outline
+    results: Results
+    signer_serial: str | None = None
+    signer_not_before: int | None = None
+    signer_not_after: int | None = None
+    root_key: bytes | None = None
+
+    @property
+    def authentic(self) -> bool:
+        return all(outcome[0] == "pass" for outcome in self.results.values())
+
+
+@dataclass(frozen=True)
+class CrlFact:
+    """A CRL and the known certificate whose key signed it, if any did."""
+
+    crl_id: bytes
+    issuer: bytes
+    issuer_name: str
+    issuer_key: bytes | None
+    this_update: int
+    next_update: int | None
+    complete: bool
+    number: int | None
+    revoked: frozenset[str] = field(repr=False)
+
+    @property
+    def authentic(self) -> bool:
+        return self.issuer_key is not None and self.complete
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything of a quote that an appraisal looks at; millions of quotes share a few of these.
+
+    `results` holds F1-F4, K5 and the strict checks A1-A4.
+    """
+
+    subject_no: int
+    tee: str
+    body_type: int
+    certification_id: bytes
+    results: Results
+    tee_tcb_svn: bytes | None = None
+    tee_tcb_svn_2: bytes | None = None
+    mrsigner_seam: bytes | None = None
+    seam_attributes: bytes | None = None
