@@ -1,0 +1,49 @@
+"""Quote Forensics: offline forensics and replay detection for TEE attestation evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forensics.errors import (
+    CustodyError,
+    DetectorError,
+    EvidenceError,
+    ForensicsError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from forensics.case.case import Case, create_case, open_case
+    from forensics.formats.quote import Quote, parse_quote
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Case",
+    "CustodyError",
+    "DetectorError",
+    "EvidenceError",
+    "ForensicsError",
+    "Quote",
+    "UsageError",
+    "create_case",
+    "open_case",
+    "parse_quote",
+]
+
+_HOMES = {
+    "Case": "forensics.case.case",
+    "create_case": "forensics.case.case",
+    "open_case": "forensics.case.case",
+    "Quote": "forensics.formats.quote",
+    "parse_quote": "forensics.formats.quote",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used: commands must start fast."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'forensics' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -90,12 +90,14 @@ class Table:
             for column in self.columns
         )
 
-    def duckdb_columns(self) -> str:
-        """The column list of `CREATE TABLE`, for a table that has no file yet."""
-        return ", ".join(f'"{c.name}" {DUCKDB_TYPES[c.type]}' for c in self.columns)
+    def duckdb_nulls(self) -> str:
+        """A typed row of nulls, the shape of a table that has no file yet."""
+        return ", ".join(f'NULL::{DUCKDB_TYPES[c.type]} AS "{c.name}"' for c in self.columns)
 
 
-def layout_columns(layout: Layout, leave_out: tuple[str, ...] = (), prefix: str = "") -> list[Column]:
+def layout_columns(
+    layout: Layout, leave_out: tuple[str, ...] = (), prefix: str = ""
+) -> list[Column]:
     """Stored columns of a binary structure, one per field."""
     return [
         Column(prefix + field.name, field.kind, f"{field.doc} ({field.spec})")
@@ -138,7 +140,9 @@ QUARANTINE = Table(
     "One row per record that could not be read, or not wholly, with its bytes.",
     (
         Column("source_id", "id", "the source"),
-        Column("source_line", "i64", "1-based line or array member; null for a whole file", "delta"),
+        Column(
+            "source_line", "i64", "1-based line or array member; null for a whole file", "delta"
+        ),
         Column("byte_offset", "i64", "offset of the problem in the record or file", "delta"),
         Column("reason", "text", "stable code, see docs/reference/reasons.md"),
         Column("message", "text", "one line for a person"),
@@ -170,7 +174,9 @@ OBSERVATION = Table(
         Column("observation_no", "i64", "ledger order, from 1 in the whole case", "delta"),
         Column("quote_no", "i64", "the quote seen; null when none came", "delta"),
         Column("source_id", "id", "where it was read"),
-        Column("source_line", "i64", "1-based line or array member; null for a whole file", "delta"),
+        Column(
+            "source_line", "i64", "1-based line or array member; null for a whole file", "delta"
+        ),
         Column("event_type", "text", "as logged; null for a bare quote"),
         Column("event_id", "text", "the source's own id", "plain"),
         Column("session_id", "text", "the source's own session", "plain"),
@@ -447,30 +453,35 @@ EVIDENCE_TABLES = (
 )
 
 
+# Facts and derived tables hold times as microseconds since the epoch, UTC: they are read back as
+# numbers, and the views turn them into timestamps.
+
 FACT_CHAIN = Table(
     "fact_chain",
     "fact",
     "What certification data proves of itself: checks P1-P7 and the PCK certificate's fields.",
     (
         Column("certification_data_id", "id", "the certification data", "plain"),
-        Column("results", "json", "check id -> [result, expected, observed]", "plain"),
-        Column("trusted", "bool", "P1-P6 pass under a trust anchor of the case"),
-        Column("pck_id", "id", "SHA-256 of the PCK certificate's signed part"),
-        Column("pck_key", "bytes", "PCK public key X ‖ Y", size=64),
-        Column("pck_serial", "text", "hex"),
-        Column("pck_not_before", "time", "start of validity"),
-        Column("not_after", "time", "earliest notAfter in the chain"),
-        Column("not_before", "time", "latest notBefore in the chain"),
-        Column("ca_serial", "text", "serial of the PCK CA, hex"),
-        Column("ca_key", "bytes", "public key of the PCK CA X ‖ Y", size=64),
-        Column("ca_name", "text", "common name of the PCK CA"),
+        Column("results", "json", "check id -> [result, expected, observed]"),
+        Column("trusted", "bool", "P1-P6 pass: the chain ends in a trust anchor of the case"),
+        Column("root_key", "bytes", "public key of the root, X ‖ Y"),
+        Column("root_subject", "bytes", "subject of the root, DER"),
+        Column("ca_key", "bytes", "public key of the PCK CA, X ‖ Y"),
         Column("ca_subject", "bytes", "subject of the PCK CA, DER"),
-        Column("root_key", "bytes", "public key of the root X ‖ Y", size=64),
+        Column("ca_name", "text", "common name of the PCK CA"),
+        Column("ca_serial", "text", "serial number of the PCK CA, hex"),
+        Column("pck_key", "bytes", "PCK public key, X ‖ Y"),
+        Column("pck_id", "bytes", "SHA-256 of the PCK certificate's signed part"),
+        Column("pck_serial", "text", "serial number of the PCK certificate, hex"),
+        Column("chain_id", "bytes", "SHA-256 over the certificates' DER, in order"),
+        Column("chain_signed_id", "bytes", "SHA-256 over their signed parts, in order"),
+        Column("not_before", "i64", "latest notBefore in the chain"),
+        Column("not_after", "i64", "earliest notAfter in the chain"),
         Column("ppid", "bytes", "platform provisioning id"),
         Column("fmspc", "bytes", "6 bytes"),
         Column("pce_id", "bytes", "2 bytes"),
         Column("pce_svn", "i64", "PCE SVN"),
-        Column("tcb_components", "bytes", "16 SVNs"),
+        Column("tcb_components", "bytes", "16 component SVNs"),
         Column("pck_cpu_svn", "bytes", "CPUSVN as in the certificate"),
         Column("sgx_type", "i64", "0 standard, 1 scalable, 2 scalable with integrity"),
         Column("platform_instance_id", "bytes", "Platform CA only"),
@@ -483,8 +494,111 @@ FACT_CERTIFICATION = Table(
     "What an attestation key's certification proves: checks K1-K4.",
     (
         Column("certification_id", "id", "the certification", "plain"),
+        Column("certification_data_id", "id", "its certification data"),
         Column("results", "json", "check id -> [result, expected, observed]"),
         Column("proven", "bool", "K1, K2 and K4 pass"),
+        Column("qe_misc_select", "i64", "MISCSELECT of the quoting enclave"),
+        Column("qe_attributes", "bytes", "attributes of the quoting enclave"),
+        Column("qe_mrsigner", "bytes", "MRSIGNER of the quoting enclave"),
+        Column("qe_isv_prodid", "i64", "ISVPRODID of the quoting enclave"),
+        Column("qe_isv_svn", "i64", "ISVSVN of the quoting enclave"),
+    ),
+)
+
+FACT_DOCUMENT = Table(
+    "fact_document",
+    "fact",
+    "What a TCB info or enclave identity proves: checks S1, S3-S6, and what selects it.",
+    (
+        Column("document_id", "id", "the document", "plain"),
+        Column("kind", "text", "tcb_info or qe_identity"),
+        Column("id", "text", "SGX, TDX, QE, TD_QE …"),
+        Column("version", "i64", "document version"),
+        Column("issued_at", "i64", "issueDate"),
+        Column("expires_at", "i64", "nextUpdate"),
+        Column("evaluation_number", "i64", "tcbEvaluationDataNumber"),
+        Column("fmspc", "bytes", "TCB info only"),
+        Column("pce_id", "bytes", "TCB info only"),
+        Column("results", "json", "check id -> [result, expected, observed]"),
+        Column("authentic", "bool", "all of them pass"),
+        Column("signer_serial", "text", "TCB signing certificate that signed it, hex"),
+        Column("signer_not_before", "i64", "start of that certificate's validity"),
+        Column("signer_not_after", "i64", "earliest notAfter of the signing chain"),
+        Column("root_key", "bytes", "public key of the signing chain's root, X ‖ Y"),
+    ),
+)
+
+FACT_COMPONENT = Table(
+    "fact_component",
+    "fact",
+    "What a TCB info says of each of the 16 components, over all its levels.",
+    (
+        Column("document_id", "id", "the TCB info"),
+        Column("fmspc", "bytes", "its FMSPC"),
+        Column("family", "text", "sgx: PCK TCB components; tdx: TEE TCB SVN"),
+        Column("position", "i64", "0 to 15"),
+        Column("named", "bool", "some level has an SVN above 0, a category or a type there"),
+        Column("category", "text", "as Intel names it"),
+        Column("type", "text", "as Intel names it"),
+    ),
+)
+
+FACT_CRL = Table(
+    "fact_crl",
+    "fact",
+    "What a CRL proves, and which known key signed it.",
+    (
+        Column("crl_id", "id", "the CRL", "plain"),
+        Column("issuer", "bytes", "issuer name, DER"),
+        Column("issuer_name", "text", "issuer's common name"),
+        Column("issuer_key", "bytes", "key that signed it, X ‖ Y; null when none known did"),
+        Column("this_update", "i64", "issued"),
+        Column("next_update", "i64", "expires"),
+        Column("complete", "bool", "has CRLNumber and AuthorityKeyIdentifier"),
+        Column("authentic", "bool", "complete and signed by a known issuer"),
+        Column("number", "text", "CRLNumber"),
+        Column("revoked", "text[]", "revoked serial numbers, hex"),
+    ),
+)
+
+FACT_CERTIFICATE = Table(
+    "fact_certificate",
+    "fact",
+    "The fields of every distinct certificate, from files and from quotes.",
+    (
+        Column("certificate_id", "id", "SHA-256 of its DER", "plain"),
+        Column("tbs_id", "id", "SHA-256 of its signed part", "plain"),
+        Column("subject", "text", "common name"),
+        Column("issuer", "text", "issuer's common name"),
+        Column("serial", "text", "hex"),
+        Column("not_before", "i64", "start of validity"),
+        Column("not_after", "i64", "end of validity"),
+    ),
+)
+
+SUBJECT = Table(
+    "subject",
+    "fact",
+    "One row per distinct combination of what an appraisal looks at in a quote.",
+    (
+        Column("subject_no", "i64", "number", "delta"),
+        Column("tee", "text", "sgx or tdx"),
+        Column("version", "u16", "quote version"),
+        Column("tee_type", "u32", "as in the header"),
+        Column("qe_vendor_id", "bytes", "as in the header"),
+        Column("body_type", "u16", "v5 only"),
+        Column("certification_id", "id", "the certification"),
+        Column("certification_type", "u16", "type of the certification data"),
+        Column("outer_certification_type", "u16", "v4, v5"),
+        Column("outer_slack_size", "i64", "unread bytes in the outer block"),
+        Column("signature_ok", "bool", "K5"),
+        Column("attributes", "bytes", "SGX"),
+        Column("td_attributes", "bytes", "TDX"),
+        Column("tee_tcb_svn", "bytes", "TDX"),
+        Column("tee_tcb_svn_2", "bytes", "TD report 1.5"),
+        Column("mrsigner_seam", "bytes", "TDX"),
+        Column("seam_attributes", "bytes", "TDX"),
+        Column("mr_service_td", "bytes", "TD report 1.5"),
     ),
 )
 
@@ -499,43 +613,82 @@ FACT_QUOTE = Table(
     ),
 )
 
+_JUDGEMENT = (
+    Column("subject_no", "i64", "the subject judged", "delta"),
+    Column("starts", "i64", "first moment at which this holds", "delta"),
+    Column("ends", "i64", "first moment at which it no longer holds", "delta"),
+    Column("outcome", "text", "accepted, rejected or undetermined"),
+    Column("status", "text", "Intel's TCB status"),
+    Column("failed_checks", "text[]", "checks of Intel's verifier that failed"),
+    Column("undetermined_checks", "text[]", "checks of Intel's verifier without an input"),
+    Column("strict_failures", "text[]", "strict checks of ours that failed"),
+    Column("advisory_ids", "text[]", "security advisories"),
+    Column("tcb_info_id", "text", "TCB info used, hex"),
+    Column("qe_identity_id", "text", "enclave identity used, hex"),
+    Column("pck_crl_id", "text", "PCK CRL used, hex"),
+    Column("root_crl_id", "text", "root CA CRL used, hex"),
+    Column("tcb_evaluation_data_number", "i64", "of the TCB info"),
+    Column("qe_evaluation_data_number", "i64", "of the enclave identity"),
+    Column("collateral_issued_at", "i64", "latest issue date of the collateral"),
+    Column("collateral_expires_at", "i64", "earliest expiry of the collateral"),
+    Column("other_collateral_accepts", "bool", "rejected, but other collateral then valid accepts"),
+)
 
-FINDING = Table(
-    "finding",
+RECEIPT = Table(
+    "receipt",
     "derived",
-    "One row per finding of the newest `detect`, and per earlier one that is now resolved.",
+    "Judgements at the moments at which evidence was received: per subject and stretch of time.",
+    _JUDGEMENT,
+)
+
+HINDSIGHT = Table(
+    "hindsight",
+    "derived",
+    "Judgements at the moment of the last `verify --as-of`, one per subject.",
+    _JUDGEMENT,
+)
+
+JUDGED_CHECK = Table(
+    "judged_check",
+    "derived",
+    "One row per judgement and check; never stored, filled when `check_result` is asked for.",
     (
-        Column("finding_id", "text", "first 16 hex digits of the fingerprint", "plain"),
-        Column("fingerprint", "text", "SHA-256 over detector, subject and discriminator", "plain"),
-        Column("detector", "text", "id of the detector"),
-        Column("detector_version", "i64", "version of its SQL"),
-        Column("title", "text", "the detector's title"),
-        Column("severity", "text", "critical, high, medium, low or info"),
-        Column("subject_type", "text", "what the finding is about"),
-        Column("subject_id", "text", "which one"),
-        Column("first_seen", "time", "first offending sighting"),
-        Column("last_seen", "time", "last offending sighting"),
-        Column("observation_ids", "text[]", "the sightings, in the detector's order"),
-        Column("summary", "text", "one line for a person"),
-        Column("details", "json", "JSON object"),
-        Column("state", "text", "new, recurring, resolved or suppressed"),
+        Column("moment", "text", "receipt or hindsight"),
+        Column("subject_no", "i64", "the subject judged"),
+        Column("starts", "i64", "the judgement's first moment"),
+        Column("check_id", "text", "e.g. K5"),
+        Column("result", "text", "pass, fail, error, skipped or not_applicable"),
+        Column("expected", "text", "what would have passed"),
+        Column("observed", "text", "what was there"),
     ),
 )
 
-DETECTION = Table(
-    "detection",
+BINDING = Table(
+    "binding",
     "derived",
-    "One row per detector: how its newest run went, and what it could not judge.",
+    "One row per quote observation that a REPORT_DATA rule applies to.",
     (
-        Column("detector", "text", "id of the detector"),
-        Column("detector_version", "i64", "version of its SQL"),
-        Column("sql_sha256", "text", "SHA-256 of the query that ran"),
-        Column("params", "json", "the values bound to its parameters"),
-        Column("outcome", "text", "evaluated or not_evaluable"),
-        Column("findings", "i64", "findings that it gave"),
-        Column("unjudged", "i64", "subjects that it could not judge"),
-        Column("gaps", "json", "array of [reason, count]"),
+        Column("observation_no", "i64", "the sighting", "delta"),
+        Column("workload_id", "text", "workload whose rule was applied"),
+        Column("rule", "text", "the rule in words"),
+        Column("result", "text", "match, mismatch or not_evaluable"),
+        Column("missing", "text", "inputs that were not there"),
+        Column("expected_report_data", "bytes", "what the rule gives; null on a match", "plain"),
     ),
 )
 
-FINDING_TABLES = (FINDING, DETECTION)
+DERIVED_TABLES = (
+    FACT_CHAIN,
+    FACT_CERTIFICATION,
+    FACT_DOCUMENT,
+    FACT_COMPONENT,
+    FACT_CRL,
+    FACT_CERTIFICATE,
+    SUBJECT,
+    FACT_QUOTE,
+    RECEIPT,
+    HINDSIGHT,
+    BINDING,
+)
+
+TABLES = (*EVIDENCE_TABLES, *DERIVED_TABLES)

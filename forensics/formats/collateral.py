@@ -169,6 +169,53 @@ def parse_tcb_info(body: bytes) -> TcbInfo:
         raise EvidenceError("bad-tcb-info", f"TCB info: {error.message}") from None
 
 
+@dataclass(frozen=True)
+class Component:
+    """One of the 16 components of a family (`sgx` or `tdx`), over all levels of a TCB info.
+
+    `named`: some level has an SVN above zero, a category or a type there; the others say nothing.
+    """
+
+    family: str
+    position: int
+    named: bool
+    category: str | None
+    type: str | None
+
+
+def describe_components(body: bytes) -> list[Component]:
+    """What a TCB info that `parse_tcb_info` accepts says of its components."""
+    levels = [_object(level, "tcb") for level in _list(parse_object(body), "tcbLevels")]
+    return [
+        Component(
+            family=family,
+            position=position,
+            named=any(
+                slot.get("svn") or slot.get("category") or slot.get("type") for slot in slots
+            ),
+            category=_first_text(slots, "category"),
+            type=_first_text(slots, "type"),
+        )
+        for family in ("sgx", "tdx")
+        for position, slots in enumerate(zip(*_slots(levels, family), strict=True))
+    ]
+
+
+def _slots(levels: list[dict[str, object]], family: str) -> list[list[dict[str, object]]]:
+    """Per level, the 16 component objects of a family; none for a family the document lacks."""
+    name = f"{family}tcbcomponents"
+    if all(name in level for level in levels):
+        return [_list(level, name) for level in levels]
+    if family == "sgx":  # v2 has plain numbers
+        numbers = range(1, 17)
+        return [[{"svn": level.get(f"sgxtcbcomp{n:02}svn")} for n in numbers] for level in levels]
+    return []
+
+
+def _first_text(slots: tuple[dict[str, object], ...], name: str) -> str | None:
+    return next((text for slot in slots if isinstance(text := slot.get(name), str) and text), None)
+
+
 def parse_enclave_identity(body: bytes) -> EnclaveIdentity:
     """Parse the signed text of an enclave identity. Raises `EvidenceError` (`bad-qe-identity`)."""
     try:

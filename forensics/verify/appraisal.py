@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from forensics.formats.collateral import EnclaveIdentity, TcbInfo, TdxModule
 from forensics.verify.archive import SECOND, Selection
@@ -43,6 +44,7 @@ from forensics.verify.tcb import (
 
 COVERAGE = frozenset(("T2", "T3", "T4", "T5"))
 _TD_15 = 3
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 
 TcbInfoReader = Callable[[DocumentFact], TcbInfo]
 IdentityReader = Callable[[DocumentFact], EnclaveIdentity]
@@ -377,7 +379,6 @@ def _conclude(results: Results) -> str:
 
 
 def format_time(moment: int) -> str:
-    """RFC 3339 with whole seconds, UTC."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(moment // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """RFC 3339 with whole seconds, UTC; what lies outside the years 1970 to 9999 at their edge."""
+    seconds = min(max(moment // SECOND, 0), _LAST_SECOND)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

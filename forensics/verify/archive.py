@@ -15,15 +15,18 @@ expiry itself is still in force (QVL compares with `>`), to the second as Intel 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, product
 from typing import TypeVar
 
 from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
 from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
 
 SECOND = 1_000_000
+MAX_ALTERNATIVES = 1024  # an archive full of near-copies must not stall an appraisal
+
 _NEVER = 1 << 62
 _Item = TypeVar("_Item", DocumentFact, CrlFact)
 
@@ -66,6 +69,17 @@ class Context:
             root_crl=_best(self.root_crls, moment),
             pck_crl=_best(self.pck_crls, moment),
         )
+
+    def alternatives(self, moment: int) -> Iterator[Selection]:
+        """Every selection of authentic collateral that is in force at `moment`."""
+        parts = (
+            _in_force(self.tcb_infos, moment),
+            _in_force(self.qe_identities, moment),
+            _in_force(self.root_crls, moment),
+            _in_force(self.pck_crls, moment),
+        )
+        for combination in islice(product(*parts), MAX_ALTERNATIVES):
+            yield Selection(*combination)
 
 
 class Archive:
@@ -142,6 +156,10 @@ def _rank(item: DocumentFact | CrlFact, moment: int) -> tuple[object, ...]:
         outline = item.outline
         tie = (-(outline.evaluation_number or 0), -(outline.version or 0), item.document_id)
     return (not item.authentic, *preference, *tie)
+
+
+def _in_force(items: Sequence[_Item], moment: int) -> list[_Item]:
+    return [i for i in items if i.authentic and _interval(i)[0] <= moment < _interval(i)[1]]
 
 
 def _best(items: Sequence[_Item], moment: int) -> _Item | None:

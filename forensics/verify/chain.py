@@ -39,7 +39,8 @@ def prove_chain(data: bytes, anchors: Collection[bytes]) -> ChainFact:
     """Prove certification data of type 5. `anchors` are root public keys `X ‖ Y`."""
     identity = hashlib.sha256(data).digest()
     try:
-        root, ca, pck = assign_roles(parse_chain(data))
+        chain = parse_chain(data)
+        root, ca, pck = assign_roles(chain)
     except EvidenceError as error:
         first = judge(False, "root, PCK CA and PCK certificate", error.message)
         results: Results = {"P1": first} | {f"P{n}": skipped("P1") for n in range(2, 8)}
@@ -54,7 +55,6 @@ def prove_chain(data: bytes, anchors: Collection[bytes]) -> ChainFact:
         "P6": sixth,
         "P7": _check_profile(root, ca, pck, extension),
     }
-    chain = (root, ca, pck)
     fact = ChainFact(
         certification_data_id=identity,
         results=results,
@@ -67,15 +67,17 @@ def prove_chain(data: bytes, anchors: Collection[bytes]) -> ChainFact:
         pck_key=pck.public_key,
         pck_id=pck.tbs_id,
         pck_serial=f"{pck.serial:x}",
+        chain_id=hashlib.sha256(b"".join(c.der for c in chain)).digest(),
+        chain_signed_id=hashlib.sha256(b"".join(c.tbs for c in chain)).digest(),
         not_before=max(certificate.not_before for certificate in chain),
         not_after=min(certificate.not_after for certificate in chain),
     )
     return _add_platform(fact, extension)
 
 
-def unproven_chain(data: bytes, certification_type: int) -> ChainFact:
+def unproven_chain(data: bytes) -> ChainFact:
     """Certification data of another type (1-4): a chain must come from elsewhere (check F4)."""
-    because = skipped(f"F4 (certification data of type {certification_type})")
+    because = skipped("F4")
     return ChainFact(hashlib.sha256(data).digest(), {f"P{n}": because for n in range(1, 8)})
 
 

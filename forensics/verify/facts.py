@@ -33,6 +33,8 @@ class ChainFact:
     pck_key: bytes | None = None
     pck_id: bytes | None = None
     pck_serial: str | None = None
+    chain_id: bytes | None = None
+    chain_signed_id: bytes | None = None
     not_before: int | None = None
     not_after: int | None = None
     ppid: bytes | None = None

@@ -1,0 +1,5 @@
+"""`python -m forensics`."""
+
+from forensics.cli.main import main
+
+main()

@@ -1,0 +1,143 @@
+"""A case: one directory with evidence tables, facts, findings and the ledger that binds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from forensics.case.disk import create_file
+from forensics.case.ledger import Entry, FileEntry, Ledger, clean_text, format_time
+from forensics.case.lock import DEFAULT_WAIT
+from forensics.case.settings import (
+    Default,
+    Settings,
+    format_settings,
+    make_settings,
+    read_settings,
+)
+from forensics.case.staging import TABLES
+from forensics.case.writer import Writer
+from forensics.errors import UsageError
+
+SETTINGS_NAME = "case.toml"
+LEDGER_NAME = "ledger"
+FINDINGS_NAME = "findings"
+
+ANCHORS_NOTE = "trust_anchors"  # in the first entry: SHA-256 of each anchor, comma-separated
+
+
+class Case:
+    """An open case. Cheap to open: nothing but `case.toml` is read before it is asked for."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path = path
+        self.settings = settings
+        self._ledger = Ledger(path / LEDGER_NAME)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as it stands now. Raises `CustodyError` where the chain is broken."""
+        return self._ledger.refresh()
+
+    @property
+    def findings_folder(self) -> Path:
+        return self.path / FINDINGS_NAME
+
+    def files(self, table: str) -> list[Path]:
+        """Absolute paths of a table's live Parquet files, in ledger order; empty when none."""
+        return [self.locate(file) for file in self.ledger.files(table)]
+
+    def locate(self, file: FileEntry) -> Path:
+        """Absolute path of a file that the ledger names."""
+        return self.path / file.path
+
+    def writer(
+        self,
+        *,
+        action: str,
+        at: datetime,
+        who: str,
+        notes: Mapping[str, str] | None = None,
+        wait: float = DEFAULT_WAIT,
+    ) -> Writer:
+        """A context manager for one commit; see `Writer`. `wait` is in seconds."""
+        return Writer(
+            self.path, self._ledger, action=action, at=at, who=who, notes=notes, wait=wait
+        )
+
+    def quote_bytes(self, quote_id: bytes) -> bytes:
+        """The original bytes of a stored quote, by SHA-256 (32 bytes); see `rebuild_quote`."""
+        from forensics.case.rebuild import rebuild_quote  # loads pyarrow
+
+        return rebuild_quote(self, quote_id)
+
+
+def create_case(
+    path: Path,
+    *,
+    name: str,
+    at: datetime,
+    anchors: Sequence[bytes],
+    defaults: Mapping[str, Default] | None = None,
+    who: str = "",
+) -> Case:
+    """Make a case in a new or empty directory. `anchors` are root certificates, DER.
+
+    Raises `UsageError`: `case-exists`, `not-empty`, `bad-path`, `bad-anchor`, `naive-time`.
+    """
+    settings = make_settings(name, at, anchors, defaults or {})
+    path = path.absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _refuse_occupied(path)
+        for folder in (TABLES, LEDGER_NAME, FINDINGS_NAME):
+            (path / folder).mkdir(exist_ok=True)
+        _begin_ledger(Ledger(path / LEDGER_NAME), settings, at, who)
+        # Last, because the directory is a case from here on.
+        create_file(path / SETTINGS_NAME, format_settings(settings).encode())
+    except OSError as error:
+        message = f"cannot make a case at {clean_text(str(path))}: {error.strerror}"
+        raise UsageError("bad-path", message) from None
+    return Case(path, settings)
+
+
+def open_case(path: Path) -> Case:
+    """Open a case. Raises `UsageError` (`no-case`) or `CustodyError` (see `read_settings`)."""
+    path = path.absolute()
+    try:
+        settings = read_settings(path / SETTINGS_NAME)
+    except OSError as error:
+        message = f"no case at {clean_text(str(path))}: {SETTINGS_NAME}: {error.strerror}"
+        raise UsageError("no-case", message) from None
+    return Case(path, settings)
+
+
+def _refuse_occupied(path: Path) -> None:
+    """A directory may hold nothing but the first steps of a creation that was cut off."""
+    if (path / SETTINGS_NAME).exists():
+        raise UsageError("case-exists", f"{clean_text(str(path))} is a case already")
+    strangers = {item.name for item in path.iterdir()} - {TABLES, LEDGER_NAME, FINDINGS_NAME}
+    if strangers or any(path.glob("*/*.parquet")) or len(list(path.glob("ledger/*.json"))) > 1:
+        raise UsageError("not-empty", f"{clean_text(str(path))} holds other files")
+
+
+def _begin_ledger(ledger: Ledger, settings: Settings, at: datetime, who: str) -> None:
+    for draft in (ledger.folder / "00000001.json", *ledger.folder.glob(".*.draft")):
+        draft.unlink(missing_ok=True)
+    ledger.append(
+        Entry(
+            entry=1,
+            previous=ledger.head,
+            time=format_time(at),
+            who=clean_text(who),
+            action="init",
+            sources=[],
+            files=[],
+            removed=[],
+            notes={
+                "name": clean_text(settings.name),
+                ANCHORS_NOTE: ",".join(anchor.certificate_id for anchor in settings.anchors),
+            },
+        )
+    )

@@ -1,0 +1,160 @@
+"""Proving collateral: which known certificate signed each document and CRL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from forensics.case.derived import DerivedTables, Row
+from forensics.case.facts import crl_row, document_row, read_rows
+from forensics.case.tables import FACT_CERTIFICATE, FACT_COMPONENT, FACT_CRL, FACT_DOCUMENT, Table
+from forensics.errors import EvidenceError
+from forensics.formats.certificates import Certificate, parse_certificate
+from forensics.formats.collateral import TCB_INFO, describe_components
+from forensics.formats.crl import parse_crl
+from forensics.formats.pem import split_pem
+from forensics.verify.documents import find_signers, prove_crl, prove_document
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def prove_certificates(
+    connection: duckdb.DuckDBPyConnection, tables: DerivedTables, issuers: Iterable[Certificate]
+) -> None:
+    """List the certificates of new files and new chains (`issuers` are those of the files)."""
+    chains = connection.execute(
+        """
+        SELECT d.data FROM stored.certification_data AS d
+        JOIN stored.fact_chain AS f USING (certification_data_id)
+        WHERE f.pck_id IS NOT NULL
+          AND f.pck_id NOT IN (SELECT tbs_id FROM stored.fact_certificate)
+        ORDER BY d.data
+        """
+    ).fetchall()
+    listed = {
+        row["certificate_id"] for row in read_rows(connection, FACT_CERTIFICATE, "certificate_id")
+    }
+    seen = [*issuers, *(c for (data,) in chains for c in read_certificates(data))]
+    new = {c.certificate_id: c for c in seen if c.certificate_id not in listed}
+    tables.append(FACT_CERTIFICATE, [_certificate_row(new[identity]) for identity in sorted(new)])
+
+
+def read_issuers(
+    connection: duckdb.DuckDBPyConnection, anchors: Iterable[bytes]
+) -> list[Certificate]:
+    """Trust anchors (DER), certificates from files, and the chain of each PCK CA seen in quotes."""
+    from_files = connection.execute(
+        "SELECT data FROM stored.certificate ORDER BY certificate_id"
+    ).fetchall()
+    from_quotes = connection.execute(
+        """
+        SELECT min(d.data) FROM stored.certification_data AS d
+        JOIN stored.fact_chain AS f USING (certification_data_id)
+        WHERE f.ca_key IS NOT NULL
+        GROUP BY f.ca_key, f.ca_subject, f.root_key ORDER BY 1
+        """
+    ).fetchall()
+    found = [parse_certificate(anchor) for anchor in anchors]
+    found += [parse_certificate(data) for (data,) in from_files]
+    found += [c for (data,) in from_quotes for c in read_certificates(data)]
+    return list({certificate.der: certificate for certificate in found}.values())
+
+
+def read_certificates(data: bytes) -> list[Certificate]:
+    """The certificates of a PEM text; those that cannot be read are left out."""
+    found = []
+    for label, block in split_pem(data):
+        if label == "CERTIFICATE":
+            try:
+                found.append(parse_certificate(block))
+            except EvidenceError:
+                continue  # the chain's check P1 has said so
+    return found
+
+
+def prove_documents(
+    connection: duckdb.DuckDBPyConnection,
+    tables: DerivedTables,
+    issuers: Iterable[Certificate],
+    anchors: Collection[bytes],
+) -> int:
+    """Prove new documents, and again those that nobody known had signed: a signer may have come.
+
+    Returns the number of documents whose signature was tried.
+    """
+    missing = connection.execute(
+        """
+        SELECT kind, body, signature FROM stored.document
+        WHERE document_id NOT IN (SELECT document_id FROM stored.fact_document WHERE authentic)
+        ORDER BY document_id
+        """
+    ).fetchall()
+    signers = find_signers(issuers, anchors) if missing else []
+    facts = [prove_document(kind, body, signature, signers) for kind, body, signature in missing]
+    rows = [document_row(fact) for fact in facts]
+    _renew(connection, tables, FACT_DOCUMENT, "document_id", rows)
+    _list_components(connection, tables)
+    return len(missing) if signers else 0
+
+
+def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
+    """What new authentic TCB infos say of the components."""
+    missing = connection.execute(
+        """
+        SELECT d.document_id, d.body, f.fmspc FROM stored.document AS d
+        JOIN stored.fact_document AS f USING (document_id)
+        WHERE f.authentic AND d.kind = ?
+          AND d.document_id NOT IN (SELECT document_id FROM stored.fact_component)
+        ORDER BY d.document_id
+        """,
+        [TCB_INFO],
+    ).fetchall()
+    rows = [
+        {"document_id": identity, "fmspc": fmspc, **asdict(component)}
+        for identity, body, fmspc in missing
+        for component in describe_components(body)
+    ]
+    tables.append(FACT_COMPONENT, rows)
+
+
+def prove_crls(
+    connection: duckdb.DuckDBPyConnection, tables: DerivedTables, issuers: Sequence[Certificate]
+) -> int:
+    """Prove new CRLs, and again those whose issuer was not known. Returns their number."""
+    missing = connection.execute(
+        """
+        SELECT data FROM stored.crl
+        WHERE crl_id NOT IN (SELECT crl_id FROM stored.fact_crl WHERE authentic)
+        ORDER BY crl_id
+        """
+    ).fetchall()
+    rows = [crl_row(prove_crl(parse_crl(data), issuers)) for (data,) in missing]
+    _renew(connection, tables, FACT_CRL, "crl_id", rows)
+    return len(missing)
+
+
+def _renew(
+    connection: duckdb.DuckDBPyConnection,
+    tables: DerivedTables,
+    table: Table,
+    key: str,
+    rows: list[Row],
+) -> None:
+    """The authentic rows that the table has, with these in place of all others."""
+    if rows:
+        rows += read_rows(connection, table, key, "authentic")
+        tables.replace(table, sorted(rows, key=lambda row: row[key]))
+
+
+def _certificate_row(certificate: Certificate) -> Row:
+    return {
+        "certificate_id": certificate.certificate_id,
+        "tbs_id": certificate.tbs_id,
+        "subject": certificate.subject_name,
+        "issuer": certificate.issuer_name,
+        "serial": f"{certificate.serial:x}",
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+    }

@@ -1,0 +1,63 @@
+"""The DuckDB connection of a case: stored tables over its Parquet files, then the views.
+
+`connect` is for this package. `lock` makes a connection safe for SQL that somebody else wrote:
+it can read the case's own tables and nothing else, and no setting can be changed back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from forensics.case.tables import JUDGED_CHECK, TABLES, Table
+from forensics.case.views import JUDGED_SQL, VIEW_SQL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from forensics.case.case import Case
+
+
+def connect(case: Case, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection with all stored tables and views; nothing is read before it is asked for."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET enable_progress_bar = false")
+    if memory_limit:
+        connection.execute("SET memory_limit = ?", [memory_limit])
+    connection.execute("CREATE SCHEMA stored")
+    for table in TABLES:
+        attach_table(connection, table, [str(path) for path in case.files(table.name)])
+    attach_table(connection, JUDGED_CHECK, [])
+    connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
+    for name, sql in VIEW_SQL.items():
+        connection.execute(f'CREATE VIEW "{name}" AS {sql}')
+    return connection
+
+
+def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Iterable[str]) -> None:
+    """Show a table's files as `stored.<table>`; a table without files is empty."""
+    columns = ", ".join(f'"{name}"' for name in table.names)
+    if files := list(files):
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        connection.execute(
+            f'CREATE OR REPLACE VIEW stored."{table.name}" AS '
+            f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
+        )
+    else:
+        connection.execute(
+            f'CREATE OR REPLACE VIEW stored."{table.name}" AS '
+            f"SELECT {table.duckdb_nulls()} WHERE false"
+        )
+
+
+def lock(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+    """Forbid everything but reading the case: no other file, no extension, no network."""
+    folder = str(case.path / "tables").replace("'", "''")
+    connection.execute(f"SET allowed_directories = ['{folder}/']")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
+    connection.execute("SET lock_configuration = true")

@@ -1,0 +1,50 @@
+"""Durable files: hash what is on disk, and force it there before anything refers to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def digest_file(path: Path) -> tuple[str, int]:
+    """`(SHA-256 in hex, size in bytes)` of a file as it is on disk now."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return digest.hexdigest(), file.tell()
+
+
+def sync_file(path: Path) -> None:
+    """Force a file's contents to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Force a folder's entries (new names, removed names) to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_file(path: Path, data: bytes) -> None:
+    """A new file that appears whole or not at all. Raises `FileExistsError`.
+
+    The exclusive step is `link`: of two writers that race for one name, one fails.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink()
+    sync_folder(path.parent)

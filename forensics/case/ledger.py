@@ -1,0 +1,204 @@
+"""The custody ledger: a chain of small JSON files, each naming the SHA-256 of the one before.
+
+A table file belongs to the case only when an entry names it, so appending an entry *is* the
+commit. Entries are canonical (sorted keys, no blanks, UTF-8, one newline at the end), which makes
+every byte of one count: there is one spelling of an entry and its hash.
+
+What a hash chain cannot show by itself: that the *newest* entries were cut off or rewritten
+together with the files they name. For that the head's hash is kept by an outside witness
+(`custody anchor`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from forensics.case.disk import create_file
+from forensics.errors import CustodyError, UsageError
+
+TOOL_NAME = "quote-forensics"
+TOOL_VERSION = "0.1.0"
+
+NO_PREDECESSOR = "0" * 64
+MAX_ENTRY_SIZE = 1 << 28  # an ingest of a million files names each in about 150 bytes
+
+_ENTRY_NAME = re.compile(r"([0-9]{8})\.json")
+# Entries may come from another machine: only paths that this tool itself would write are followed.
+TABLE_FILE = re.compile(r"tables/([a-z][a-z0-9_]*)/(?:[a-z0-9-]+/)?[0-9]{8}-[0-9]+\.parquet")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str = TOOL_NAME
+    version: str = TOOL_VERSION
+
+
+class SourceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An input of the commit: SHA-256 in hex, path as given, size in bytes."""
+
+    source_id: str
+    path: str
+    size: int
+
+
+class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table file of the commit; `path` is relative to the case, `size` in bytes."""
+
+    table: str
+    path: str
+    sha256: str
+    rows: int
+    size: int
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One commit. `time` is RFC 3339 in UTC; `removed` lists the table files it superseded."""
+
+    entry: int
+    previous: str
+    time: str
+    who: str
+    tool: Tool = msgspec.field(default_factory=Tool)
+    action: str
+    sources: list[SourceEntry]
+    files: list[FileEntry]
+    removed: list[str]
+    notes: dict[str, str]
+
+
+def format_time(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds. Raises `UsageError` (`naive-time`)."""
+    if at.tzinfo is None:
+        raise UsageError("naive-time", "a time without a time zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def clean_text(text: str) -> str:
+    """Text that UTF-8 can hold: undecodable bytes of a file name become visible escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The one spelling of an entry."""
+    return msgspec.json.encode(entry, order="sorted") + b"\n"
+
+
+def decode_entry(data: bytes, path: str) -> Entry:
+    """An entry from its file's bytes. Raises `CustodyError` (`ledger-unreadable`) naming `path`."""
+    try:
+        entry = msgspec.json.decode(data, type=Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CustodyError("ledger-unreadable", f"{path}: {error}") from None
+    if encode_entry(entry) != data:
+        raise CustodyError("ledger-unreadable", f"{path}: not in canonical form")
+    for file in entry.files:
+        match = TABLE_FILE.fullmatch(file.path)
+        if not match or match[1] != file.table or not _DIGEST.fullmatch(file.sha256):
+            raise CustodyError("ledger-unreadable", f"{path}: unusable table file {file.path!r}")
+    return entry
+
+
+def read_entry(path: Path) -> tuple[Entry, str]:
+    """`(entry, SHA-256 of its file in hex)`. Raises `CustodyError` (`ledger-unreadable`)."""
+    name = f"ledger/{path.name}"
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_ENTRY_SIZE + 1)
+    except OSError as error:
+        raise CustodyError("ledger-unreadable", f"{name}: {error.strerror}") from None
+    if len(data) > MAX_ENTRY_SIZE:
+        raise CustodyError("ledger-unreadable", f"{name}: larger than any entry may be")
+    return decode_entry(data, name), hashlib.sha256(data).hexdigest()
+
+
+def number_entries(folder: Path) -> dict[int, Path]:
+    """The entries' files by number, ascending; other names in the folder are left out."""
+    found = ((_ENTRY_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
+
+
+class Ledger:
+    """The entries of one case and what they add up to: live table files and known sources.
+
+    Reading raises `CustodyError`: `ledger-unreadable`, `ledger-gap`, `ledger-broken`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[Entry] = []
+        self.head = NO_PREDECESSOR
+        self._live: dict[str, FileEntry] = {}
+        self._sources: set[bytes] = set()
+
+    def refresh(self) -> Ledger:
+        """Read the entries that were appended since the last look."""
+        try:
+            numbers = number_entries(self.folder)
+        except OSError as error:
+            raise CustodyError("ledger-unreadable", f"ledger: {error.strerror}") from None
+        for number, path in numbers.items():
+            if number <= len(self.entries):
+                continue
+            if number != len(self.entries) + 1:
+                message = f"ledger/{len(self.entries) + 1:08}.json is missing"
+                raise CustodyError("ledger-gap", message)
+            entry, digest = read_entry(path)
+            self._admit(entry, digest)
+        return self
+
+    def append(self, entry: Entry) -> None:
+        """Commit. Raises `CustodyError` (`ledger-conflict`) when the number is taken."""
+        data = encode_entry(entry)
+        path = self._locate(entry.entry)
+        try:
+            create_file(path, data)
+        except FileExistsError:
+            message = f"entry {entry.entry} was committed by another writer"
+            raise CustodyError("ledger-conflict", message) from None
+        self._admit(entry, hashlib.sha256(data).hexdigest())
+
+    def files(self, table: str) -> list[FileEntry]:
+        """Live files of a table, in ledger order."""
+        return [file for file in self._live.values() if file.table == table]
+
+    def live_files(self) -> Iterator[FileEntry]:
+        yield from self._live.values()
+
+    def rows(self, table: str) -> int:
+        """Rows of a table over its live files."""
+        return sum(file.rows for file in self._live.values() if file.table == table)
+
+    def has_file(self, number: int) -> bool:
+        """Whether entry `number` is on the disk, read or not."""
+        return self._locate(number).exists()
+
+    def knows_source(self, source_id: bytes) -> bool:
+        return source_id in self._sources
+
+    def _locate(self, number: int) -> Path:
+        return self.folder / f"{number:08}.json"
+
+    def _admit(self, entry: Entry, digest: str) -> None:
+        name = f"ledger/{entry.entry:08}.json"
+        if entry.entry != len(self.entries) + 1 or entry.previous != self.head:
+            message = f"{name} does not continue the entry before it"
+            raise CustodyError("ledger-broken", message)
+        for path in entry.removed:
+            if self._live.pop(path, None) is None:
+                raise CustodyError("ledger-broken", f"{name} removes {path!r}, which is not there")
+        for file in entry.files:
+            if file.path in self._live:
+                raise CustodyError("ledger-broken", f"{name} names {file.path!r} a second time")
+            self._live[file.path] = file
+        for source in entry.sources:
+            if not _DIGEST.fullmatch(source.source_id):
+                raise CustodyError("ledger-broken", f"{name}: unusable source id")
+            self._sources.add(bytes.fromhex(source.source_id))
+        self.entries.append(entry)
+        self.head = digest

@@ -1,0 +1,74 @@
+"""Finding things in a case by their id, or by the unambiguous start of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from forensics.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+MIN_DIGITS = 4
+
+_DIGITS = re.compile(f"[0-9a-f]{{{MIN_DIGITS},64}}")
+
+# Where ids live: (view, its id column). Order is the order in which matches are shown.
+IDENTIFIED = (
+    ("finding", "finding_id"),
+    ("finding", "fingerprint"),
+    ("observation", "observation_id"),
+    ("quote", "quote_id"),
+    ("quote", "signing_id"),
+    ("source", "source_id"),
+    ("collateral", "collateral_id"),
+    ("crl", "crl_id"),
+    ("certificate", "certificate_id"),
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A row of a view. `columns` are in the view's order."""
+
+    view: str
+    identifier: str
+    columns: Sequence[str]
+    row: dict[str, Any]
+
+
+def find_matches(
+    connection: duckdb.DuckDBPyConnection, identifier: str, *, views: Sequence[str] = ()
+) -> list[Match]:
+    """Rows whose id starts with `identifier`; of views other than the given ones none.
+
+    Raises `UsageError` (`bad-id`) when that is not 4 to 64 hex digits.
+    """
+    digits = identifier.strip().lower()
+    if not _DIGITS.fullmatch(digits):
+        raise UsageError("bad-id", f"an id is {MIN_DIGITS} to 64 hex digits: {identifier!r:.80}")
+    matches = []
+    for view, column in IDENTIFIED:
+        if views and view not in views:
+            continue
+        relation = connection.sql(
+            f'SELECT * FROM "{view}" WHERE "{column}" >= ? AND "{column}" < ? ORDER BY "{column}"',
+            params=[digits, digits + "g"],
+        )
+        for row in relation.to_arrow_table().to_pylist():
+            matches.append(Match(view, str(row[column]), relation.columns, row))
+    return matches
+
+
+def find_one(connection: duckdb.DuckDBPyConnection, view: str, identifier: str) -> Match:
+    """The only row of a view whose id starts so. Raises `UsageError` (`no-match`, `ambiguous`)."""
+    matches = find_matches(connection, identifier, views=(view,))
+    found = {match.identifier for match in matches}
+    if not found:
+        raise UsageError("no-match", f"no {view} {identifier:.80} in this case")
+    if len(found) > 1:
+        raise UsageError("ambiguous", f"{len(found)} of {view} begin with {identifier:.80}")
+    return matches[0]

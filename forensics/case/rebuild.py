@@ -1,0 +1,96 @@
+"""Stored columns -> the original bytes of a quote, proven by their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from forensics.errors import CustodyError, UsageError
+from forensics.formats.quote import Quote
+from forensics.formats.structures import BODIES_V5, SGX_REPORT, TD_REPORT_10
+
+if TYPE_CHECKING:
+    from forensics.case.case import Case
+
+Row = dict[str, object]
+
+
+def rebuild_quote(case: Case, quote_id: bytes) -> bytes:
+    """The quote's bytes as they were seen.
+
+    Raises `UsageError` (`no-quote`) when the case has none of that SHA-256, and `CustodyError`
+    (`quote-damaged`) when the stored parts do not give it.
+    """
+    row = _find(case, "quote", "quote_id", quote_id)
+    if row is None:
+        raise UsageError("no-quote", f"no quote {quote_id.hex()} in this case")
+    statement = _find_part(case, "statement", "statement_id", row)
+    certification = _find_part(case, "certification", "certification_id", row)
+    data = _find_part(case, "certification_data", "certification_data_id", certification)
+    rebuilt = join_quote(row, statement, certification, data)
+    if hashlib.sha256(rebuilt).digest() != quote_id:
+        message = f"the stored parts of quote {quote_id.hex()} give other bytes"
+        raise CustodyError("quote-damaged", message)
+    return rebuilt
+
+
+def join_quote(row: Row, statement: Row, certification: Row, certification_data: Row) -> bytes:
+    """The bytes of a quote from its stored rows; nothing is checked."""
+    trailing = row["trailing"]
+    if trailing is None:
+        trailing = bytes(_integer(row, "trailing_size"))
+    assert isinstance(trailing, bytes)
+    version = _integer(statement, "version")
+    if version == 5:
+        layout = BODIES_V5[_integer(statement, "body_type")]
+    else:
+        layout = SGX_REPORT if statement["tee"] == "sgx" else TD_REPORT_10
+    outer_type = row["outer_certification_type"]
+    return Quote(
+        version=version,
+        body_layout=layout,
+        signed=_bytes(statement, "head") + _bytes(row, "report_data") + _bytes(statement, "tail"),
+        signature=_bytes(row, "signature_r") + _bytes(row, "signature_s"),
+        attestation_key=_bytes(certification, "attestation_key"),
+        qe_report=_bytes(certification, "qe_report"),
+        qe_signature=_bytes(certification, "qe_signature_r")
+        + _bytes(certification, "qe_signature_s"),
+        qe_auth_data=_bytes(certification, "qe_auth_data"),
+        certification_type=_integer(certification, "certification_type"),
+        certification_data=_bytes(certification_data, "data"),
+        outer_certification_type=None if outer_type is None else int(str(outer_type)),
+        outer_slack=_bytes(row, "outer_slack"),
+        slack=_bytes(row, "slack"),
+        trailing=trailing,
+    ).to_bytes()
+
+
+def _find(case: Case, table: str, column: str, value: object) -> Row | None:
+    files = [str(path) for path in case.files(table)]
+    if not files:
+        return None
+    rows = ds.dataset(files, format="parquet").to_table(filter=pc.field(column) == value)
+    found: list[Row] = rows.to_pylist()
+    return found[0] if found else None
+
+
+def _find_part(case: Case, table: str, column: str, owner: Row) -> Row:
+    row = _find(case, table, column, owner[column])
+    if row is None:
+        raise CustodyError("quote-damaged", f"the quote's {table} is not in the case")
+    return row
+
+
+def _bytes(row: Row, name: str) -> bytes:
+    value = row[name]
+    assert isinstance(value, bytes)
+    return value
+
+
+def _integer(row: Row, name: str) -> int:
+    value = row[name]
+    assert isinstance(value, int)
+    return value

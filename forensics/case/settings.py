@@ -1,0 +1,172 @@
+"""`case.toml`: name, creation time, trust anchors and defaults of a case.
+
+Trust anchors are root certificates. Each is stated three ways, so that a person can compare it
+with the vendor's publication and no edit of the PEM goes unnoticed: the certificate, its SHA-256,
+and the SHA-256 of its public key (SubjectPublicKeyInfo).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import textwrap
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+from forensics.case.ledger import clean_text
+from forensics.errors import CustodyError, EvidenceError, UsageError
+from forensics.formats.der import SEQUENCE, iterate_elements, read_element, read_exactly
+from forensics.formats.pem import split_pem
+
+Default = str | int | bool | float
+
+MAX_SETTINGS_SIZE = 1 << 20
+
+_EXPLICIT_VERSION = 0xA0  # TBSCertificate.version [0], absent in version 1 certificates
+_FIELDS_BEFORE_KEY = 5  # serialNumber, signature, issuer, validity, subject
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A trusted root certificate, DER."""
+
+    der: bytes
+
+    @cached_property
+    def certificate_id(self) -> str:
+        """SHA-256 of the DER, hex."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @cached_property
+    def key_id(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo, hex. Raises `EvidenceError` (`bad-der`)."""
+        return hashlib.sha256(extract_public_key_info(self.der)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `case.toml` says."""
+
+    name: str
+    created: datetime
+    anchors: tuple[Anchor, ...]
+    defaults: Mapping[str, Default] = field(default_factory=dict)
+
+
+def load_intel_root() -> bytes:
+    """Intel's SGX root certificate (`Intel SGX Root CA`, 2018 to 2049), DER."""
+    text = files("forensics.case").joinpath("intel_sgx_root_ca.pem").read_bytes()
+    return split_pem(text)[0][1]
+
+
+def extract_public_key_info(certificate: bytes) -> bytes:
+    """The SubjectPublicKeyInfo of a certificate, DER. Raises `EvidenceError` (`bad-der`).
+
+    Source: RFC 5280, 4.1 (Certificate, TBSCertificate).
+    """
+    signed = next((body for _, body in iterate_elements(read_exactly(certificate, SEQUENCE))), b"")
+    position = 0
+    tag, _, end = read_element(signed, position)
+    skipped = _FIELDS_BEFORE_KEY + (tag == _EXPLICIT_VERSION)
+    for _ in range(skipped):
+        position = end
+        tag, _, end = read_element(signed, position)
+    if tag != SEQUENCE:
+        raise EvidenceError("bad-der", "no public key where a certificate has one", position)
+    return signed[position:end]
+
+
+def format_settings(settings: Settings) -> str:
+    """The text of `case.toml`; `parse_settings` reads it back."""
+    lines = [
+        f"name = {_quote(settings.name)}",
+        f"created = {settings.created.astimezone(UTC).isoformat()}",
+    ]
+    for anchor in settings.anchors:
+        body = base64.b64encode(anchor.der).decode()
+        lines += [
+            "",
+            "[[trust_anchor]]",
+            f"sha256 = {_quote(anchor.certificate_id)}",
+            f"public_key_sha256 = {_quote(anchor.key_id)}",
+            "certificate = '''",
+            "-----BEGIN CERTIFICATE-----",
+            *textwrap.wrap(body, 64),
+            "-----END CERTIFICATE-----",
+            "'''",
+        ]
+    if settings.defaults:
+        lines += ["", "[defaults]"]
+        lines += [f"{_quote(key)} = {_format(value)}" for key, value in settings.defaults.items()]
+    return "\n".join(lines) + "\n"
+
+
+def make_settings(
+    name: str, created: datetime, anchors: Sequence[bytes], defaults: Mapping[str, Default]
+) -> Settings:
+    """Checked settings. Raises `UsageError` (`bad-anchor`, `naive-time`)."""
+    if created.tzinfo is None:
+        raise UsageError("naive-time", "a creation time without a time zone")
+    unique = tuple({der: Anchor(der) for der in anchors}.values())
+    for anchor in unique:
+        try:
+            extract_public_key_info(anchor.der)
+        except EvidenceError as error:
+            message = f"a trust anchor is no X.509 certificate: {error.message}"
+            raise UsageError("bad-anchor", message) from None
+    return Settings(name, created, unique, dict(defaults))
+
+
+def read_settings(path: Path) -> Settings:
+    """Settings from `case.toml`. Raises `CustodyError` (`bad-settings`, `anchor-mismatch`)."""
+    with path.open("rb") as file:
+        data = file.read(MAX_SETTINGS_SIZE + 1)
+    if len(data) > MAX_SETTINGS_SIZE:
+        raise CustodyError("bad-settings", "case.toml is larger than it can be")
+    try:
+        return parse_settings(tomllib.loads(data.decode()))
+    except (ValueError, KeyError, TypeError, EvidenceError, RecursionError) as error:
+        message = f"case.toml cannot be read: {_describe(error)}"
+        raise CustodyError("bad-settings", message) from None
+
+
+def parse_settings(values: Mapping[str, object]) -> Settings:
+    """Settings from the values of `case.toml`. Raises `CustodyError` (`anchor-mismatch`),
+    `EvidenceError`, `KeyError`, `TypeError` or `ValueError`."""
+    name, created = values["name"], values["created"]
+    stated, defaults = values.get("trust_anchor", []), values.get("defaults", {})
+    if not isinstance(name, str) or not isinstance(created, datetime) or created.tzinfo is None:
+        raise ValueError("name must be text and created a time with its time zone")
+    if not isinstance(stated, list) or not isinstance(defaults, dict):
+        raise TypeError("trust_anchor must be an array of tables and defaults a table")
+    return Settings(name, created, tuple(_parse_anchor(item) for item in stated), defaults)
+
+
+def _parse_anchor(stated: Mapping[str, str]) -> Anchor:
+    blocks = split_pem(stated["certificate"].encode())
+    anchor = Anchor(blocks[0][1])
+    said = (stated["sha256"], stated["public_key_sha256"])
+    if len(blocks) != 1 or said != (anchor.certificate_id, anchor.key_id):
+        message = f"case.toml: trust anchor {said[0]!r} is not the certificate beside it"
+        raise CustodyError("anchor-mismatch", message)
+    return anchor
+
+
+def _describe(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _quote(text: str) -> str:
+    """A TOML basic string: JSON's escapes, and DEL, which JSON leaves alone."""
+    text = json.dumps(clean_text(text), ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
+
+
+def _format(value: Default) -> str:
+    return _quote(value) if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,86 @@
+"""Files of a commit that has not happened yet: named, written, hashed, and undone on failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forensics.case.disk import digest_file, sync_file, sync_folder
+from forensics.case.ledger import TABLE_FILE, FileEntry, Ledger
+from forensics.errors import CustodyError
+
+TABLES = "tables"
+
+
+class Staging:
+    """New table files of ledger entry `entry` in the case at `root`."""
+
+    def __init__(self, root: Path, entry: int) -> None:
+        self.root = root
+        self.entry = entry
+        self.files: list[FileEntry] = []
+        self._reserved: dict[Path, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def new_path(self, table: str, part: str | None = None) -> Path:
+        """A path for the next file of a table, in its sub-folder `part` where one is given."""
+        count = self._counts[table] = self._counts.get(table, 0) + 1
+        folder = self.root / TABLES / table
+        if part is not None:
+            folder /= part
+        path = folder / f"{self.entry:08}-{count}.parquet"
+        match = TABLE_FILE.fullmatch(self._name(path))
+        if not match or match[1] != table:
+            raise CustodyError("bad-table-name", f"{table!r} cannot be the name of a table")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._reserved[path] = table
+        return path
+
+    def adopt(self, path: Path, rows: int) -> None:
+        """Make a finished file, written at a path from `new_path`, part of the commit."""
+        if path not in self._reserved:
+            raise CustodyError("foreign-file", f"{path.name} was not reserved by this writer")
+        sync_file(path)
+        digest, size = digest_file(path)
+        entry = FileEntry(self._reserved[path], self._name(path), digest, rows, size)
+        self.files.append(entry)
+
+    def sync(self) -> None:
+        """Force the names of all new files to the disk, down from the case's own folder."""
+        folders = {self.root}
+        for path in self._reserved:
+            folders.update(folder for folder in path.parents if self.root in folder.parents)
+        for folder in sorted(folders):
+            sync_folder(folder)
+
+    def discard(self) -> None:
+        """Remove whatever was written."""
+        for path in self._reserved:
+            path.unlink(missing_ok=True)
+
+    def discard_unadopted(self) -> None:
+        """Remove files at paths that were reserved and then not used."""
+        adopted = {file.path for file in self.files}
+        for path in self._reserved:
+            if self._name(path) not in adopted:
+                path.unlink(missing_ok=True)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+
+def find_unnamed_files(root: Path, ledger: Ledger) -> list[Path]:
+    """Files of this tool's own naming that no entry keeps: what a crash or a commit left behind.
+
+    Other files are left alone; `verify_custody` reports them.
+    """
+    live = {file.path for file in ledger.live_files()}
+    found = (root / TABLES).rglob("*.parquet")
+    names = ((path, path.relative_to(root).as_posix()) for path in found)
+    unnamed = [path for path, name in names if name not in live and TABLE_FILE.fullmatch(name)]
+    return sorted(unnamed) + sorted(ledger.folder.glob(".*.draft"))
+
+
+def remove_unnamed_files(root: Path, ledger: Ledger) -> None:
+    """Clean up after a crash. Only under the writer lock: a writer's own files look the same."""
+    for path in find_unnamed_files(root, ledger):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,321 @@
+"""The SQL behind the documented views of `forensics.case.contract`.
+
+Stored tables live in the schema `stored`; the views in `main` show them as people and detectors
+read them: hex text, UTC timestamps, parts joined. Only the columns that a query names are computed.
+"""
+
+from __future__ import annotations
+
+from forensics.case.tables import SGX_REPORT_COLUMNS, TD_REPORT_COLUMNS, Column
+
+
+def _hex(expression: str) -> str:
+    return f"lower(hex({expression}))"
+
+
+def _instant(expression: str) -> str:
+    """A timestamp from microseconds since the epoch."""
+    return f"make_timestamptz({expression})"
+
+
+def _field(column: Column) -> str:
+    name = f's."{column.name}"'
+    if column.type in ("u16", "u32", "u64"):
+        return f'{name}::BIGINT AS "{column.name}"'
+    return f'{_hex(name)} AS "{column.name}"'
+
+
+def _observation_id(alias: str) -> str:
+    """Source and line as hex: half of the source's SHA-256, then the line (0: whole file)."""
+    return (
+        f"concat({_hex(f'{alias}.source_id')}[1:32], "
+        f"printf('%08x', coalesce({alias}.source_line, 0)))"
+    )
+
+
+def _flag(blob: str, bit: int) -> str:
+    """Bit 0-7 of the first byte of a bit field."""
+    return f"(('0x' || hex({blob})[1:2])::INTEGER & {1 << bit}) <> 0"
+
+
+_RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
+
+# What verifiers in the field log for a good quote (design: `quote_status` OK).
+_OK_WORDS = "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'UPTODATE')"
+
+_OBSERVATION = f"""
+SELECT {_observation_id("o")} AS observation_id,
+       o.observation_no,
+       {_hex("q.quote_id")} AS quote_id,
+       {_hex("o.source_id")} AS source_id,
+       o.source_line,
+       o.event_type, o.event_id, o.session_id,
+       o.timestamp,
+       {_RECEIVED} AS received_at,
+       o.nonce_issued_at, o.quote_generated_at, o.verified_at, o.collateral_fetched_at,
+       {_hex("o.nonce")} AS nonce,
+       o.enclave_id, o.workload_id, o.node_id, o.container_id, o.peer,
+       {_hex("o.initial_state")} AS initial_state,
+       {_hex("o.runtime_data")} AS runtime_data,
+       o.claimed_mrenclave, o.claimed_mrsigner, o.claimed_isv_prodid, o.claimed_isv_svn,
+       coalesce(o.claimed_report_data,
+                CASE WHEN o.report_data_claimed_as_quoted THEN {_hex("q.report_data")} END)
+           AS claimed_report_data,
+       o.claimed_quote_status, o.claimed_pck_cert_status, o.claimed_tcb_level,
+       o.claimed_policy_allowed, o.claimed_policy_mode,
+       CASE WHEN o.claimed_quote_status IS NOT NULL
+            THEN upper(trim(o.claimed_quote_status)) IN {_OK_WORDS}
+            WHEN o.claimed_policy_allowed THEN true
+       END AS claimed_ok,
+       o.sgx_extensions, o.backend_verifier, o.siem_forwarded,
+       o.malformed_claims, o.extra
+FROM stored.observation AS o
+LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
+"""
+
+_SIGNED = "s.head || q.report_data || s.tail"
+
+_QUOTE = f"""
+SELECT {_hex("q.quote_id")} AS quote_id,
+       sha256({_SIGNED}) AS signed_id,
+       sha256(c.attestation_key || {_SIGNED} || q.signature_r) AS signing_id,
+       {_hex("q.signature_r")} AS signature_r,
+       {_hex("q.signature_s")} AS signature_s,
+       sha256(c.attestation_key) AS attestation_key_id,
+       {_hex("c.attestation_key")} AS attestation_key,
+       f.signature_ok AND fc.proven AS proven,
+       f.signature_ok AND fc.proven AND ch.trusted AS trusted,
+       s.tee,
+       s.version::BIGINT AS version,
+       s.header_qe_svn::BIGINT AS header_qe_svn,
+       s.header_pce_svn::BIGINT AS header_pce_svn,
+       {_hex("s.qe_vendor_id")} AS qe_vendor_id,
+       {_hex("s.user_data")} AS user_data,
+       nullif({_hex("s.user_data")}[1:32], repeat('0', 32)) AS qe_id,
+       s.body_type::BIGINT AS body_type,
+       CASE s.tee WHEN 'sgx' THEN {_flag("s.attributes", 1)}
+                  ELSE {_flag("s.td_attributes", 0)} END AS debug,
+       {_hex("q.report_data")} AS report_data,
+       {", ".join(_field(column) for column in (*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS))},
+       c.qe_isv_svn::BIGINT AS qe_isv_svn,
+       c.qe_isv_prodid::BIGINT AS qe_isv_prodid,
+       {_hex("c.qe_cpu_svn")} AS qe_cpu_svn,
+       {_hex("c.qe_mrsigner")} AS qe_mrsigner,
+       {_hex("c.qe_mrenclave")} AS qe_mrenclave,
+       {_hex("c.qe_signature_r")} AS qe_signature_r,
+       {_hex("c.qe_signature_s")} AS qe_signature_s,
+       c.certification_type::BIGINT AS certification_type,
+       {_hex("c.certification_id")} AS certification_id,
+       {_hex("c.certification_data_id")} AS certification_data_id,
+       ch.pce_svn AS pce_svn,
+       {_hex("ch.tcb_components")} AS tcb_components,
+       {_hex("ch.fmspc")} AS fmspc,
+       {_hex("ch.ppid")} AS ppid,
+       {_hex("ch.pck_id")} AS pck_id,
+       ch.ca_name AS pck_ca,
+       {_hex("ch.chain_id")} AS chain_id,
+       {_hex("ch.chain_signed_id")} AS chain_signed_id,
+       q.size,
+       q.trailing_size,
+       q.trailing IS NOT NULL AS trailing_nonzero,
+       coalesce(octet_length(q.slack), 0) + coalesce(octet_length(q.outer_slack), 0)
+           AS slack_size
+FROM stored.quote AS q
+JOIN stored.statement AS s ON s.statement_id = q.statement_id
+JOIN stored.certification AS c ON c.certification_id = q.certification_id
+LEFT JOIN stored.fact_quote AS f ON f.quote_no = q.quote_no
+LEFT JOIN stored.fact_certification AS fc ON fc.certification_id = q.certification_id
+LEFT JOIN stored.fact_chain AS ch ON ch.certification_data_id = c.certification_data_id
+"""
+
+# Judgements are step functions of time, one per subject; evidence without a time has no receipt.
+JUDGED_SQL = f"""
+SELECT o.observation_no, o.source_id, o.source_line, o.quote_no, 'receipt' AS moment,
+       o.at AS as_of, f.subject_no, j.* EXCLUDE (subject_no)
+FROM (SELECT *, {_RECEIVED} AS at FROM stored.observation AS o) AS o
+JOIN stored.fact_quote AS f ON f.quote_no = o.quote_no
+LEFT JOIN stored.receipt AS j
+       ON j.subject_no = f.subject_no
+      AND epoch_us(o.at) >= j.starts AND epoch_us(o.at) < j.ends
+UNION ALL
+SELECT o.observation_no, o.source_id, o.source_line, o.quote_no, 'hindsight',
+       {_instant("j.starts")}, f.subject_no, j.* EXCLUDE (subject_no)
+FROM stored.observation AS o
+JOIN stored.fact_quote AS f ON f.quote_no = o.quote_no
+JOIN stored.hindsight AS j ON j.subject_no = f.subject_no
+"""
+
+_VERDICT = f"""
+SELECT {_observation_id("j")} AS observation_id,
+       {_hex("q.quote_id")} AS quote_id,
+       j.moment,
+       j.as_of,
+       coalesce(j.outcome, 'undetermined') AS outcome,
+       j.status,
+       coalesce(j.failed_checks, []) AS failed_checks,
+       coalesce(j.undetermined_checks, []) AS undetermined_checks,
+       coalesce(j.strict_failures, []) AS strict_failures,
+       coalesce(j.advisory_ids, []) AS advisory_ids,
+       j.tcb_info_id, j.qe_identity_id, j.pck_crl_id, j.root_crl_id,
+       j.tcb_evaluation_data_number, j.qe_evaluation_data_number,
+       {_instant("j.collateral_issued_at")} AS collateral_issued_at,
+       {_instant("j.collateral_expires_at")} AS collateral_expires_at,
+       j.other_collateral_accepts
+FROM stored.judged AS j
+JOIN stored.quote AS q ON q.quote_no = j.quote_no
+"""
+
+_CHECK_RESULT = f"""
+SELECT {_observation_id("j")} AS observation_id,
+       {_hex("q.quote_id")} AS quote_id,
+       j.moment, c.check_id, c.result, c.expected, c.observed
+FROM stored.judged AS j
+JOIN stored.quote AS q ON q.quote_no = j.quote_no
+JOIN stored.judged_check AS c
+  ON c.moment = j.moment AND c.subject_no = j.subject_no AND c.starts = j.starts
+"""
+
+_BINDING = f"""
+SELECT {_observation_id("o")} AS observation_id,
+       {_hex("q.quote_id")} AS quote_id,
+       b.workload_id, b.rule, b.result, b.missing,
+       CASE b.result WHEN 'match' THEN {_hex("q.report_data")}
+                     ELSE {_hex("b.expected_report_data")} END AS expected_report_data
+FROM stored.binding AS b
+JOIN stored.observation AS o ON o.observation_no = b.observation_no
+JOIN stored.quote AS q ON q.quote_no = o.quote_no
+"""
+
+_SOURCE = f"""
+SELECT {_hex("source_id")} AS source_id, path, kind, size, ingested_at, ledger_entry,
+       records, "rows", quarantined
+FROM stored.source
+"""
+
+_QUARANTINE = f"""
+SELECT {_hex("source_id")} AS source_id, source_line, byte_offset, reason, message,
+       {_hex("sha256")} AS sha256, data
+FROM stored.quarantine
+"""
+
+_LAUNCH = f"""
+SELECT {_hex("source_id")} AS source_id, source_line, timestamp,
+       enclave_id, workload_id, node_id, container_id,
+       runtime, image, image_digest, {_hex("initial_state")} AS initial_state,
+       expects_attestation, extra
+FROM stored.launch
+WHERE event_type = '{{event_type}}'
+"""
+
+_NONCE = f"""
+SELECT {_hex("source_id")} AS source_id, source_line, timestamp, {_hex("nonce")} AS nonce,
+       issuer, enclave_id, session_id, expires_at, extra
+FROM stored.nonce
+"""
+
+_RELEASE = f"""
+SELECT {_hex("source_id")} AS source_id, source_line, timestamp, session_id, enclave_id,
+       secret_id, extra
+FROM stored.release
+"""
+
+_REFERENCE_VALUE = f"""
+SELECT {_hex("r.source_id")} AS source_id, r.source_line, r.workload_id,
+       {_hex("r.mrenclave")} AS mrenclave, {_hex("r.mrsigner")} AS mrsigner,
+       r.isv_prodid, r.min_isv_svn, {_hex("r.mrtd")} AS mrtd,
+       {_hex("r.rtmr0")} AS rtmr0, {_hex("r.rtmr1")} AS rtmr1,
+       {_hex("r.rtmr2")} AS rtmr2, {_hex("r.rtmr3")} AS rtmr3,
+       r.valid_from, r.valid_to, s.ingested_at AS recorded_at
+FROM stored.reference_value AS r
+LEFT JOIN stored.source AS s ON s.source_id = r.source_id
+"""
+
+_RULE = """
+CASE WHEN w.report_data_recipe IS NOT NULL THEN w.report_data_recipe
+     WHEN w.report_data_parts IS NOT NULL
+     THEN concat(coalesce(w.report_data_digest, 'none'), '(',
+                 array_to_string(w.report_data_parts, ' ‖ '), ')')
+END
+"""
+
+_WORKLOAD = f"""
+SELECT w.workload_id, {_RULE} AS report_data_rule, w.runtime, w.attest_within_ms
+FROM stored.workload AS w
+LEFT JOIN stored.source AS s ON s.source_id = w.source_id
+QUALIFY row_number() OVER (
+    PARTITION BY w.workload_id
+    ORDER BY s.ledger_entry DESC, s.path DESC, w.source_line DESC NULLS LAST
+) = 1
+"""
+
+_POLICY = """
+SELECT p.mode, p.max_quote_age_ms, p.max_collateral_age_ms, p.accept
+FROM stored.policy AS p
+LEFT JOIN stored.source AS s ON s.source_id = p.source_id
+ORDER BY s.ledger_entry DESC, s.path DESC, p.source_line DESC NULLS LAST
+LIMIT 1
+"""
+
+
+def _first_acquired(item: str) -> str:
+    return (
+        "(SELECT min(s.ingested_at) FROM stored.acquisition AS a "
+        f"JOIN stored.source AS s ON s.source_id = a.source_id WHERE a.item_id = {item})"
+    )
+
+
+_COLLATERAL = f"""
+SELECT {_hex("d.document_id")} AS collateral_id, d.kind, f.id,
+       {_hex("f.fmspc")} AS fmspc, {_hex("f.pce_id")} AS pce_id, f.version,
+       f.evaluation_number AS tcb_evaluation_data_number,
+       {_instant("f.issued_at")} AS issued_at, {_instant("f.expires_at")} AS expires_at,
+       f.authentic, {_first_acquired("d.document_id")} AS first_acquired_at,
+       decode(d.body) AS body
+FROM stored.document AS d
+LEFT JOIN stored.fact_document AS f ON f.document_id = d.document_id
+"""
+
+_TCB_COMPONENT = f"""
+SELECT {_hex("c.fmspc")} AS fmspc, c.family, c.position, bool_or(c.named) AS named,
+       max(c.category) AS category, max(c.type) AS type
+FROM stored.fact_component AS c
+JOIN stored.fact_document AS f ON f.document_id = c.document_id AND f.authentic
+GROUP BY c.fmspc, c.family, c.position
+"""
+
+_CRL = f"""
+SELECT {_hex("c.crl_id")} AS crl_id, f.issuer_name AS issuer,
+       {_instant("f.this_update")} AS this_update, {_instant("f.next_update")} AS next_update,
+       f.number AS crl_number, len(f.revoked) AS revoked, f.revoked AS revoked_serials,
+       f.authentic, {_first_acquired("c.crl_id")} AS first_acquired_at
+FROM stored.crl AS c
+LEFT JOIN stored.fact_crl AS f ON f.crl_id = c.crl_id
+"""
+
+_CERTIFICATE = f"""
+SELECT {_hex("certificate_id")} AS certificate_id, {_hex("tbs_id")} AS tbs_id,
+       subject, issuer, serial,
+       {_instant("not_before")} AS not_before, {_instant("not_after")} AS not_after
+FROM stored.fact_certificate
+"""
+
+VIEW_SQL = {
+    "observation": _OBSERVATION,
+    "quote": _QUOTE,
+    "verdict": _VERDICT,
+    "check_result": _CHECK_RESULT,
+    "binding": _BINDING,
+    "source": _SOURCE,
+    "quarantine": _QUARANTINE,
+    "launch": _LAUNCH.format(event_type="enclave_launch"),
+    "stop": _LAUNCH.format(event_type="enclave_stop"),
+    "nonce": _NONCE,
+    "release": _RELEASE,
+    "reference_value": _REFERENCE_VALUE,
+    "workload": _WORKLOAD,
+    "policy": _POLICY,
+    "collateral": _COLLATERAL,
+    "tcb_component": _TCB_COMPONENT,
+    "crl": _CRL,
+    "certificate": _CERTIFICATE,
+}

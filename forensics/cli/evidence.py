@@ -1,0 +1,99 @@
+"""Commands that make a case, bring evidence in and give it back: init, ingest, quote."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forensics.cli import steps
+from forensics.cli.options import (
+    CaseArgument,
+    FormatOption,
+    NoIntelRootOption,
+    NowOption,
+    RootOption,
+    read_anchors,
+    read_time,
+)
+from forensics.cli.output import Format, print_records, say
+from forensics.errors import UsageError
+
+INCOMPLETE = 3
+
+
+def init(
+    case: CaseArgument,
+    root_ca: RootOption = None,
+    no_intel_root: NoIntelRootOption = False,
+    now: NowOption = None,
+) -> None:
+    """Make a case. Intel's SGX root is trusted unless told otherwise.
+
+    Example: quote-forensics init incident-42 --root-ca staging-root.pem
+    """
+    made = steps.make_case(case, read_anchors(root_ca, no_intel_root), read_time(now))
+    say(f"made {case}, trusting {len(made.settings.anchors)} root(s)")
+
+
+def ingest(
+    case: CaseArgument,
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", help="Files or directories of evidence.")
+    ],
+    form: FormatOption = Format.table,
+    now: NowOption = None,
+) -> None:
+    """Bring evidence in: quotes, events, collateral, manifests, archives of them.
+
+    Content decides what a file is. A source that the case knows is not read again; a record that
+    cannot be read goes to quarantine with its bytes, and the rest goes on (exit 3).
+
+    Example: quote-forensics ingest incident-42 siem-export.jsonl.gz collateral/ quotes/
+    """
+    from forensics.case.case import open_case
+
+    summary = steps.ingest(open_case(case), sources, read_time(now))
+    counts = [("table", table, rows) for table, rows in sorted(summary.rows.items())]
+    counts.append(("total", "sources", summary.sources))
+    counts.append(("total", "new_quotes", summary.new_quotes))
+    counts.append(("total", "duplicates", len(summary.duplicates)))
+    counts.append(("total", "quarantined", summary.quarantined))
+    rows = [dict(zip(("what", "name", "count"), count, strict=True)) for count in counts]
+    print_records(rows, ("what", "name", "count"), form)
+    for path in summary.duplicates:
+        say(f"already in the case: {path}")
+    if summary.quarantined:
+        say(f"{summary.quarantined} record(s) in quarantine: see the view `quarantine`")
+        raise typer.Exit(INCOMPLETE)
+
+
+def quote(
+    case: CaseArgument,
+    quote_id: Annotated[str, typer.Argument(help="Quote id, or the start of one.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write to this file, not to stdout.")
+    ] = None,
+) -> None:
+    """A quote's original bytes, rebuilt from columns and checked against its SHA-256.
+
+    Example: quote-forensics quote incident-42 7a83dfe1 --out quote.bin
+    """
+    from forensics.case.case import open_case
+    from forensics.case.connection import connect
+    from forensics.case.lookup import find_one
+
+    opened = open_case(case)
+    match = find_one(connect(opened), "quote", quote_id)
+    data = opened.quote_bytes(bytes.fromhex(match.row["quote_id"]))
+    if out is not None:
+        try:
+            out.write_bytes(data)
+        except OSError as error:
+            raise UsageError("unwritable-path", f"cannot write {out}: {error.strerror}") from None
+    elif sys.stdout.isatty():
+        raise UsageError("terminal", "a quote is binary: use --out FILE or a pipe")
+    else:
+        sys.stdout.buffer.write(data)

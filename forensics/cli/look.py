@@ -1,0 +1,108 @@
+"""Commands that look at a case and change nothing: sql, show, custody."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from forensics.cli.options import CaseArgument, FormatOption
+from forensics.cli.output import Format, print_records, say, to_plain
+from forensics.errors import UsageError
+
+CUSTODY_BROKEN = 4
+
+custody_app = typer.Typer(no_args_is_help=True, help="The chain of custody.")
+
+
+def sql(
+    case: CaseArgument,
+    query: Annotated[str, typer.Argument(help="One SELECT over the documented views.")],
+    form: FormatOption = Format.table,
+) -> None:
+    """Run one SELECT on a connection that can read this case and nothing else.
+
+    \b
+    Examples:
+      quote-forensics sql incident-42 "SELECT outcome, count(*) FROM verdict GROUP BY 1"
+      quote-forensics sql incident-42 "FROM quarantine" --format csv
+    """
+    from forensics.case.case import open_case
+    from forensics.case.query import run_query
+
+    result = run_query(open_case(case), query)
+    print_records(result.to_pylist(), result.column_names, form)
+
+
+def show(
+    case: CaseArgument,
+    identifier: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Finding, observation, quote, source or collateral id."),
+    ],
+    form: FormatOption = Format.table,
+) -> None:
+    """Everything the case holds under an id, or under the start of one.
+
+    Example: quote-forensics show incident-42 3f9c01d2
+    """
+    from forensics.case.case import open_case
+    from forensics.case.connection import connect
+    from forensics.case.lookup import find_matches
+
+    connection = connect(open_case(case))
+    matches = find_matches(connection, identifier)
+    if not matches:
+        raise UsageError("no-match", f"nothing in this case has the id {identifier:.80}")
+    if form is Format.table:
+        for match in matches:
+            fields = [
+                {"field": name, "value": match.row[name]}
+                for name in match.columns
+                if match.row[name] is not None
+            ]
+            print_records(
+                fields, ("field", "value"), form, title=f"{match.view} {match.identifier}"
+            )
+        return
+    records = [{"view": match.view, **match.row} for match in matches]
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    print_records(records, columns, form)
+
+
+@custody_app.command("verify")
+def custody_verify(case: CaseArgument, form: FormatOption = Format.table) -> None:
+    """Check every file against the ledger, and the ledger against itself (exit 4 on a problem).
+
+    Example: quote-forensics custody verify incident-42
+    """
+    from forensics.case.case import open_case
+    from forensics.case.custody import verify_custody
+
+    opened = open_case(case)
+    problems = verify_custody(opened)
+    rows = [
+        {"level": p.level, "path": p.path, "code": p.code, "message": p.message} for p in problems
+    ]
+    print_records(rows, ("level", "code", "path", "message"), form)
+    if any(problem.level == "failure" for problem in problems):
+        raise typer.Exit(CUSTODY_BROKEN)
+    say("custody holds")
+
+
+@custody_app.command("anchor")
+def custody_anchor(case: CaseArgument, form: FormatOption = Format.table) -> None:
+    """Print the head of the ledger, for a witness outside.
+
+    Example: quote-forensics custody anchor incident-42 --format json
+    """
+    from forensics.case.case import open_case
+
+    ledger = open_case(case).ledger
+    last = ledger.entries[-1] if ledger.entries else None
+    head = {
+        "entry": last.entry if last else 0,
+        "sha256": ledger.head,
+        "time": to_plain(last.time if last else None),
+    }
+    print_records([head], ("entry", "sha256", "time"), form)

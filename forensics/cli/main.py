@@ -1,0 +1,85 @@
+"""The command line: the typer app, and the one place where errors become exit codes.
+
+Exit codes, the first that applies: 2 wrong usage, unusable input or internal error; 4 custody or
+integrity failure; 1 findings at or above `--fail-on`; 3 done but incomplete; 0 done and clean.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from forensics import __version__
+from forensics.cli import audit, detection, detectors, evidence, judge, look, simulate
+from forensics.cli.output import say
+from forensics.errors import ForensicsError
+
+INTERNAL_ERROR = 2
+
+app = typer.Typer(
+    name="quote-forensics",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"quote-forensics {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def describe(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
+    ] = False,
+) -> None:
+    """Offline forensics and replay detection for TEE attestation evidence.
+
+    Start with `quote-forensics audit CASE EVIDENCE`: it makes the case, reads the evidence,
+    verifies it, runs the detectors and prints what they found.
+    """
+
+
+app.command()(evidence.init)
+app.command()(evidence.ingest)
+app.command()(judge.verify)
+app.command()(detection.detect)
+app.command()(audit.audit)
+app.command()(detection.findings)
+app.command()(look.show)
+app.command()(look.sql)
+app.command()(evidence.quote)
+app.command("detectors")(detectors.detectors_command)
+app.add_typer(look.custody_app, name="custody")
+app.command("simulate")(simulate.simulate_command)
+
+
+def main() -> None:
+    """Run the command line; nobody ever sees a traceback unless they ask for one."""
+    try:
+        app()
+    except ForensicsError as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        say("interrupted; nothing was committed")
+        sys.exit(INTERNAL_ERROR)
+    except Exception as error:
+        if os.environ.get("QUOTE_FORENSICS_TRACEBACK"):
+            raise
+        say(
+            f"internal error: {type(error).__name__}: {error} "
+            "(set QUOTE_FORENSICS_TRACEBACK=1 for the traceback, and please report it)"
+        )
+        sys.exit(INTERNAL_ERROR)

@@ -1,0 +1,100 @@
+"""Options that several commands share, and where the clock and the user's name come from."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forensics.cli.output import Format
+from forensics.errors import UsageError
+
+CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="The case directory.")]
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="How to print records on stdout.")
+]
+
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="Moment of hindsight and cut-off of absence rules, RFC 3339. Default: now.",
+    ),
+]
+
+NowOption = Annotated[
+    str | None,
+    typer.Option("--now", metavar="TIME", help="Time of the run for the ledger. Default: now."),
+]
+
+RootOption = Annotated[
+    list[Path] | None,
+    typer.Option("--root-ca", metavar="FILE", help="Also trust this root certificate (PEM, DER)."),
+]
+
+NoIntelRootOption = Annotated[
+    bool, typer.Option("--no-intel-root", help="Do not trust Intel's SGX root.")
+]
+
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, max=256, help="Threads that verify signatures.")
+]
+
+DEFAULT_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+
+
+def read_time(text: str | None) -> datetime:
+    """An RFC 3339 time with zone, or now. Raises `UsageError` (`bad-time`)."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError("bad-time", f"not an RFC 3339 time: {text!r:.60}") from None
+    if moment.tzinfo is None:
+        raise UsageError("bad-time", f"a time needs its zone, e.g. {text:.40}Z")
+    return moment.astimezone(UTC)
+
+
+def read_user() -> str:
+    """Who runs this, for the ledger: user and host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return f"{user}@{platform.node() or 'unknown'}"
+
+
+def read_anchors(paths: list[Path] | None, no_intel_root: bool) -> list[bytes]:
+    """Trust anchors as DER. Raises `UsageError` (`bad-root-ca`, `unreadable-path`, `no-anchor`)."""
+    from forensics.case.settings import load_intel_root
+    from forensics.errors import EvidenceError
+    from forensics.formats.certificates import parse_certificate
+    from forensics.formats.pem import split_pem
+
+    anchors = [] if no_intel_root else [load_intel_root()]
+    for path in paths or []:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            message = f"cannot read {path}: {error.strerror}"
+            raise UsageError("unreadable-path", message) from None
+        try:
+            blocks = [data] if not data.lstrip().startswith(b"-----") else _split(split_pem(data))
+            anchors += [parse_certificate(block).der for block in blocks]
+        except EvidenceError as error:
+            raise UsageError("bad-root-ca", f"{path}: {error.message}") from None
+    if not anchors:
+        raise UsageError("no-anchor", "--no-intel-root needs at least one --root-ca")
+    return list(dict.fromkeys(anchors))
+
+
+def _split(blocks: list[tuple[str, bytes]]) -> list[bytes]:
+    return [der for label, der in blocks if label == "CERTIFICATE"]

@@ -1,0 +1,129 @@
+"""Printing records: a table for people, JSON, JSON lines or CSV for programs.
+
+Strings in evidence are an attacker's. On a terminal their control characters are shown escaped; in
+CSV a leading character that a spreadsheet would take for a formula is quoted with an apostrophe.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TextIO
+
+Record = Mapping[str, Any]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def print_records(
+    records: Iterable[Record],
+    columns: Sequence[str],
+    form: Format,
+    *,
+    shown: Sequence[str] | None = None,
+    title: str | None = None,
+) -> None:
+    """Print records to stdout. `shown` are the columns of the table form, default all."""
+    rows = [{name: to_plain(record.get(name)) for name in columns} for record in records]
+    if form is Format.json:
+        write_line(sys.stdout, json.dumps(rows, ensure_ascii=False, indent=2))
+    elif form is Format.jsonl:
+        for row in rows:
+            write_line(sys.stdout, json.dumps(row, ensure_ascii=False))
+    elif form is Format.csv:
+        _print_csv(rows, columns)
+    else:
+        _print_table(rows, shown or columns, title)
+
+
+def say(message: str) -> None:
+    """A message for people: stderr, so that stdout holds records and nothing else."""
+    write_line(sys.stderr, escape(message))
+
+
+def write_line(stream: TextIO, text: str) -> None:
+    stream.write(text + "\n")
+
+
+def to_plain(value: object) -> Any:
+    """A value as JSON has it: bytes as hex, times as RFC 3339 in UTC."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
+
+
+def escape(text: str) -> str:
+    """Control characters and other unprintables as `\\x1b`, so that they cannot move a cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == " " else _escape_character(c) for c in text)
+
+
+def _escape_character(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_to_cell(row[name]) for name in columns])
+
+
+def _to_cell(value: object) -> object:
+    if isinstance(value, list | dict):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value
+
+
+def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:  # whole values for pipes, however long
+        console.width = 10_000
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(
+            *(Text(_show(row[name]), _STYLES.get(str(row[name]), "")) for name in columns)
+        )
+    console.print(table)
+
+
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_show(item) for item in value)
+    return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

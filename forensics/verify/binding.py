@@ -1,0 +1,83 @@
+"""REPORT_DATA rules: what a launch should have bound, recomputed from what was logged.
+
+A rule is `digest(parts)` padded with zeros on the right to 64 bytes, or a named recipe of a
+product. Sources of the recipes: spec/evidence-formats.md 1.2 (trustee, MAA, Azure HCL).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+SIZE = 64
+
+DIGESTS: dict[str, Callable[[bytes], bytes]] = {
+    "none": lambda data: data,
+    "sha256": lambda data: hashlib.sha256(data).digest(),
+    "sha384": lambda data: hashlib.sha384(data).digest(),
+    "sha512": lambda data: hashlib.sha512(data).digest(),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`compared` bytes of REPORT_DATA are pinned; the named recipes of some products pin half."""
+
+    name: str
+    digest: str
+    parts: tuple[str, ...]
+    compared: int = SIZE
+    canonical_json: bool = False
+
+    def expect(self, inputs: Mapping[str, bytes | None]) -> bytes | None:
+        """The 64 bytes that the rule gives; None when an input is missing or does not fit."""
+        values = [inputs.get(part) for part in self.parts]
+        if any(value is None for value in values):
+            return None
+        data = b"".join(value for value in values if value is not None)
+        if self.canonical_json:
+            canonical = _canonicalize(data)
+            if canonical is None:
+                return None
+            data = canonical
+        bound = DIGESTS[self.digest](data)
+        return bound.ljust(SIZE, b"\0") if len(bound) <= SIZE else None
+
+    def matches(self, expected: bytes, report_data: bytes) -> bool:
+        return expected[: self.compared] == report_data[: self.compared]
+
+    def missing(self, inputs: Mapping[str, bytes | None]) -> str:
+        absent = [part for part in self.parts if inputs.get(part) is None]
+        return ", ".join(absent) or "inputs that fit the rule"
+
+
+_RUNTIME = ("runtime_data",)
+
+RECIPES = {
+    "raw": Rule("raw", "none", _RUNTIME),
+    "kbs-rcar-v1": Rule("kbs-rcar-v1", "sha384", _RUNTIME, canonical_json=True),
+    "kbs-rcar-dev": Rule("kbs-rcar-dev", "sha384", _RUNTIME, canonical_json=True),
+    "maa-ehd": Rule("maa-ehd", "sha256", _RUNTIME, compared=32),
+    "azure-hcl": Rule("azure-hcl", "sha256", _RUNTIME, compared=32),
+}
+
+
+def make_rule(digest: str | None, parts: list[str] | None, recipe: str | None) -> Rule | None:
+    """The rule of a manifest; None when it states none, or a recipe this tool does not know."""
+    if recipe is not None:
+        return RECIPES.get(recipe)
+    if not parts:
+        return None
+    digest = digest or "none"
+    return Rule(f"{digest}({' ‖ '.join(parts)})", digest, tuple(parts))
+
+
+def _canonicalize(data: bytes) -> bytes | None:
+    """JSON with sorted keys and no blanks, as RFC 8785 has it for strings and integers."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
