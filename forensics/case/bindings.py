@@ -1,30 +1,27 @@
-"""Recomputing the REPORT_DATA rules of the manifests for every quote observation."""
+"""Recomputing the REPORT_DATA rules of the manifests for every quote observation.
+
+DuckDB joins observations with the rules that apply to them; the rule itself (`Rule.expect`) is
+called from SQL, a column at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from forensics.case.derived import DerivedTables, Row
-from forensics.case.tables import BINDING
+from forensics.case.derived import DerivedTables, load_rows
+from forensics.case.tables import BINDING, Column
 from forensics.verify.binding import Rule, make_rule
 
 if TYPE_CHECKING:
     import duckdb
 
-WINDOW = 1 << 16
-
-_INPUTS = ("initial_state", "nonce", "runtime_data")
-
-_SIGHTINGS = f"""
-SELECT o.observation_no, o.workload_id, q.report_data, s.statement_id,
-       {", ".join(f"o.{name}" for name in _INPUTS)}
-FROM stored.observation AS o
-JOIN stored.quote AS q ON q.quote_no = o.quote_no
-JOIN stored.statement AS s ON s.statement_id = q.statement_id
-WHERE o.observation_no >= ? AND o.observation_no < ?
-ORDER BY o.observation_no
-"""
+_RULE = (
+    Column("rule_no", "i64", ""),
+    Column("workload_id", "text", ""),
+    Column("name", "text", ""),
+    Column("parts", "text[]", ""),
+    Column("compared", "i64", ""),
+)
 
 # Which workloads a statement's measurements fit; null in a reference value means "any".
 _FITS = """
@@ -38,15 +35,89 @@ JOIN stored.reference_value AS r
   OR (s.tee = 'tdx' AND r.mrtd = s.mrtd
       AND coalesce(r.rtmr0 = s.rtmr0, true) AND coalesce(r.rtmr1 = s.rtmr1, true)
       AND coalesce(r.rtmr2 = s.rtmr2, true) AND coalesce(r.rtmr3 = s.rtmr3, true))
-ORDER BY ALL
+WHERE r.workload_id IN (SELECT workload_id FROM rule)
+"""
+
+# The rule of the observation's workload; where that is not logged, those of the workloads that
+# the measurements fit; where they fit none, all. A match under any of them is a match, and what
+# cannot be computed outranks a mismatch.
+_BINDINGS = f"""
+WITH fits AS ({_FITS}),
+sighting AS (
+    SELECT o.observation_no, o.workload_id, q.statement_id, q.report_data,
+           o.initial_state, o.nonce, o.runtime_data
+    FROM stored.observation AS o
+    JOIN stored.quote AS q ON q.quote_no = o.quote_no
+),
+candidate AS (
+    SELECT s.observation_no, r.rule_no
+    FROM sighting AS s JOIN rule AS r ON r.workload_id = s.workload_id
+    UNION ALL
+    SELECT s.observation_no, r.rule_no
+    FROM sighting AS s
+    JOIN fits AS f ON f.statement_id = s.statement_id
+    JOIN rule AS r ON r.workload_id = f.workload_id
+    WHERE s.workload_id IS NULL
+    UNION ALL
+    SELECT s.observation_no, r.rule_no
+    FROM sighting AS s CROSS JOIN rule AS r
+    WHERE s.workload_id IS NULL AND s.statement_id NOT IN (SELECT statement_id FROM fits)
+),
+computed AS (
+    SELECT s.*, r.workload_id AS rule_workload, r.name, r.parts, r.compared,
+           expect(r.rule_no, s.initial_state, s.nonce, s.runtime_data) AS expected
+    FROM candidate AS c
+    JOIN sighting AS s ON s.observation_no = c.observation_no
+    JOIN rule AS r ON r.rule_no = c.rule_no
+),
+judged AS (
+    SELECT *,
+           CASE WHEN expected IS NULL THEN 'not_evaluable'
+                WHEN hex(expected)[1:2 * compared] = hex(report_data)[1:2 * compared] THEN 'match'
+                ELSE 'mismatch' END AS result
+    FROM computed
+)
+SELECT observation_no, rule_workload AS workload_id, name AS rule, result,
+       CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
+            CASE WHEN initial_state IS NULL AND 'initial_state' IN parts THEN 'initial_state' END,
+            CASE WHEN nonce IS NULL AND 'nonce' IN parts THEN 'nonce' END,
+            CASE WHEN runtime_data IS NULL AND 'runtime_data' IN parts THEN 'runtime_data' END
+       ), ''), 'inputs that fit the rule') END AS missing,
+       CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
+FROM judged
+QUALIFY row_number() OVER (
+    PARTITION BY observation_no
+    ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), rule_workload
+) = 1
+ORDER BY observation_no
 """
 
 
 def renew_bindings(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
-    """Apply each observation's rule: that of its workload, else of the workloads that it fits."""
+    """Apply each observation's rule."""
     rules = _read_rules(connection)
-    rows = list(_apply_rules(connection, rules)) if rules else []
-    tables.replace(BINDING, rows)
+    if not rules:
+        tables.replace(BINDING, [])
+        return
+    numbered = list(enumerate(sorted(rules.items())))
+    rows = [
+        {
+            "rule_no": number,
+            "workload_id": workload,
+            "name": rule.name if rule else "a recipe that this tool does not know",
+            "parts": rule.parts if rule else (),
+            "compared": rule.compared if rule else 0,
+        }
+        for number, (workload, rule) in numbered
+    ]
+    from forensics.case.rule_function import register_rules  # loads pyarrow
+
+    load_rows(connection, "rule", _RULE, rows)
+    register_rules(connection, {number: rule for number, (_, rule) in numbered})
+    with tables.replacement(BINDING) as path:
+        target = str(path).replace("'", "''")
+        connection.execute(f"COPY ({_BINDINGS}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    connection.remove_function("expect")
 
 
 def _read_rules(connection: duckdb.DuckDBPyConnection) -> dict[str, Rule | None]:
@@ -64,55 +135,3 @@ def _read_rules(connection: duckdb.DuckDBPyConnection) -> dict[str, Rule | None]
         for workload, (digest, parts, recipe) in stated.items()
         if parts or recipe
     }
-
-
-def _apply_rules(
-    connection: duckdb.DuckDBPyConnection, rules: Mapping[str, Rule | None]
-) -> Iterator[Row]:
-    fitting: dict[bytes, list[str]] = {}
-    for statement_id, workload in connection.execute(_FITS).fetchall():
-        if workload in rules:
-            fitting.setdefault(statement_id, []).append(workload)
-    (last,) = _only(connection, "SELECT coalesce(max(observation_no), 0) FROM stored.observation")
-    for start in range(1, last + 1, WINDOW):
-        sightings = connection.execute(_SIGHTINGS, [start, start + WINDOW]).fetchall()
-        for number, workload, report_data, statement_id, *values in sightings:
-            if workload is None:
-                candidates: Iterable[str] = fitting.get(statement_id, sorted(rules))
-            else:
-                candidates = [workload] if workload in rules else []
-            inputs = dict(zip(_INPUTS, values, strict=True))
-            row = _judge(candidates, rules, inputs, report_data)
-            if row is not None:
-                yield {"observation_no": number, **row}
-
-
-def _judge(
-    workloads: Iterable[str],
-    rules: Mapping[str, Rule | None],
-    inputs: Mapping[str, bytes | None],
-    report_data: bytes,
-) -> Row | None:
-    """A match under any workload is a match; what cannot be computed outranks a mismatch."""
-    rows = [_apply(workload, rules[workload], inputs, report_data) for workload in workloads]
-    rank = ("match", "not_evaluable", "mismatch")
-    return min(rows, key=lambda row: rank.index(row["result"]), default=None)
-
-
-def _apply(
-    workload: str, rule: Rule | None, inputs: Mapping[str, bytes | None], report_data: bytes
-) -> Row:
-    row: Row = {"workload_id": workload, "rule": rule.name if rule else "unknown recipe"}
-    if rule is None:
-        return row | {"result": "not_evaluable", "missing": "a recipe that this tool knows"}
-    expected = rule.expect(inputs)
-    if expected is None:
-        return row | {"result": "not_evaluable", "missing": rule.missing(inputs)}
-    if rule.matches(expected, report_data):
-        return row | {"result": "match"}
-    return row | {"result": "mismatch", "expected_report_data": expected}
-
-
-def _only(connection: duckdb.DuckDBPyConnection, sql: str) -> Sequence[int]:
-    row: Sequence[int] = connection.execute(sql).fetchall()[0]
-    return row

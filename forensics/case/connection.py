@@ -21,19 +21,25 @@ if TYPE_CHECKING:
 
 def connect(case: Case, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """A connection with all stored tables and views; nothing is read before it is asked for."""
+    connection = connect_stored(case)
+    if memory_limit:
+        connection.execute("SET memory_limit = ?", [memory_limit])
+    for name, sql in VIEW_SQL.items():
+        connection.execute(f'CREATE VIEW "{name}" AS {sql}')
+    return connection
+
+
+def connect_stored(case: Case) -> duckdb.DuckDBPyConnection:
+    """A connection with the stored tables alone, for this package's own work."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET enable_progress_bar = false")
-    if memory_limit:
-        connection.execute("SET memory_limit = ?", [memory_limit])
     connection.execute("CREATE SCHEMA stored")
     for table in TABLES:
         attach_table(connection, table, [str(path) for path in case.files(table.name)])
     attach_table(connection, JUDGED_CHECK, [])
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
-    for name, sql in VIEW_SQL.items():
-        connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     return connection
 
 

@@ -94,21 +94,29 @@ class DerivedTables:
 
     def replace(self, table: Table, rows: Sequence[Row]) -> None:
         """Let the table hold these rows and no others."""
-        self._writer.drop_table(table.name)
-        with self.new_file(table, keep=False) as path:
+        with self.replacement(table) as path:
             write_rows(self._connection, table, rows, path)
 
     @contextmanager
-    def new_file(self, table: Table, *, keep: bool = True) -> Iterator[Path]:
-        """Where to write one more file of a table; afterwards it belongs to the commit.
+    def replacement(self, table: Table) -> Iterator[Path]:
+        """Where to write the only file that the table will have."""
+        self._writer.drop_table(table.name)
+        with self._adopting(table, []) as path:
+            yield path
 
-        `keep`: the files that the table has already stay part of it.
-        """
+    @contextmanager
+    def new_file(self, table: Table) -> Iterator[Path]:
+        """Where to write one more file of the table."""
+        with self._adopting(table, self._case.files(table.name)) as path:
+            yield path
+
+    @contextmanager
+    def _adopting(self, table: Table, others: Iterable[Path]) -> Iterator[Path]:
+        """A path whose file then belongs to the commit and, with `others`, is the table."""
         path = self._writer.new_path(table.name)
         yield path
         (rows,) = self._connection.execute(
             "SELECT count(*) FROM read_parquet(?)", [str(path)]
         ).fetchall()[0]
         self._writer.adopt_file(table.name, path, rows)
-        files = [str(old) for old in self._case.files(table.name)] if keep else []
-        attach_table(self._connection, table, [*files, str(path)])
+        attach_table(self._connection, table, [*map(str, others), str(path)])

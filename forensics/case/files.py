@@ -2,14 +2,14 @@
 
 Files carry no Arrow or pandas metadata and nothing that varies from run to run: the same rows
 give the same bytes (with the same pyarrow). Measured on quotes: random bytes (ids, signatures)
-do not shrink, so they are stored as they are; everything else takes zstd.
+do not shrink, so they are stored as they are; everything else takes zstd, where higher levels cost
+time and saved nothing.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +29,7 @@ ROW_GROUP_ROWS = 1 << 16
 ROW_GROUP_BYTES = 32 << 20
 BUFFER_BYTES = 96 << 20
 OPEN_FILES = 16
-QUEUED_ROW_GROUPS = 2
-COMPRESSION_LEVEL = 3
+COMPRESSION_LEVEL = 1
 
 # Months that get a folder of their own; timestamps are evidence and may say anything.
 _FIRST_MONTH = np.datetime64("2010-01", "M")
@@ -43,7 +42,7 @@ _FALLBACKS = {"received_at": ("received_at", "verified_at", "timestamp")}
 
 _RANDOM_SIZE = 32  # fixed-size plain columns of whole multiples are digests and signature halves
 
-TABLES: Final = {table.name: table for table in vars(tables).values() if isinstance(table, Table)}
+TABLES: Final = {table.name: table for table in tables.TABLES}
 SCHEMAS: Final = {name: table.arrow_schema() for name, table in TABLES.items()}
 
 
@@ -125,10 +124,7 @@ _Key = tuple[str, str | None]
 
 
 class ParquetFiles:
-    """The Parquet files of one commit. At most `OPEN_FILES` are open, `BUFFER_BYTES` waiting.
-
-    One thread compresses row groups, in order, while the caller goes on reading evidence.
-    """
+    """The Parquet files of one commit. At most `OPEN_FILES` are open, `BUFFER_BYTES` waiting."""
 
     def __init__(self, staging: Staging) -> None:
         self.rows: dict[str, int] = {}
@@ -137,8 +133,6 @@ class ParquetFiles:
         self._buffers: dict[_Key, _Buffer] = {}
         self._waiting = 0
         self._open: dict[_Key, _OpenFile] = {}  # the one written to last stands last
-        self._compressor = ThreadPoolExecutor(1)
-        self._jobs: deque[Future[None]] = deque()
 
     def append(self, table: Table, data: pa.Table) -> None:
         for part, rows in split_by_month(table, data):
@@ -160,13 +154,12 @@ class ParquetFiles:
             self._close(key)
         for key in list(self._open):
             self._close(key)
-        self._compressor.shutdown()
 
     def abandon(self) -> None:
         """Close without caring what is in the files; they are about to be deleted."""
-        self._compressor.shutdown(cancel_futures=True)
         for file in self._open.values():
-            file.writer.close()
+            with suppress(OSError, pa.ArrowException):  # a full disk, say; it was reported before
+                file.writer.close()
         self._open.clear()
 
     def _write(self, key: _Key) -> None:
@@ -174,15 +167,8 @@ class ParquetFiles:
         self._waiting -= buffer.size
         file = self._open.pop(key, None) or self._create(key)
         self._open[key] = file
-        data = pa.concat_tables(buffer.pieces)
-        self._settle(QUEUED_ROW_GROUPS - 1)
-        self._jobs.append(self._compressor.submit(file.writer.write_table, data, ROW_GROUP_ROWS))
+        file.writer.write_table(pa.concat_tables(buffer.pieces), ROW_GROUP_ROWS)
         file.rows += buffer.rows
-
-    def _settle(self, remaining: int = 0) -> None:
-        """Wait for the oldest row groups; what went wrong with one is raised here."""
-        while len(self._jobs) > remaining:
-            self._jobs.popleft().result()
 
     def _create(self, key: _Key) -> _OpenFile:
         if len(self._open) >= OPEN_FILES:
@@ -192,7 +178,6 @@ class ParquetFiles:
         return _OpenFile(path, open_parquet(TABLES[name], path))
 
     def _close(self, key: _Key) -> None:
-        self._settle()
         file = self._open.pop(key)
         file.writer.close()
         self._staging.adopt(file.path, file.rows)

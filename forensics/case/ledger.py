@@ -107,6 +107,8 @@ def decode_entry(data: bytes, path: str) -> Entry:
 def read_entry(path: Path) -> tuple[Entry, str]:
     """`(entry, SHA-256 of its file in hex)`. Raises `CustodyError` (`ledger-unreadable`)."""
     name = f"ledger/{path.name}"
+    if not path.is_file():  # a pipe, say, would hold us for ever
+        raise CustodyError("ledger-unreadable", f"{name} is not a file")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_ENTRY_SIZE + 1)
@@ -138,6 +140,8 @@ class Ledger:
 
     def refresh(self) -> Ledger:
         """Read the entries that were appended since the last look."""
+        if self.entries and not self.has_file(len(self.entries) + 1):
+            return self
         try:
             numbers = number_entries(self.folder)
         except OSError as error:

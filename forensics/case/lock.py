@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from forensics.errors import CustodyError
+from forensics.errors import CustodyError, UsageError
 
 LOCK_NAME = ".lock"
 DEFAULT_WAIT = 3.0  # seconds
@@ -19,11 +19,15 @@ _PAUSE = 0.05
 
 @contextmanager
 def hold_lock(case: Path, wait: float = DEFAULT_WAIT) -> Iterator[None]:
-    """Hold the case's writer lock. Raises `CustodyError` (`case-busy`) after `wait` seconds.
+    """Hold the case's writer lock. Raises `CustodyError` (`case-busy`) after `wait` seconds, and
+    `UsageError` (`not-writable`).
 
     The system releases the lock when its holder dies, so a crash never leaves a case locked.
     """
-    descriptor = os.open(case / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        descriptor = os.open(case / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise UsageError("not-writable", f"cannot write to the case: {error.strerror}") from None
     try:
         _acquire(descriptor, wait)
         yield

@@ -58,8 +58,10 @@ def find_matches(
             f'SELECT * FROM "{view}" WHERE "{column}" >= ? AND "{column}" < ? ORDER BY "{column}"',
             params=[digits, digits + "g"],
         )
-        for row in relation.to_arrow_table().to_pylist():
-            matches.append(Match(view, str(row[column]), relation.columns, row))
+        matches += [
+            Match(view, str(row[column]), relation.columns, row)
+            for row in relation.to_arrow_table().to_pylist()
+        ]
     return matches
 
 

@@ -691,4 +691,44 @@ DERIVED_TABLES = (
     BINDING,
 )
 
-TABLES = (*EVIDENCE_TABLES, *DERIVED_TABLES)
+FINDING = Table(
+    "finding",
+    "derived",
+    "One row per finding of the newest `detect`, and per earlier one that is now resolved.",
+    (
+        Column("finding_id", "text", "first 16 hex digits of the fingerprint", "plain"),
+        Column("fingerprint", "text", "SHA-256 over detector, subject and discriminator", "plain"),
+        Column("detector", "text", "id of the detector"),
+        Column("detector_version", "i64", "version of its SQL"),
+        Column("title", "text", "the detector's title"),
+        Column("severity", "text", "critical, high, medium, low or info"),
+        Column("subject_type", "text", "what the finding is about"),
+        Column("subject_id", "text", "which one"),
+        Column("first_seen", "time", "first offending sighting"),
+        Column("last_seen", "time", "last offending sighting"),
+        Column("observation_ids", "text[]", "the sightings, in the detector's order"),
+        Column("summary", "text", "one line for a person"),
+        Column("details", "json", "JSON object"),
+        Column("state", "text", "new, recurring, resolved or suppressed"),
+    ),
+)
+
+DETECTION = Table(
+    "detection",
+    "derived",
+    "One row per detector: how its newest run went, and what it could not judge.",
+    (
+        Column("detector", "text", "id of the detector"),
+        Column("detector_version", "i64", "version of its SQL"),
+        Column("sql_sha256", "text", "SHA-256 of the query that ran"),
+        Column("params", "json", "the values bound to its parameters"),
+        Column("outcome", "text", "evaluated or not_evaluable"),
+        Column("findings", "i64", "findings that it gave"),
+        Column("unjudged", "i64", "subjects that it could not judge"),
+        Column("gaps", "json", "array of [reason, count]"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION)
+
+TABLES = (*EVIDENCE_TABLES, *DERIVED_TABLES, *FINDING_TABLES)

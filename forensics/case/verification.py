@@ -14,7 +14,7 @@ from forensics.case.collateral_proof import (
     prove_documents,
     read_issuers,
 )
-from forensics.case.connection import connect
+from forensics.case.connection import connect_stored
 from forensics.case.derived import DerivedTables
 from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
 from forensics.case.platform_proof import prove_certifications, prove_chains
@@ -70,7 +70,7 @@ def verify_case(
     evidence_entry = _last_evidence(case)
     notes = {_COVERED: str(evidence_entry), "as_of": as_of.isoformat()}
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
-        connection = connect(case)
+        connection = connect_stored(case)
         tables = DerivedTables(case, connection, writer)
         stale = _covered_evidence(case) != evidence_entry or not case.files(RECEIPT.name)
         if stale:
@@ -119,7 +119,10 @@ def _covered_evidence(case: Case) -> int:
 
 def _count_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
     rows = connection.execute(
-        "SELECT moment, outcome, count(*) FROM verdict GROUP BY ALL ORDER BY ALL"
+        """
+        SELECT moment, coalesce(outcome, 'undetermined'), count(*)
+        FROM stored.judged GROUP BY ALL ORDER BY ALL
+        """
     ).fetchall()
     return {(moment, outcome): count for moment, outcome, count in rows}
 

@@ -6,7 +6,13 @@ read them: hex text, UTC timestamps, parts joined. Only the columns that a query
 
 from __future__ import annotations
 
-from forensics.case.tables import SGX_REPORT_COLUMNS, TD_REPORT_COLUMNS, Column
+from forensics.case.tables import (
+    DETECTION,
+    FINDING,
+    SGX_REPORT_COLUMNS,
+    TD_REPORT_COLUMNS,
+    Column,
+)
 
 
 def _hex(expression: str) -> str:
@@ -318,4 +324,6 @@ VIEW_SQL = {
     "tcb_component": _TCB_COMPONENT,
     "crl": _CRL,
     "certificate": _CERTIFICATE,
+    "finding": f"SELECT {', '.join(FINDING.names)} FROM stored.finding",
+    "detection": f"SELECT {', '.join(DETECTION.names)} FROM stored.detection",
 }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from forensics.cli.options import FormatOption, read_time
+from forensics.cli.output import Format, print_records, say
 from forensics.errors import UsageError
 from forensics.simulate import DEFAULT_START, INCIDENTS, simulate
 
-_FIRST_DAY = DEFAULT_START.replace(tzinfo=None)  # typer's datetimes carry no zone
+_FIRST_DAY = f"{DEFAULT_START:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def simulate_command(
@@ -23,8 +24,7 @@ def simulate_command(
     days: Annotated[int, typer.Option(help="Simulated days.")] = 3,
     platforms: Annotated[int, typer.Option(help="Hosts; every other one has TDX.")] = 4,
     start: Annotated[
-        datetime,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="First day, UTC."),
+        str, typer.Option(metavar="TIME", help="When it begins, RFC 3339 with zone.")
     ] = _FIRST_DAY,
     incident: Annotated[
         list[str] | None,
@@ -34,6 +34,7 @@ def simulate_command(
     list_incidents: Annotated[
         bool, typer.Option("--list", help="List the incidents and write nothing.")
     ] = False,
+    form: FormatOption = Format.table,
 ) -> None:
     """Write a synthetic fleet under its own root CA, with labelled incidents in it.
 
@@ -49,9 +50,8 @@ def simulate_command(
       quote-forensics simulate --list
     """
     if list_incidents:
-        width = max(map(len, INCIDENTS))
-        for item in INCIDENTS.values():
-            typer.echo(f"{item.id:{width}}  {item.title}")
+        records = [{"id": item.id, "title": item.title} for item in INCIDENTS.values()]
+        print_records(records, ("id", "title"), form)
         return
     if directory is None:
         raise UsageError("missing-argument", "simulate needs a directory to write to")
@@ -62,11 +62,10 @@ def simulate_command(
         seed=seed,
         days=days,
         platforms=platforms,
-        start=start.replace(tzinfo=UTC),
+        start=read_time(start),
         incidents=() if clean else incident or None,
     )
-    typer.echo(
+    say(
         f"{directory}: {days} days, {platforms} platforms, {len(scenario.incidents)} incidents, "
-        f"{len(scenario.truths)} expected findings",
-        err=True,
+        f"{len(scenario.truths)} expected findings"
     )

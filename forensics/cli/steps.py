@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from forensics.case.case import Case
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
+    from forensics.detect.detection import Detection
 
 
 def make_case(path: Path, anchors: Sequence[bytes], now: datetime) -> Case:
@@ -41,3 +42,38 @@ def verify(case: Case, as_of: datetime, now: datetime, threads: int) -> VerifySu
         return verify_case(
             case, as_of=as_of, at=now, who=read_user(), threads=threads, progress=progress
         )
+
+
+def detect(
+    case: Case,
+    as_of: datetime,
+    now: datetime,
+    *,
+    chosen: Sequence[str] = (),
+    overrides: Mapping[str, str] | None = None,
+    queries: Sequence[Path] = (),
+) -> Detection:
+    from forensics.case.query import open_locked
+    from forensics.detect.catalog import load_catalog
+    from forensics.detect.detection import detect as run_detection
+    from forensics.detect.detection import select
+    from forensics.detect.store import load_detections, save_detection
+
+    catalog = load_catalog(queries)
+    needs_checks = any("check_result" in d.inputs for d in select(catalog, chosen))
+    with (
+        show_progress("detect", unit="detectors") as progress,
+        case.writer(action="detect", at=now, who=read_user()) as writer,
+    ):
+        connection = open_locked(case, check_results=needs_checks)
+        previous = load_detections(connection)
+        detection = run_detection(
+            connection,
+            catalog,
+            as_of=as_of,
+            chosen=chosen,
+            overrides=overrides,
+            progress=progress,
+        )
+        save_detection(writer, detection.findings, detection.runs, previous)
+    return detection

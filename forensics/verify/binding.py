@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 SIZE = 64
+INPUTS = ("initial_state", "nonce", "runtime_data")
 
 DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "none": lambda data: data,
@@ -44,13 +45,6 @@ class Rule:
             data = canonical
         bound = DIGESTS[self.digest](data)
         return bound.ljust(SIZE, b"\0") if len(bound) <= SIZE else None
-
-    def matches(self, expected: bytes, report_data: bytes) -> bool:
-        return expected[: self.compared] == report_data[: self.compared]
-
-    def missing(self, inputs: Mapping[str, bytes | None]) -> str:
-        absent = [part for part in self.parts if inputs.get(part) is None]
-        return ", ".join(absent) or "inputs that fit the rule"
 
 
 _RUNTIME = ("runtime_data",)

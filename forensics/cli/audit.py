@@ -1,0 +1,126 @@
+"""`audit`: ingest, verify, detect, summarise. The nightly job, and a newcomer's first command."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forensics.cli import detection as detecting
+from forensics.cli import steps
+from forensics.cli.detection import (
+    FOUND,
+    INCOMPLETE,
+    FailOnOption,
+    ParamOption,
+    QueriesOption,
+    Severity,
+    StrictOption,
+)
+from forensics.cli.options import (
+    DEFAULT_THREADS,
+    AsOfOption,
+    CaseArgument,
+    FormatOption,
+    NoIntelRootOption,
+    NowOption,
+    RootOption,
+    ThreadsOption,
+    read_anchors,
+    read_time,
+)
+from forensics.cli.output import Format, say, to_plain
+
+if TYPE_CHECKING:
+    from forensics.case.case import Case
+    from forensics.case.verification import VerifySummary
+    from forensics.case.writer import Summary
+
+
+def audit(
+    case: CaseArgument,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SOURCE...]", help="Files or directories of evidence."),
+    ] = None,
+    root_ca: RootOption = None,
+    no_intel_root: NoIntelRootOption = False,
+    as_of: AsOfOption = None,
+    fail_on: FailOnOption = Severity.high,
+    strict: StrictOption = False,
+    param: ParamOption = None,
+    queries: QueriesOption = None,
+    threads: ThreadsOption = DEFAULT_THREADS,
+    form: FormatOption = Format.table,
+    now: NowOption = None,
+) -> None:
+    """Ingest, verify, detect and report; makes the case when it is missing.
+
+    Exit codes, the first that applies: 2 unusable input, 4 custody failure, 1 findings at or
+    above `--fail-on`, 3 records in quarantine (or, with `--strict`, blind detectors), 0 clean.
+
+    \b
+    Examples:
+      quote-forensics audit incident-42 evidence/
+      quote-forensics audit nightly /var/log/kbs --root-ca staging.pem --fail-on critical
+    """
+    moment = read_time(now)
+    cut_off = moment if as_of is None else read_time(as_of)
+    opened = _open_or_make(case, sources or [], read_anchors(root_ca, no_intel_root), moment)
+    quarantined = 0
+    if sources:
+        summary = steps.ingest(opened, sources, moment)
+        quarantined = summary.quarantined
+        _say_ingest(summary)
+    _say_verify(steps.verify(opened, cut_off, moment, threads))
+    detection = steps.detect(
+        opened,
+        cut_off,
+        moment,
+        overrides=detecting.read_params(param),
+        queries=queries or (),
+    )
+    detecting.print_findings(detecting.describe_findings(detection), form)
+    detecting.say_detection(detection)
+    code = detecting.exit_code(detection, fail_on, strict)
+    if code != FOUND and quarantined:
+        code = INCOMPLETE
+    if code:
+        raise typer.Exit(code)
+
+
+def _open_or_make(path: Path, sources: list[Path], anchors: list[bytes], now: datetime) -> Case:
+    """The case; a new one only once the sources are known to be there."""
+    from forensics.case.case import SETTINGS_NAME, open_case
+    from forensics.sources.walk import check_paths
+
+    check_paths(sources)
+    if (path / SETTINGS_NAME).exists():
+        return open_case(path)
+    return steps.make_case(path, anchors, now)
+
+
+def _say_ingest(summary: Summary) -> None:
+    rows = ", ".join(f"{count} {table}" for table, count in sorted(summary.rows.items()))
+    say(f"ingest: {summary.sources} sources, {summary.new_quotes} new quotes ({rows or 'nothing'})")
+    if summary.duplicates:
+        say(f"ingest: {len(summary.duplicates)} sources were in the case already")
+    if summary.quarantined:
+        say(f"ingest: {summary.quarantined} records in quarantine")
+
+
+def _say_verify(summary: VerifySummary) -> None:
+    counts: dict[str, Counter[str]] = {}
+    for (when, outcome), count in summary.outcomes.items():
+        counts.setdefault(when, Counter())[outcome] += count
+    for when in ("receipt", "hindsight"):
+        found = counts.get(when, Counter())
+        shown = ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items()))
+        say(f"verify: {when} verdicts: {shown or 'none'}")
+    say(
+        f"verify: {summary.signatures_verified} signatures verified; "
+        f"hindsight as of {to_plain(summary.as_of)}"
+    )

@@ -1,0 +1,188 @@
+"""A detector: one SQL file whose header says everything that its query does not.
+
+The header is TOML in `-- ` comment lines between two `-- ---` lines, so the file stays plain SQL
+for editors and for the DuckDB shell. What may be checked without running SQL is checked here;
+whether header and query agree is the linter's business (`forensics.detect.lint`).
+
+Every error is a `DetectorError` with code `detector-header` whose message names the file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import Final
+
+from forensics.detect.headers import Header, header_error
+from forensics.detect.parameters import Parameter, parse_parameters
+
+SEVERITIES: Final = ("critical", "high", "medium", "low", "info")  # most severe first
+STATUSES: Final = ("draft", "stable", "deprecated")
+OUTPUT_COLUMNS: Final = {
+    "subject_type": "VARCHAR",
+    "subject_id": "VARCHAR",
+    "first_seen": "TIMESTAMP WITH TIME ZONE",
+    "last_seen": "TIMESTAMP WITH TIME ZONE",
+    "observation_ids": "VARCHAR[]",
+    "severity": "VARCHAR",
+    "summary": "VARCHAR",
+    "details": "VARCHAR",
+}
+_FENCE = "-- ---"
+_COMMENT = "--"
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """Subjects that a detector could not judge: why, and a query that counts them."""
+
+    reason: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One detector as declared by its file.
+
+    `severity` is the highest that a row may carry. `requires` names views without whose rows
+    nothing can be judged at all. `discriminator` names the keys of `details` that tell several
+    findings about one subject apart; they and the subject make the fingerprint, by the rule that
+    `fingerprint_version` numbers. `signed` says that only proven evidence may raise a finding.
+    """
+
+    id: str
+    title: str
+    version: int
+    fingerprint_version: int
+    status: str
+    severity: str
+    signed: bool
+    question: str
+    why: str
+    inputs: tuple[str, ...]
+    requires: tuple[str, ...]
+    grain: str
+    discriminator: tuple[str, ...]
+    nulls: str
+    false_positives: tuple[str, ...]
+    blind_spots: tuple[str, ...]
+    attack: tuple[str, ...]
+    spec: tuple[str, ...]
+    created: datetime.date
+    updated: datetime.date
+    params: tuple[Parameter, ...]
+    columns: tuple[str, ...]
+    details: tuple[tuple[str, str], ...]
+    not_evaluable: tuple[Blindness, ...]
+    folder: str
+    header: str
+    sql: str
+
+    @property
+    def path(self) -> str:
+        """The file's place below its queries directory."""
+        return f"{self.folder}/{self.id}.sql"
+
+    @property
+    def text(self) -> str:
+        """The file as a person reads it: header and query."""
+        comment = "\n".join(f"-- {line}".rstrip() for line in self.header.split("\n"))
+        return f"{_FENCE}\n{comment}\n{_FENCE}\n{self.sql}\n"
+
+    @property
+    def sql_sha256(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def header_sha256(self) -> str:
+        return hashlib.sha256(self.header.encode()).hexdigest()
+
+
+def parse_detector(text: str, folder: str, name: str) -> Detector:
+    """The detector in `text`, the content of `folder/name.sql`."""
+    where = f"{folder}/{name}.sql"
+    header_text, sql = _split(text, where)
+    try:
+        values = tomllib.loads(header_text)
+    except tomllib.TOMLDecodeError as error:
+        raise header_error(where, f"its header is not TOML: {error}") from error
+    header = Header(where, values)
+    detector = _read(header, folder, header_text, sql)
+    header.refuse_the_rest()
+    if detector.id != name:
+        raise header_error(where, f"its id is {detector.id!r}, its file name says {name!r}")
+    return detector
+
+
+def _split(text: str, where: str) -> tuple[str, str]:
+    """Header (comment marks taken off) and query of a detector's file."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    if lines[0].rstrip() != _FENCE:
+        raise header_error(where, f"its first line is not {_FENCE!r}")
+    header: list[str] = []
+    for number, line in enumerate(lines[1:], start=1):
+        if line.rstrip() == _FENCE:
+            return "\n".join(header), "\n".join(lines[number + 1 :]).strip()
+        if not line.startswith(_COMMENT):
+            raise header_error(where, f"line {number + 1} of its header is not a comment")
+        header.append(line.removeprefix(_COMMENT).removeprefix(" ").rstrip())
+    raise header_error(where, f"its header has no closing {_FENCE!r}")
+
+
+def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
+    identifier = header.text("id")
+    if not _ID.fullmatch(identifier):
+        raise header_error(header.where, f"id {identifier!r} is not kebab-case")
+    detector = Detector(
+        id=identifier,
+        title=header.text("title"),
+        version=header.number("version"),
+        fingerprint_version=header.number("fingerprint_version"),
+        status=header.choice("status", STATUSES),
+        severity=header.choice("severity", SEVERITIES),
+        signed=header.flag("sig"),
+        question=header.text("question"),
+        why=header.text("why"),
+        inputs=header.texts("inputs"),
+        requires=header.texts("requires", empty=True),
+        grain=header.text("grain"),
+        discriminator=header.texts("discriminator", empty=True),
+        nulls=header.text("nulls"),
+        false_positives=header.texts("false_positives"),
+        blind_spots=header.texts("blind_spots"),
+        attack=header.texts("attack"),
+        spec=header.texts("spec"),
+        created=header.date("created"),
+        updated=header.date("updated"),
+        params=parse_parameters(header),
+        columns=header.texts("columns"),
+        details=tuple(header.table("details").items()),
+        not_evaluable=tuple(
+            Blindness(entry.text("reason"), entry.text("count").strip())
+            for entry in header.entries("not_evaluable")
+        ),
+        folder=folder,
+        header=header_text,
+        sql=sql,
+    )
+    _check_agreement(detector, header.where)
+    return detector
+
+
+def _check_agreement(detector: Detector, where: str) -> None:
+    """What one key of the header says about another."""
+    undocumented = set(detector.discriminator) - {key for key, _ in detector.details}
+    if undocumented:
+        raise header_error(where, f"discriminator {sorted(undocumented)} is not in [details]")
+    if detector.columns != tuple(OUTPUT_COLUMNS):
+        raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
+    if not set(detector.requires) <= set(detector.inputs):
+        raise header_error(where, "requires names views that are not in inputs")
+    if detector.updated < detector.created:
+        raise header_error(where, "updated lies before created")
+    if not detector.sql:
+        raise header_error(where, "it has no query")

@@ -1,0 +1,149 @@
+"""Findings: what detectors say, with an identity that outlives the run that said it.
+
+The fingerprint is the SHA-256 over detector, version of its fingerprint rule, subject and
+discriminator; times, paths, wording and severity are left out, so that tomorrow's run recognises
+today's finding.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from forensics.detect.detector import SEVERITIES, Detector
+from forensics.errors import DetectorError
+
+State = Literal["new", "recurring", "resolved", "suppressed"]
+_RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+_ID_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the view `finding`; `details` is JSON text, times are UTC."""
+
+    finding_id: str
+    fingerprint: str
+    detector: str
+    detector_version: int
+    title: str
+    severity: str
+    subject_type: str
+    subject_id: str
+    first_seen: datetime.datetime | None
+    last_seen: datetime.datetime | None
+    observation_ids: tuple[str, ...]
+    summary: str
+    details: str
+    state: State = "new"
+
+
+def make_finding(detector: Detector, row: Mapping[str, object]) -> Finding:
+    """A query's row as a finding, or `DetectorError` (`detector-output`) when it is none.
+
+    First and last sighting may be null, where the evidence has no time; nothing else may.
+    """
+    subject_type = _text(detector, row, "subject_type")
+    subject_id = _text(detector, row, "subject_id")
+    severity = _text(detector, row, "severity")
+    if severity not in _RANK or _RANK[severity] < _RANK[detector.severity]:
+        raise _output_error(detector, f"severity {severity!r}, at most {detector.severity!r}")
+    details = _text(detector, row, "details")
+    print_ = fingerprint(detector, subject_type, subject_id, details)
+    return Finding(
+        finding_id=print_[:_ID_DIGITS],
+        fingerprint=print_,
+        detector=detector.id,
+        detector_version=detector.version,
+        title=detector.title,
+        severity=severity,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        first_seen=_time(detector, row, "first_seen"),
+        last_seen=_time(detector, row, "last_seen"),
+        observation_ids=_ids(detector, row),
+        summary=_text(detector, row, "summary"),
+        details=details,
+    )
+
+
+def fingerprint(detector: Detector, subject_type: str, subject_id: str, details: str) -> str:
+    """64 hex digits that name a finding in every run."""
+    try:
+        values = json.loads(details)
+    except ValueError as error:
+        raise _output_error(detector, "details is not JSON") from error
+    if not isinstance(values, dict):
+        raise _output_error(detector, "details is not a JSON object")
+    identity = [
+        detector.id,
+        detector.fingerprint_version,
+        subject_type,
+        subject_id,
+        [values.get(key) for key in detector.discriminator],
+    ]
+    return hashlib.sha256(json.dumps(identity, separators=(",", ":")).encode()).hexdigest()
+
+
+def rank(findings: Iterable[Finding]) -> list[Finding]:
+    """Most severe first, then by detector and subject: a total and repeatable order."""
+    return sorted(
+        findings,
+        key=lambda f: (_RANK[f.severity], f.detector, f.subject_type, f.subject_id, f.fingerprint),
+    )
+
+
+def renew(
+    current: Iterable[Finding], previous: Iterable[Finding], judged: Set[str]
+) -> list[Finding]:
+    """The findings after a run, ranked: each with its state against the run before.
+
+    `judged` are the ids of the detectors that ran and could look. An earlier finding of theirs
+    that did not come back is resolved; of any other detector it stays as it was, because not
+    looking is not the same as finding nothing. A resolved one that comes back is new.
+    """
+    known = {finding.fingerprint: finding for finding in previous}
+    renewed = {finding.fingerprint: _against(finding, known) for finding in current}
+    for old in known.values():
+        if old.fingerprint not in renewed:
+            gone = old.detector in judged and old.state != "suppressed"
+            renewed[old.fingerprint] = replace(old, state="resolved") if gone else old
+    return rank(renewed.values())
+
+
+def _against(finding: Finding, known: Mapping[str, Finding]) -> Finding:
+    old = known.get(finding.fingerprint)
+    if old is None or old.state == "resolved":
+        return finding
+    return replace(finding, state="suppressed" if old.state == "suppressed" else "recurring")
+
+
+def _text(detector: Detector, row: Mapping[str, object], column: str) -> str:
+    value = row[column]
+    if not isinstance(value, str):
+        raise _output_error(detector, f"{column} is {value!r}, not a text")
+    return value
+
+
+def _time(detector: Detector, row: Mapping[str, object], column: str) -> datetime.datetime | None:
+    value = row[column]
+    if value is None:
+        return None
+    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
+        raise _output_error(detector, f"{column} is {value!r}, not a time with a zone")
+    return value.astimezone(datetime.UTC)
+
+
+def _ids(detector: Detector, row: Mapping[str, object]) -> tuple[str, ...]:
+    value = row["observation_ids"]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _output_error(detector, "observation_ids is not a list of ids")
+    return tuple(value)
+
+
+def _output_error(detector: Detector, problem: str) -> DetectorError:
+    return DetectorError("detector-output", f"{detector.path}: {problem}")

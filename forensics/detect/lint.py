@@ -1,0 +1,209 @@
+"""The detector linter: does a header tell the truth about its query, and will the query travel?
+
+Each rule is a function from a parsed detector to the problems that it found. DuckDB itself answers
+what it can (statements, parameters, output types, over empty views); the syntax tree of sqlglot
+answers the rest. A detector may use only functions that mean the same in DuckDB and in Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from forensics.case.contract import VIEWS
+from forensics.detect.detector import OUTPUT_COLUMNS, Detector
+from forensics.detect.parameters import bind
+
+# Views that detection itself writes: a detector over them would depend on the order of runs.
+_WRITTEN_BY_DETECTION: Final = frozenset({"finding", "detection"})
+_READABLE: Final = frozenset(view.name for view in VIEWS) - _WRITTEN_BY_DETECTION
+
+# Pure functions that sqlglot carries to Spark with the same meaning. Not among them: clocks,
+# random values, whatever reads a file or a setting, and picks without an order (any_value).
+_FUNCTIONS: Final = frozenset(
+    {
+        *("And", "Or", "Xor", "Case", "If", "Coalesce", "Nullif", "Cast", "Interval", "Struct"),
+        *("Greatest", "Least", "Floor", "Abs", "TimeToUnix"),
+        *("Lower", "Upper", "Substring", "Length", "Pad", "StrPosition", "Split"),
+        *("Count", "Min", "Max", "Sum", "ArgMin", "ArgMax", "LogicalOr", "LogicalAnd"),
+        *("ArrayAgg", "GroupConcat", "RowNumber", "FirstValue", "LastValue", "Lag", "Lead"),
+        *("Array", "ArraySort", "ArrayDistinct", "ArrayContains", "ArrayToString", "Flatten"),
+        "Exists",
+    }
+)
+_ANONYMOUS: Final = frozenset({"to_json"})  # unknown to sqlglot, spelled alike in both engines
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def lint_detector(detector: Detector) -> list[str]:
+    """Every problem of one detector, as lines that start with the rule's name."""
+    statements = [("query", detector.sql)]
+    statements += [("not_evaluable", gap.count) for gap in detector.not_evaluable]
+    problems: list[str] = []
+    trees: list[exp.Query] = []
+    with duckdb.connect() as connection:
+        declare_views(connection)
+        for label, sql in statements:
+            tree, found = _parse(connection, sql)
+            problems += [f"{rule} ({label}): {problem}" for rule, problem in found]
+            if tree is not None:
+                problems += [
+                    f"{name} ({label}): {p}" for name, rule in _TREE_RULES for p in rule(tree)
+                ]
+                trees.append(tree)
+        if len(trees) == len(statements):
+            problems += _check_whole(connection, detector, trees)
+    return problems
+
+
+def declare_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Empty tables in the place of the views that SQL users see."""
+    connection.execute("SET TimeZone = 'UTC'")
+    for view in VIEWS:
+        columns = ", ".join(f'"{column.name}" {column.type}' for column in view.columns)
+        connection.execute(f'CREATE TABLE "{view.name}" ({columns})')
+
+
+def _parse(
+    connection: duckdb.DuckDBPyConnection, sql: str
+) -> tuple[exp.Query | None, list[tuple[str, str]]]:
+    """The tree of what must be exactly one SELECT that both parsers read."""
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as error:
+        return None, [("syntax", _first_line(error))]
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        return None, [("one-select", "it is not exactly one SELECT")]
+    try:
+        tree = sqlglot.parse_one(sql, read="duckdb")
+        spark = tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
+        sqlglot.parse_one(spark, read="spark")
+    except sqlglot.errors.SqlglotError as error:
+        return None, [("portable", _first_line(error))]
+    if not isinstance(tree, exp.Query):
+        return None, [("one-select", "it is not a query")]
+    return tree, []
+
+
+def _check_whole(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, trees: list[exp.Query]
+) -> Iterator[str]:
+    query = trees[0]
+    yield from (f"inputs: {problem}" for problem in _check_inputs(detector, trees))
+    yield from (f"parameters: {problem}" for problem in _check_parameters(detector, trees))
+    yield from (f"order: {problem}" for problem in _check_order(detector, query))
+    yield from (f"details: {problem}" for problem in _check_details(detector, query))
+    yield from (f"columns: {problem}" for problem in _check_columns(connection, detector))
+    if detector.signed and not {"proven", "trusted"} & {c.name for c in query.find_all(exp.Column)}:
+        yield "sig: the header says that only proven evidence counts, the query never asks"
+
+
+def _check_inputs(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
+    read = set().union(*(_tables(tree) for tree in trees))
+    if set(detector.inputs) != read:
+        yield f"the header names {sorted(detector.inputs)}, the SQL reads {sorted(read)}"
+    if not read <= _READABLE:
+        yield f"{sorted(read - _READABLE)} is no view that a detector may read"
+
+
+def _tables(tree: exp.Query) -> set[str]:
+    local = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    return {table.name for table in tree.find_all(exp.Table)} - local - {""}
+
+
+def _check_parameters(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
+    used = {p.name for tree in trees for p in tree.find_all(exp.Parameter, exp.Placeholder)}
+    declared = {parameter.name for parameter in detector.params}
+    if used != declared:
+        yield f"the header declares {sorted(declared)}, the SQL uses {sorted(used)}"
+
+
+def _check_order(detector: Detector, query: exp.Query) -> Iterator[str]:
+    order = query.args.get("order")
+    keys = [key.this.name for key in order.expressions] if order else []
+    needed = ["subject_type", "subject_id", *(["details"] if detector.discriminator else [])]
+    if not set(needed) <= set(keys):
+        yield f"the outermost ORDER BY must name {needed} to be total"
+
+
+def _check_details(detector: Detector, query: exp.Query) -> Iterator[str]:
+    """The keys of the JSON object in the outermost SELECT are the documented ones, in order."""
+    column = next((c for c in query.selects if c.alias_or_name == "details"), None)
+    struct = column.find(exp.Struct) if column is not None else None
+    if struct is None:
+        yield "the outermost SELECT has no details made by to_json({...})"
+        return
+    keys = [entry.this.name for entry in struct.expressions]
+    documented = [key for key, _ in detector.details]
+    if keys != documented:
+        yield f"the header documents {documented}, the query gives {keys}"
+
+
+def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
+    values = bind(detector.params, _LONG_AGO, {})
+    try:
+        for gap in detector.not_evaluable:
+            used = connection.extract_statements(gap.count)[0].named_parameters
+            relation = connection.sql(gap.count, params={name: values[name] for name in used})
+            if [str(kind) for kind in relation.types] != ["BIGINT"]:
+                yield f"not_evaluable {gap.reason!r} does not give one BIGINT"
+        relation = connection.sql(detector.sql, params=values)
+    except duckdb.Error as error:
+        yield _first_line(error)
+        return
+    got = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    if list(got.items()) != list(OUTPUT_COLUMNS.items()):
+        yield f"the query gives {got}"
+
+
+def _check_stars(tree: exp.Query) -> Iterator[str]:
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        yield "it has a SELECT *"
+
+
+def _check_functions(tree: exp.Query) -> Iterator[str]:
+    for function in tree.find_all(exp.Func):
+        if isinstance(function, exp.Anonymous):
+            if function.name.lower() not in _ANONYMOUS:
+                yield f"function {function.name} is not one that Spark shares"
+        elif type(function).__name__ not in _FUNCTIONS:
+            yield f"function {function.sql_name()} is not one that Spark shares"
+
+
+def _check_sources(tree: exp.Query) -> Iterator[str]:
+    """Rows come from views and CTEs only: no table functions, files, schemas or lateral lists."""
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier) or table.db:
+            yield f"{table.sql('duckdb')} is no view"
+    if tree.find(exp.Lambda):
+        yield "it has a lambda"
+
+
+def _check_lists(tree: exp.Query) -> Iterator[str]:
+    # sqlglot drops the order of an aggregated list on the way to Spark without a word.
+    if any(aggregate.find(exp.Order) for aggregate in tree.find_all(exp.ArrayAgg)):
+        yield "a list is aggregated in an order; use string_split(string_agg(... ORDER BY ...))"
+
+
+def _check_limits(tree: exp.Query) -> Iterator[str]:
+    if tree.find(exp.Limit) or tree.find(exp.Offset):
+        yield "a LIMIT hides findings"
+
+
+_TREE_RULES: Final[tuple[tuple[str, Callable[[exp.Query], Iterator[str]]], ...]] = (
+    ("stars", _check_stars),
+    ("functions", _check_functions),
+    ("sources", _check_sources),
+    ("lists", _check_lists),
+    ("limits", _check_limits),
+)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,64 @@
+"""Entries: what is read, wherever its bytes lie (a file, an archive member, memory)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from forensics.sources.limits import Limits
+from forensics.sources.sniff import HEAD_SIZE
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A label and a way to read the bytes from their beginning, as often as needed.
+
+    `special` says what stands here when it is nothing that can be read (a link, a device); such
+    an entry's bytes are that description. `stamp` changes when the bytes of a file do.
+    """
+
+    path: str
+    open: Callable[[], BinaryIO]
+    special: str | None = None
+    stamp: Callable[[], tuple[int, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What reading an entry once gave. `data` is the whole of it, or None when it is large."""
+
+    source_id: bytes
+    size: int
+    head: bytes
+    data: bytes | None
+
+
+def entry_of_bytes(path: str, data: bytes, special: str | None = None) -> Entry:
+    return Entry(path, lambda: io.BytesIO(data), special)
+
+
+def describe_special(path: str, what: str) -> Entry:
+    """An entry that has no bytes to read; a description stands for them, naming the place."""
+    data = f"{what}: {path}".encode("utf-8", "backslashreplace")
+    return entry_of_bytes(path, data, what)
+
+
+def examine(entry: Entry, limits: Limits) -> Content:
+    """Read an entry through: its SHA-256, size and beginning; all of it when it is small."""
+    with entry.open() as stream:
+        data = stream.read(max(limits.whole_file, HEAD_SIZE) + 1)
+        digest = hashlib.sha256(data)
+        head = data[:HEAD_SIZE]
+        if len(data) <= limits.whole_file:
+            return Content(digest.digest(), len(data), head, data)
+        size = len(data)
+        del data  # tens of MiB that the loop below does not need
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            digest.update(chunk)
+    return Content(digest.digest(), size, head, None)

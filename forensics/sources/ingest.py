@@ -1,0 +1,300 @@
+"""Evidence in: every file and archive member becomes a source whose records are all accounted for.
+
+The order is fixed by names, each source is named by the SHA-256 of its bytes before anything of it
+is used, and a source that the case knows is not read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from forensics.case.records import Problem, Record, SourceHeader
+from forensics.case.writer import Writer
+from forensics.errors import EvidenceError, UsageError
+from forensics.sources.archives import iterate_members
+from forensics.sources.entries import Content, Entry, entry_of_bytes, examine
+from forensics.sources.files import read_file
+from forensics.sources.inflate import Budget
+from forensics.sources.limits import DEFAULT_LIMITS, Limits
+from forensics.sources.members import BOM, Member, iterate_array, iterate_lines
+from forensics.sources.objects import (
+    EVENTS,
+    UNRECOGNISED,
+    begins_with_lines,
+    classify,
+    decode_json,
+    read_object,
+    read_record,
+    refuse,
+)
+from forensics.sources.pairing import HeldObject, HeldQuote, Pairing, read_bare_quote
+from forensics.sources.settle import QUOTE, Settler, rename
+from forensics.sources.sniff import ARCHIVES, Kind, decode_text, holds_many_quotes, sniff
+from forensics.sources.walk import check_paths, walk_paths
+
+ARCHIVE = "archive"
+SPECIAL = "special"
+
+_PROGRESS_STEP = 1 << 22
+
+Progress = Callable[[int], None]
+
+
+class _Take(Protocol):
+    kind: str
+
+    def __call__(self, record: Record, /) -> None: ...
+
+
+def ingest_paths(
+    writer: Writer,
+    paths: Sequence[Path],
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> None:
+    """Read all evidence under `paths` into `writer`; `progress` is told the input bytes done.
+
+    Raises `UsageError`: `unreadable-path`, before anything is written; `source-changed`, when a
+    file was written to while it was read.
+    """
+    check_paths(paths)
+    ingest = _Ingest(writer, limits, progress)
+    for folder in walk_paths(paths):
+        ingest.take_folder(folder)
+
+
+class _Ingest:
+    def __init__(self, writer: Writer, limits: Limits, progress: Progress | None) -> None:
+        self._writer = writer
+        self._settler = Settler(writer)
+        self._limits = limits
+        self._progress = progress
+        self._done = 0
+        self._current = 0
+
+    def take_folder(self, entries: Sequence[Entry]) -> None:
+        pairing = Pairing(self._limits.held_for_pairing)
+        for entry in entries:
+            try:
+                self._take(entry, pairing, None, 0)
+            except (EvidenceError, OSError) as error:
+                self._refuse_unreadable(entry, error)
+        self._settler.settle(pairing.release())
+
+    def _take(self, entry: Entry, pairing: Pairing, budget: Budget | None, nesting: int) -> None:
+        """Take in one entry. Raises `EvidenceError` or `OSError` when it cannot be read at all."""
+        stamp = entry.stamp() if entry.stamp else None
+        content = examine(entry, self._limits)
+        if entry.stamp:
+            self._current = content.size
+        self._take_content(entry, content, pairing, budget, nesting)
+        if entry.stamp:
+            if entry.stamp() != stamp:
+                raise UsageError("source-changed", f"{entry.path} changed while it was read")
+            self._done += content.size
+            self._current = 0
+            self._report(0)
+
+    def _take_content(
+        self, entry: Entry, content: Content, pairing: Pairing, budget: Budget | None, nesting: int
+    ) -> None:
+        header = SourceHeader(content.source_id, entry.path, UNRECOGNISED, content.size)
+        if entry.special is not None:
+            error = EvidenceError("not-a-regular-file", entry.special)
+            self._settler.put(header, SPECIAL, refuse(content.head, None, error))
+            return
+        kind = sniff(content.head, content.size)
+        if kind in ARCHIVES:
+            self._take_archive(entry, header, kind, pairing, budget, nesting)
+        elif kind is Kind.JSON_ARRAY:
+            self._take_stream(entry, header, iterate_array)
+        elif kind is Kind.JSON_LINES:
+            self._take_stream(entry, header, iterate_lines)
+        elif kind is Kind.JSON_OBJECT:
+            self._take_json(entry, header, content, pairing)
+        elif content.data is None:
+            self._settler.put(header, str(kind), _refuse_large(content, kind, self._limits))
+        else:
+            self._take_whole(header, kind, content.data, pairing)
+
+    # Whole files
+
+    def _take_whole(self, header: SourceHeader, kind: Kind, data: bytes, pairing: Pairing) -> None:
+        decoded = data
+        if kind is Kind.TEXT:
+            if holds_many_quotes(data):
+                self._take_quote_lines(header, data)
+                return
+            kind, decoded = decode_text(data)
+        if kind is Kind.QUOTE:
+            self._settler.settle(pairing.hold(HeldQuote(header, data, decoded)))
+            return
+        name, record = read_file(kind, decoded, data)
+        self._settler.put(header, name, record)
+
+    def _take_quote_lines(self, header: SourceHeader, data: bytes) -> None:
+        """A text file with an encoded quote on each line."""
+        if self._writer.knows(header.source_id, header.path):
+            return
+        with self._writer.source(rename(header, QUOTE)) as add:
+            for number, line in enumerate(data.splitlines(), 1):
+                if line.strip():
+                    _, quote = decode_text(line)
+                    add(_renumber(read_bare_quote(HeldQuote(header, line, quote)), number))
+
+    # JSON
+
+    def _take_json(
+        self, entry: Entry, header: SourceHeader, content: Content, pairing: Pairing
+    ) -> None:
+        """A file that begins like an object: one object, or lines of them."""
+        data = content.data
+        if data is None or begins_with_lines(content.head, self._limits):
+            self._take_stream(entry, header, iterate_lines)
+            return
+        try:
+            value = self._decode_object(data)
+        except EvidenceError as error:
+            if data.startswith(b"{") + data.count(b"\n{") > 1:
+                self._take_stream(entry, header, iterate_lines)
+            else:
+                self._settler.put(header, UNRECOGNISED, refuse(data, None, error))
+            return
+        kind = classify(value)
+        if kind == UNRECOGNISED or (kind == EVENTS and not {"event_type", "quote"} & value.keys()):
+            self._settler.settle(pairing.hold(HeldObject(header, data, value)))
+        else:
+            self._settler.put(header, kind, read_object(kind, value, data.removeprefix(BOM), None))
+
+    def _decode_object(self, data: bytes) -> dict[str, object]:
+        if len(data) > self._limits.record:
+            message = f"a JSON object of {len(data)} bytes; the limit is {self._limits.record}"
+            raise EvidenceError("too-large", message)
+        value = decode_json(data.removeprefix(BOM), self._limits)
+        assert isinstance(value, dict)  # it begins with a brace
+        return value
+
+    def _take_stream(
+        self,
+        entry: Entry,
+        header: SourceHeader,
+        iterate: Callable[..., Iterator[Member]],
+    ) -> None:
+        """Records one by one. A stream that breaks off has given what came before."""
+        if self._writer.knows(header.source_id, header.path):
+            return
+        with self._writer.source(rename(header, EVENTS)) as add:
+            try:
+                with entry.open() as stream:
+                    self._add_members(add, iterate(stream, self._limits))
+            except (EvidenceError, OSError) as error:
+                add(refuse(b"", None, _as_evidence_error(error)))
+
+    def _add_members(self, add: _Take, members: Iterator[Member]) -> None:
+        limits = self._limits
+        size = reported = 0
+        add.kind = UNRECOGNISED
+        for number, data, problem in members:
+            if problem is None:
+                record = read_record(data, number, limits)
+                if record.rows:
+                    add.kind = EVENTS
+                add(record)
+            else:
+                add(Record(number, data, [], problem=problem))
+            size += len(data)
+            if size - reported >= _PROGRESS_STEP:
+                reported = size
+                self._report(size)
+
+    # Archives
+
+    def _take_archive(
+        self,
+        entry: Entry,
+        header: SourceHeader,
+        kind: Kind,
+        outer: Pairing,
+        budget: Budget | None,
+        nesting: int,
+    ) -> None:
+        """Its members, then the archive itself, a source whose only record can be a problem."""
+        if self._writer.knows(header.source_id, header.path):
+            return
+        problem: Problem | None = None
+        try:
+            if nesting == self._limits.nesting:
+                raise EvidenceError("nesting-limit", f"archives nested more than {nesting} deep")
+            budget = budget or Budget(header.size, self._limits)
+            # One compressed file is still a file of its folder; other archives are folders.
+            alone = kind in (Kind.GZIP, Kind.ZSTD)
+            pairing = outer if alone else Pairing(self._limits.held_for_pairing)
+            try:
+                problem = self._take_members(entry, kind, pairing, budget, nesting + 1)
+            finally:
+                if not alone:
+                    self._settler.settle(pairing.release())
+        except (EvidenceError, OSError) as error:
+            problem = _as_problem(_as_evidence_error(error))
+        with self._writer.source(rename(header, ARCHIVE)) as add:
+            if problem is not None:
+                add(Record(None, _read_beginning(entry, self._limits), [], problem=problem))
+
+    def _take_members(
+        self, entry: Entry, kind: Kind, pairing: Pairing, budget: Budget, nesting: int
+    ) -> Problem | None:
+        """Take in all members; the problem of the first that could not be read, if any."""
+        problem: Problem | None = None
+        for member in iterate_members(entry, kind, budget, self._limits):
+            try:
+                self._take(member, pairing, budget, nesting)
+            except EvidenceError as error:
+                if error.code == "expansion-limit":
+                    raise
+                problem = problem or Problem(error.code, f"{member.path}: {error.message}")
+        return problem
+
+    def _refuse_unreadable(self, entry: Entry, error: EvidenceError | OSError) -> None:
+        """A file that could be listed but not read: a description stands for its bytes."""
+        evidence_error = _as_evidence_error(error)
+        data = f"{evidence_error.message}: {entry.path}".encode("utf-8", "backslashreplace")
+        content = examine(entry_of_bytes(entry.path, data), self._limits)
+        header = SourceHeader(content.source_id, entry.path, SPECIAL, content.size)
+        self._settler.put(header, SPECIAL, refuse(data, None, evidence_error))
+
+    def _report(self, partial: int) -> None:
+        if self._progress is not None:
+            # Members of an archive may be larger than the archive.
+            self._progress(self._done + min(partial, self._current))
+
+
+def _refuse_large(content: Content, kind: Kind, limits: Limits) -> Record:
+    """A large file of a kind that is no stream; the source id is the SHA-256 of all of it."""
+    code = "unrecognised-content" if kind is Kind.UNRECOGNISED else "too-large"
+    message = f"{content.size} bytes; whole files are read up to {limits.whole_file}"
+    return refuse(content.head, None, EvidenceError(code, message))
+
+
+def _read_beginning(entry: Entry, limits: Limits) -> bytes:
+    try:
+        with entry.open() as stream:
+            return stream.read(limits.kept)
+    except (EvidenceError, OSError):
+        return b""
+
+
+def _renumber(record: Record, line: int) -> Record:
+    record.line = line
+    return record
+
+
+def _as_evidence_error(error: EvidenceError | OSError) -> EvidenceError:
+    if isinstance(error, EvidenceError):
+        return error
+    return EvidenceError("unreadable", f"cannot be read: {error.strerror or error}")
+
+
+def _as_problem(error: EvidenceError) -> Problem:
+    return Problem(error.code, error.message, error.offset)

@@ -1,0 +1,194 @@
+"""Streams of JSON records: lines, and the members of one big array, in bounded memory.
+
+Both give `(number, bytes, problem)`: number is 1-based, the bytes are one JSON text (unchecked),
+and `problem` is set where the text was not even delimited; the bytes are then what was kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from forensics.case.records import Problem
+from forensics.sources.limits import Limits
+
+Member = tuple[int, bytes, Problem | None]
+
+BOM = b"\xef\xbb\xbf"
+
+_CHUNK = 1 << 20
+_STRING_REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+# A string whose closing mark has no backslash before it, which is seven times faster to find out
+# than to look at every character; else the general form.
+_STRING = rb'"[^"]*+(?<!\\)"|"' + _STRING_REST + rb'"'
+# Everything up to the next bracket (or, between members, comma), whole strings included.
+_TO_BRACKET = re.compile(rb'(?:[^\[\]{}"]++|' + _STRING + rb")*+", re.DOTALL)
+_TO_SEPARATOR = re.compile(rb'(?:[^\[\]{}",]++|' + _STRING + rb")*+", re.DOTALL)
+_IN_STRING = re.compile(_STRING_REST, re.DOTALL)
+
+
+def iterate_lines(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
+    """Lines that hold something. A line over the limit is skipped past; its beginning is kept."""
+    number = 0
+    first = True
+    while line := stream.readline(limits.record + 1):
+        number += 1
+        if first:
+            line, first = line.removeprefix(BOM), False
+        if len(line) > limits.record and not line.endswith(b"\n"):
+            yield number, line[: limits.kept], _skip_line(stream, line, limits)
+            continue
+        line = line.strip(b" \t\r\n")
+        if line:
+            yield number, line, None
+
+
+def _skip_line(stream: BinaryIO, beginning: bytes, limits: Limits) -> Problem:
+    """Skip to the end of the line; the message names the whole of it by SHA-256."""
+    size, digest = len(beginning), hashlib.sha256(beginning)
+    while chunk := stream.readline(_CHUNK):
+        size += len(chunk)
+        digest.update(chunk)
+        if chunk.endswith(b"\n"):
+            break
+    message = f"line of {size} bytes (SHA-256 {digest.hexdigest()}); the limit is {limits.record}"
+    return Problem("line-too-long", message)
+
+
+def iterate_array(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
+    """Members of the one array in `stream`; what follows or breaks it is a member with a problem.
+
+    Only brackets and strings are looked at here, so a broken member costs itself; one with too few
+    closing brackets costs the rest of the file.
+    """
+    return _ArraySplitter(stream, limits).split()
+
+
+class _ArraySplitter:
+    """`buffer[start:scan]` is the current member as far as it has been looked at."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+        self.stream = stream
+        self.limits = limits
+        self.buffer = b""
+        self.start = 0
+        self.scan = 0
+        self.depth = 0
+        self.deepest = 0
+        self.in_string = False  # only while an oversized member is skipped past
+        self.kept = b""
+        self.dropped = 0
+        self.number = 0
+
+    def split(self) -> Iterator[Member]:
+        self._refill()
+        self.buffer = self.buffer.removeprefix(BOM).lstrip()
+        self.start = self.scan = 1  # past the opening bracket, which the caller saw
+        self.depth = self.deepest = 1
+        while self.depth:
+            separator = self._find_separator()
+            if separator is None:
+                yield from self._end(Problem("bad-json", "the array is not closed"))
+                return
+            if separator == b"," or self._text().strip() or self.number:
+                yield self._take()
+            self.start = self.scan = self.scan + 1
+        yield from self._read_tail()
+
+    def _find_separator(self) -> bytes | None:
+        """Move `scan` to the next comma between members or the closing bracket; None: no more."""
+        while True:
+            if self.in_string and not self._leave_string():
+                return None
+            pattern = _TO_SEPARATOR if self.depth == 1 else _TO_BRACKET
+            match = pattern.match(self.buffer, self.scan)
+            assert match is not None  # the pattern matches the empty string
+            self.scan = match.end()
+            mark = self.buffer[self.scan : self.scan + 1]
+            if mark in (b"", b'"'):  # the end of the buffer, or a string that runs past it
+                if not self._refill():
+                    return None
+                continue
+            if mark in (b"[", b"{"):
+                self.depth += 1
+                self.deepest = max(self.deepest, self.depth)
+            elif mark == b",":
+                return mark
+            else:
+                self.depth -= 1
+                if not self.depth:
+                    return mark
+            self.scan += 1
+
+    def _leave_string(self) -> bool:
+        """Skip to the end of the string whose beginning was dropped; false at the stream's end."""
+        while True:
+            match = _IN_STRING.match(self.buffer, self.scan)
+            assert match is not None
+            self.scan = match.end()
+            if self.buffer[self.scan : self.scan + 1] == b'"':
+                self.scan += 1
+                self.in_string = False
+                return True
+            if not self._refill():
+                return False
+
+    def _refill(self) -> bool:
+        """Read on; a member over the limit keeps its beginning only."""
+        chunk = self.stream.read(_CHUNK)
+        if not chunk:
+            return False
+        if self.scan - self.start > 0 and len(self.buffer) - self.start > self.limits.record:
+            self._drop()
+        self.buffer = self.buffer[self.start :] + chunk
+        self.scan -= self.start
+        self.start = 0
+        return True
+
+    def _drop(self) -> None:
+        """Forget the member so far, up to a place from which scanning can go on."""
+        if not self.kept:
+            self.kept = self.buffer[self.start :].lstrip()[: self.limits.kept]
+        if not self.in_string and self.buffer[self.scan : self.scan + 1] == b'"':
+            match = _IN_STRING.match(self.buffer, self.scan + 1)
+            assert match is not None
+            self.scan, self.in_string = match.end(), True
+        self.dropped += self.scan - self.start
+        self.start = self.scan
+
+    def _text(self) -> bytes:
+        return self.kept or self.buffer[self.start : self.scan]
+
+    def _take(self) -> Member:
+        self.number += 1
+        text = self._text().strip()
+        size = self.dropped + self.scan - self.start if self.dropped else len(text)
+        problem = None
+        if self.deepest > self.limits.depth + 1:
+            message = f"JSON is nested deeper than {self.limits.depth}"
+            problem = Problem("nesting-too-deep", message)
+        elif size > self.limits.record:
+            message = f"member of {size} bytes; the limit is {self.limits.record}"
+            problem = Problem("line-too-long", message)
+        self.kept, self.dropped, self.deepest = b"", 0, self.depth
+        return self.number, text[: self.limits.kept] if problem else text, problem
+
+    def _end(self, problem: Problem) -> Iterator[Member]:
+        """The stream ended inside the array."""
+        self.scan = max(self.scan, len(self.buffer))
+        number, text, found = self._take()
+        yield number, text[: self.limits.kept], found or problem
+
+    def _read_tail(self) -> Iterator[Member]:
+        """Anything but white space after the array is one more member, which cannot be read."""
+        while True:
+            tail = self.buffer[self.start :].lstrip()
+            if tail:
+                message = "text after the end of the array"
+                yield self.number + 1, tail[: self.limits.kept], Problem("bad-json", message)
+                return
+            self.buffer, self.start = self.stream.read(_CHUNK), 0
+            if not self.buffer:
+                return

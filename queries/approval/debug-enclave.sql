@@ -1,0 +1,72 @@
+-- ---
+-- id = "debug-enclave"
+-- title = "An enclave or TD that its host can read"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "critical"
+-- sig = true
+-- question = "Which genuine quotes come from an enclave or TD in debug mode?"
+-- why = "A debuggable enclave or TD has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one."
+-- inputs = ["observation", "quote"]
+-- requires = ["quote"]
+-- discriminator = []
+-- grain = "one row per instance"
+-- nulls = "a quote whose attributes were not read is not reported"
+-- false_positives = ["development fleets"]
+-- blind_spots = ["performance monitoring and other weakening attributes of a TD"]
+-- attack = ["debug launch of a production build"]
+-- spec = ["Intel SDM volume 3D, ATTRIBUTES.DEBUG", "Intel TDX module, TD ATTRIBUTES.DEBUG", "detector D40"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [details]
+-- tee = "sgx or tdx"
+-- measurements = "MRENCLAVE or MRTD of the debuggable ones"
+-- workloads = "workload ids as logged"
+-- accepted = "number of sightings that the verifier called good"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.debug AND coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH sighting AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.workload_id, o.claimed_ok,
+        CASE
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'quote'
+        END AS subject_type,
+        coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
+        q.tee,
+        coalesce(q.mrenclave, q.mrtd) AS measurement
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted AND q.debug
+)
+SELECT
+    subject_type,
+    subject_id,
+    min(received_at) AS first_seen,
+    max(received_at) AS last_seen,
+    string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+        AS observation_ids,
+    'critical' AS severity,
+    'Debug mode: the host can read it (' || CAST(count(*) AS VARCHAR)
+    || ' sighting(s), accepted by the verifier '
+    || CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS VARCHAR) || ' time(s))' AS summary,
+    CAST(to_json({
+        'tee': min(tee),
+        'measurements': list_sort(list(DISTINCT measurement)),
+        'workloads': list_sort(list(DISTINCT workload_id) FILTER (WHERE workload_id IS NOT NULL)),
+        'accepted': CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM sighting
+GROUP BY subject_type, subject_id
+ORDER BY subject_type, subject_id

@@ -1,0 +1,269 @@
+-- ---
+-- id = "svn-rollback"
+-- title = "An older security version accepted after a newer one"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "critical"
+-- sig = true
+-- question = "Was an older build of an enclave launched, and accepted, after a newer one had been rolled out?"
+-- why = "A lower ISVSVN is still genuine and still verifies; it brings back the holes that the newer one closed, and may unseal what was sealed for it."
+-- inputs = ["launch", "observation", "quote", "release", "verdict"]
+-- requires = ["quote"]
+-- discriminator = ["scope_type", "scope_id", "mrsigner", "isv_prodid", "isv_svn", "drop_no"]
+-- grain = "one row per instance, product and drop"
+-- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id instances cannot be told apart: medium, one finding for the workload"
+-- false_positives = ["a roll-out that was withdrawn on purpose", "a canary phase longer than the roll-out window"]
+-- blind_spots = ["the higher SVN was never collected", "TDX has no ISVSVN: see superseded measurements"]
+-- attack = ["version rollback"]
+-- spec = ["Intel SDM volume 3D, SGX key derivation by ISVSVN", "detector D23"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.rollout_window]
+-- type = "INTERVAL"
+-- default = "1h"
+-- meaning = "old and new may run side by side for this long after the new one was first seen"
+-- [details]
+-- scope_type = "workload or enclave: within what the versions were compared"
+-- scope_id = "which one"
+-- mrsigner = "the enclave's signer"
+-- isv_prodid = "the signer's product"
+-- isv_svn = "the lower version that was accepted"
+-- drop_no = "the instance's first, second, ... drop to this version"
+-- highest_isv_svn = "the highest version that had been out for longer than the window"
+-- highest_since = "when that version was first seen"
+-- kind = "rolled_back: it ran a higher one itself; launched_old: it came after the higher one; laggard: it ran the lower one all along; unidentified: no enclave id"
+-- sightings = "number of accepted sightings of the lower version"
+-- replayed = "every one of them repeats evidence seen before: see replayed-quote"
+-- secrets = "number of secrets released to it meanwhile"
+-- [[not_evaluable]]
+-- reason = "quote without a time, or without workload and enclave"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted
+--     AND q.isv_svn IS NOT NULL
+--     AND (o.received_at IS NULL OR coalesce(o.workload_id, o.enclave_id) IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.isv_svn IS NOT NULL
+--     AND coalesce(q.proven, TRUE)
+--     AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH sighting AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.session_id, o.enclave_id,
+        CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
+        coalesce(o.workload_id, o.enclave_id) AS scope_id,
+        q.tee, q.mrsigner, q.isv_prodid, q.isv_svn,
+        coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE) AS accepted,
+        row_number() OVER (
+            PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
+        ) > 1 AS replayed
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    LEFT JOIN verdict AS v
+        ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    WHERE q.trusted
+        AND q.isv_svn IS NOT NULL
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.workload_id, o.enclave_id) IS NOT NULL
+),
+-- Each version of a product in a scope, with the sighting that first showed it.
+placed AS (
+    SELECT
+        scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn, received_at, observation_id,
+        row_number() OVER (
+            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn
+            ORDER BY received_at, observation_no
+        ) AS place
+    FROM sighting
+),
+version AS (
+    SELECT
+        scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn,
+        received_at AS first_at, observation_id AS first_observation
+    FROM placed
+    WHERE place = 1
+),
+lower AS (
+    SELECT
+        s.observation_id,
+        max(h.isv_svn) AS highest_isv_svn,
+        min(h.first_at) AS higher_since
+    FROM sighting AS s
+    JOIN version AS h
+        ON h.scope_type = s.scope_type
+        AND h.scope_id = s.scope_id
+        AND h.tee = s.tee
+        AND h.mrsigner = s.mrsigner
+        AND h.isv_prodid = s.isv_prodid
+        AND h.isv_svn > s.isv_svn
+        AND h.first_at + $rollout_window < s.received_at
+    WHERE s.accepted
+    GROUP BY s.observation_id
+),
+-- What the instance itself had shown before each sighting.
+history AS (
+    SELECT
+        observation_id,
+        max(isv_svn) OVER (
+            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, enclave_id
+            ORDER BY received_at, observation_no
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS own_highest,
+        min(received_at) OVER (
+            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, enclave_id
+        ) AS own_first_at
+    FROM sighting
+),
+launched AS (
+    SELECT s.observation_id, max(l.timestamp) AS launched_at
+    FROM sighting AS s
+    JOIN lower AS w ON w.observation_id = s.observation_id
+    JOIN launch AS l ON l.enclave_id = s.enclave_id AND l.timestamp <= s.received_at
+    GROUP BY s.observation_id
+),
+-- The accepted sightings of each instance in order; a drop begins where the one before was
+-- another version or no drop yet.
+sequence AS (
+    SELECT
+        s.observation_id, s.observation_no, s.received_at, s.session_id, s.enclave_id,
+        s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.isv_svn, s.replayed,
+        w.highest_isv_svn, w.higher_since,
+        lead(s.received_at) OVER instance AS next_at,
+        w.observation_id IS NOT NULL AS is_lower,
+        s.enclave_id IS NOT NULL AND w.observation_id IS NOT NULL AND (
+            coalesce(lag(s.isv_svn) OVER instance <> s.isv_svn, TRUE)
+            OR lag(w.observation_id) OVER instance IS NULL
+        ) AS begins
+    FROM sighting AS s
+    LEFT JOIN lower AS w ON w.observation_id = s.observation_id
+    WHERE s.accepted
+    WINDOW instance AS (
+        PARTITION BY s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.enclave_id
+        ORDER BY s.received_at, s.observation_no
+    )
+),
+numbered AS (
+    SELECT
+        q.observation_id, q.observation_no, q.received_at, q.session_id, q.enclave_id, q.next_at,
+        q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.replayed,
+        q.highest_isv_svn, q.is_lower,
+        CASE
+            WHEN q.enclave_id IS NULL THEN 'unidentified'
+            WHEN h.own_highest > q.isv_svn THEN 'rolled_back'
+            WHEN h.own_first_at >= q.higher_since THEN 'launched_old'
+            WHEN l.launched_at >= q.higher_since THEN 'launched_old'
+            ELSE 'laggard'
+        END AS kind,
+        sum(CASE WHEN q.begins THEN 1 ELSE 0 END) OVER (
+            PARTITION BY
+                q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.enclave_id, q.isv_svn
+            ORDER BY q.received_at, q.observation_no
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS drop_no
+    FROM sequence AS q
+    JOIN history AS h ON h.observation_id = q.observation_id
+    LEFT JOIN launched AS l ON l.observation_id = q.observation_id
+),
+drops AS (
+    SELECT
+        observation_id, observation_no, received_at, session_id, enclave_id, next_at,
+        scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn, replayed, highest_isv_svn,
+        kind, drop_no
+    FROM numbered
+    WHERE is_lower
+),
+-- Released in the session of a lower sighting, or to the instance before it was seen again.
+secret AS (
+    SELECT d.observation_id, r.source_id, r.source_line
+    FROM drops AS d
+    JOIN release AS r ON r.session_id = d.session_id
+    WHERE r.timestamp >= d.received_at
+    UNION
+    SELECT d.observation_id, r.source_id, r.source_line
+    FROM drops AS d
+    JOIN release AS r ON r.enclave_id = d.enclave_id
+    WHERE r.timestamp >= d.received_at AND (d.next_at IS NULL OR r.timestamp < d.next_at)
+),
+secrets AS (
+    SELECT observation_id, count(*) AS secrets FROM secret GROUP BY observation_id
+),
+told AS (
+    SELECT
+        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.enclave_id,
+        d.drop_no,
+        min(d.received_at) AS first_seen,
+        max(d.received_at) AS last_seen,
+        count(*) AS sightings,
+        bool_and(d.replayed) AS replayed,
+        max(d.highest_isv_svn) AS highest_isv_svn,
+        -- The gravest reading of any of its sightings names the drop.
+        min(CASE d.kind
+            WHEN 'rolled_back' THEN 1 WHEN 'launched_old' THEN 2
+            WHEN 'unidentified' THEN 3 ELSE 4
+        END) AS gravity,
+        CAST(sum(coalesce(s.secrets, 0)) AS BIGINT) AS secrets,
+        string_agg(d.observation_id, ' ' ORDER BY d.received_at, d.observation_no) AS observations
+    FROM drops AS d
+    LEFT JOIN secrets AS s ON s.observation_id = d.observation_id
+    GROUP BY
+        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.enclave_id,
+        d.drop_no
+)
+SELECT
+    CASE WHEN t.enclave_id IS NULL THEN t.scope_type ELSE 'enclave' END AS subject_type,
+    coalesce(t.enclave_id, t.scope_id) AS subject_id,
+    t.first_seen,
+    t.last_seen,
+    string_split(h.first_observation || ' ' || t.observations, ' ') AS observation_ids,
+    CASE
+        WHEN t.gravity <= 2 AND t.secrets > 0 THEN 'critical'
+        WHEN t.gravity <= 2 THEN 'high'
+        WHEN t.gravity = 3 THEN 'medium'
+        ELSE 'low'
+    END AS severity,
+    CASE t.gravity
+        WHEN 1 THEN 'ISVSVN fell to ' WHEN 2 THEN 'An old build was launched: ISVSVN '
+        WHEN 3 THEN 'ISVSVN of some unidentified instance is ' ELSE 'Laggard: ISVSVN is still '
+    END
+    || CAST(t.isv_svn AS VARCHAR) || ' although ' || CAST(t.highest_isv_svn AS VARCHAR)
+    || ' was out for ' || CAST(CAST(epoch(t.first_seen) - epoch(h.first_at) AS BIGINT) AS VARCHAR)
+    || ' s'
+    || CASE
+        WHEN t.secrets > 0 THEN '; ' || CAST(t.secrets AS VARCHAR) || ' secret(s) released' ELSE ''
+    END
+    || CASE WHEN t.replayed THEN '; all of it repeated evidence' ELSE '' END AS summary,
+    CAST(to_json({
+        'scope_type': t.scope_type,
+        'scope_id': t.scope_id,
+        'mrsigner': t.mrsigner,
+        'isv_prodid': t.isv_prodid,
+        'isv_svn': t.isv_svn,
+        'drop_no': CAST(t.drop_no AS BIGINT),
+        'highest_isv_svn': t.highest_isv_svn,
+        'highest_since': h.first_at,
+        'kind': CASE t.gravity
+            WHEN 1 THEN 'rolled_back' WHEN 2 THEN 'launched_old'
+            WHEN 3 THEN 'unidentified' ELSE 'laggard'
+        END,
+        'sightings': t.sightings,
+        'replayed': t.replayed,
+        'secrets': t.secrets
+    }) AS VARCHAR) AS details
+FROM told AS t
+JOIN version AS h
+    ON h.scope_type = t.scope_type
+    AND h.scope_id = t.scope_id
+    AND h.tee = t.tee
+    AND h.mrsigner = t.mrsigner
+    AND h.isv_prodid = t.isv_prodid
+    AND h.isv_svn = t.highest_isv_svn
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,249 @@
+-- ---
+-- id = "tcb-rollback"
+-- title = "A platform's TCB went backwards"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Which platforms showed a lower TCB than they had shown before?"
+-- why = "Microcode, PCE, quoting enclave and TDX module only move forward in honest operation. A lower one reopens what was closed, or the evidence is old, or it was made elsewhere with stolen keys."
+-- inputs = ["observation", "quote", "tcb_component"]
+-- requires = ["quote"]
+-- discriminator = ["part"]
+-- grain = "one row per platform and part of its TCB"
+-- nulls = "a platform without TCB info in the case is compared by PCE and QE SVN alone and counted; sightings without a time are counted"
+-- false_positives = ["a firmware downgrade by the operator: all guests of the platform fall together", "a cache that still serves an older PCK certificate", "quotes in flight while the platform was updated"]
+-- blind_spots = ["the raw CPUSVN of a report is not comparable with the components and is not used", "a platform without PPID is followed by its attestation key, which an update may renew"]
+-- attack = ["TCB rollback", "quote forged with extracted keys"]
+-- spec = ["Intel PCK certificate profile, SGX TCB extension", "Intel TDX module, TEE_TCB_SVN", "detector D25"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [details]
+-- part = "pck_tcb, pce_svn, qe_isv_svn or tee_tcb_svn"
+-- lowered = "what fell, each as name[position]:from>to; bytes in hex"
+-- sightings = "number of sightings with the lower value after the higher one"
+-- replayed = "every one of them repeats evidence seen before: see replayed-quote"
+-- higher_since = "when the higher value was first seen"
+-- fmspc = "the platform's FMSPC"
+-- [[not_evaluable]]
+-- reason = "component bytes not compared: no TCB info for the FMSPC names them"
+-- count = """
+-- WITH named AS (SELECT DISTINCT fmspc FROM tcb_component WHERE named)
+-- SELECT count(DISTINCT coalesce(q.ppid, q.attestation_key_id)) AS unjudged
+-- FROM quote AS q
+-- LEFT JOIN named AS n ON n.fmspc = q.fmspc
+-- WHERE q.trusted AND n.fmspc IS NULL"""
+-- [[not_evaluable]]
+-- reason = "quote without a time"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND o.received_at IS NULL"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH sighting AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id,
+        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
+        coalesce(q.ppid, q.attestation_key_id) AS platform_id,
+        q.fmspc, q.tcb_components, q.pce_svn, q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn,
+        q.tee_tcb_svn, q.tee_tcb_svn_2,
+        row_number() OVER (
+            PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
+        ) > 1 AS replayed
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted
+        AND o.received_at IS NOT NULL
+        AND coalesce(q.ppid, q.attestation_key_id) IS NOT NULL
+),
+-- Every reading of every part, and in which series its values may be compared: one QE with
+-- itself, launch-time TEE SVNs apart from current ones.
+reading AS (
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        platform_id, fmspc, 'pck_tcb' AS part, 'components' AS series, tcb_components AS level
+    FROM sighting
+    WHERE tcb_components IS NOT NULL
+    UNION ALL
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        platform_id, fmspc, 'pce_svn', 'pce', lpad(CAST(pce_svn AS VARCHAR), 5, '0')
+    FROM sighting
+    WHERE pce_svn IS NOT NULL
+    UNION ALL
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        platform_id, fmspc, 'qe_isv_svn',
+        qe_mrsigner || ':' || CAST(qe_isv_prodid AS VARCHAR),
+        lpad(CAST(qe_isv_svn AS VARCHAR), 5, '0')
+    FROM sighting
+    WHERE qe_isv_svn IS NOT NULL AND qe_mrsigner IS NOT NULL AND qe_isv_prodid IS NOT NULL
+    UNION ALL
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        platform_id, fmspc, 'tee_tcb_svn',
+        CASE WHEN tee_tcb_svn_2 IS NULL THEN 'at_launch' ELSE 'current' END,
+        coalesce(tee_tcb_svn_2, tee_tcb_svn)
+    FROM sighting
+    WHERE tee_tcb_svn IS NOT NULL
+),
+-- A platform shows few distinct levels: comparing those is enough, whatever the fleet's age.
+level AS (
+    SELECT
+        platform_type, platform_id, part, series, level,
+        max(fmspc) AS fmspc,
+        min(received_at) AS first_at,
+        max(received_at) AS last_at
+    FROM reading
+    GROUP BY platform_type, platform_id, part, series, level
+),
+pair AS (
+    SELECT
+        low.platform_type, low.platform_id, low.fmspc, low.part, low.series,
+        low.level AS low_level, high.level AS high_level, high.first_at AS high_since
+    FROM level AS low
+    JOIN level AS high
+        ON high.platform_type = low.platform_type
+        AND high.platform_id = low.platform_id
+        AND high.part = low.part
+        AND high.series = low.series
+        AND high.level <> low.level
+        AND high.first_at < low.last_at
+),
+-- Byte by byte, only where TCB info names the byte. The TDX module's minor SVN (byte 0) counts
+-- within one major version (byte 1). Two lower-case hex digits compare as the byte does.
+fallen AS (
+    SELECT
+        p.platform_type, p.platform_id, p.fmspc, p.part, p.series, p.low_level, p.high_level,
+        p.high_since,
+        p.part || '[' || CAST(c.position AS VARCHAR) || ']:'
+        || substr(p.high_level, 2 * c.position + 1, 2) || '>'
+        || substr(p.low_level, 2 * c.position + 1, 2) AS lowered
+    FROM pair AS p
+    JOIN tcb_component AS c ON c.fmspc = p.fmspc AND c.named
+    WHERE (
+            (p.part = 'pck_tcb' AND c.family = 'sgx')
+            OR (
+                p.part = 'tee_tcb_svn' AND c.family = 'tdx'
+                AND (c.position > 0 OR substr(p.low_level, 3, 2) = substr(p.high_level, 3, 2))
+            )
+        )
+        AND substr(p.low_level, 2 * c.position + 1, 2)
+        < substr(p.high_level, 2 * c.position + 1, 2)
+    UNION ALL
+    SELECT
+        platform_type, platform_id, fmspc, part, series, low_level, high_level, high_since,
+        part || ':' || high_level || '>' || low_level AS lowered
+    FROM pair
+    WHERE part IN ('pce_svn', 'qe_isv_svn') AND low_level < high_level
+),
+-- A TD keeps the TEE SVN of its launch: one that was running before the higher value appeared,
+-- and never showed that value itself, has not gone back.
+first_shown AS (
+    SELECT platform_type, platform_id, enclave_id, part, series, level, min(received_at) AS first_at
+    FROM reading
+    WHERE series = 'at_launch' AND enclave_id IS NOT NULL
+    GROUP BY platform_type, platform_id, enclave_id, part, series, level
+),
+offence AS (
+    SELECT DISTINCT
+        f.platform_type, f.platform_id, f.fmspc, f.part, f.lowered, f.high_since,
+        r.observation_id, r.observation_no, r.received_at, r.replayed
+    FROM fallen AS f
+    JOIN reading AS r
+        ON r.platform_type = f.platform_type
+        AND r.platform_id = f.platform_id
+        AND r.part = f.part
+        AND r.series = f.series
+        AND r.level = f.low_level
+        AND r.received_at > f.high_since
+    LEFT JOIN first_shown AS own_low
+        ON own_low.platform_type = f.platform_type
+        AND own_low.platform_id = f.platform_id
+        AND own_low.series = f.series
+        AND own_low.level = f.low_level
+        AND own_low.enclave_id = r.enclave_id
+    LEFT JOIN first_shown AS own_high
+        ON own_high.platform_type = f.platform_type
+        AND own_high.platform_id = f.platform_id
+        AND own_high.series = f.series
+        AND own_high.level = f.high_level
+        AND own_high.enclave_id = r.enclave_id
+    WHERE NOT coalesce(own_low.first_at < f.high_since AND own_high.first_at IS NULL, FALSE)
+),
+told AS (
+    SELECT DISTINCT
+        platform_type, platform_id, part, observation_id, observation_no, received_at, replayed
+    FROM offence
+),
+tally AS (
+    SELECT
+        platform_type, platform_id, part,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        count(*) AS sightings,
+        bool_and(replayed) AS replayed,
+        string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
+    FROM told
+    GROUP BY platform_type, platform_id, part
+),
+cause AS (
+    SELECT
+        platform_type, platform_id, part,
+        list_sort(list(DISTINCT lowered)) AS lowered,
+        min(high_since) AS high_since,
+        max(fmspc) AS fmspc
+    FROM offence
+    GROUP BY platform_type, platform_id, part
+),
+-- The sighting that first showed a higher value stands first in the list.
+witnessed AS (
+    SELECT
+        c.platform_type, c.platform_id, c.part,
+        min_by(r.observation_id, r.observation_no) AS observation_id
+    FROM cause AS c
+    JOIN reading AS r
+        ON r.platform_type = c.platform_type
+        AND r.platform_id = c.platform_id
+        AND r.part = c.part
+        AND r.received_at = c.high_since
+    GROUP BY c.platform_type, c.platform_id, c.part
+)
+SELECT
+    t.platform_type AS subject_type,
+    t.platform_id AS subject_id,
+    t.first_seen,
+    t.last_seen,
+    string_split(w.observation_id || ' ' || t.observations, ' ') AS observation_ids,
+    'high' AS severity,
+    'The platform''s ' || t.part || ' fell: ' || array_to_string(c.lowered, ', ')
+    || ' (' || CAST(t.sightings AS VARCHAR) || ' sighting(s)'
+    || CASE WHEN t.replayed THEN ', all of it repeated evidence)' ELSE ')' END AS summary,
+    CAST(to_json({
+        'part': t.part,
+        'lowered': c.lowered,
+        'sightings': t.sightings,
+        'replayed': t.replayed,
+        'higher_since': c.high_since,
+        'fmspc': c.fmspc
+    }) AS VARCHAR) AS details
+FROM tally AS t
+JOIN cause AS c
+    ON c.platform_type = t.platform_type
+    AND c.platform_id = t.platform_id
+    AND c.part = t.part
+JOIN witnessed AS w
+    ON w.platform_type = t.platform_type
+    AND w.platform_id = t.platform_id
+    AND w.part = t.part
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,287 @@
+-- ---
+-- id = "silent-enclave"
+-- title = "A launch that should have attested and did not"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "critical"
+-- sig = false
+-- question = "Which launches stayed silent past the time that they had to attest, and which answer only with failures?"
+-- why = "An enclave that fails is still talking; one that is silent may not be an enclave at all. Silence therefore escalates faster than failure."
+-- inputs = ["launch", "observation", "stop", "workload"]
+-- requires = ["launch"]
+-- discriminator = ["kind", "container_id", "launch_no"]
+-- grain = "one row per launch and kind"
+-- nulls = "a launch without container and enclave id, or without a time, is counted as not evaluable; a verdict that was not logged is neither success nor failure"
+-- false_positives = ["a collector that lost the attestation log", "clocks that disagree by more than an attestation takes", "a stop that was not logged"]
+-- blind_spots = ["silence after the first attestation", "a launch that no log shows", "a launch under another runtime than the manifest names"]
+-- attack = ["evidence suppression", "launch outside the enclave"]
+-- spec = ["RFC 9334, section 4 (roles)", "detector D48"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.attest_within]
+-- type = "INTERVAL"
+-- default = "30s"
+-- meaning = "time a launch has to attest, where the manifest does not say; the second window is as long"
+-- [params.as_of]
+-- type = "TIMESTAMPTZ"
+-- meaning = "the case's cut-off: a window that had not closed by then raises nothing"
+-- [details]
+-- kind = "silent or failing"
+-- enclave_id = "as logged by the launch"
+-- container_id = "as logged by the launch"
+-- launch_no = "the first, second, ... launch of that container or enclave"
+-- workload_id = "as logged by the launch"
+-- node_id = "as logged by the launch"
+-- runtime = "as logged by the launch"
+-- launched_at = "when"
+-- missed_windows = "1, or 2 for two and more; null when failing"
+-- attested_at = "its first attestation at all, up to the cut-off"
+-- failures = "failed attestations of the launch; null when silent"
+-- failures_in_a_row = "the longest run of them without a success between; null when silent"
+-- [[not_evaluable]]
+-- reason = "launch without a time, or without container and enclave id"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM launch
+-- WHERE coalesce(expects_attestation, TRUE)
+--     AND (timestamp IS NULL OR coalesce(container_id, enclave_id) IS NULL)"""
+-- ---
+-- A launch event collected twice is one launch.
+WITH start AS (
+    SELECT
+        container_id, enclave_id, timestamp AS launched_at,
+        min(workload_id) AS workload_id,
+        min(node_id) AS node_id,
+        min(runtime) AS runtime,
+        bool_and(coalesce(expects_attestation, TRUE)) AS expects_attestation
+    FROM launch
+    WHERE timestamp IS NOT NULL AND coalesce(container_id, enclave_id) IS NOT NULL
+    GROUP BY container_id, enclave_id, timestamp
+),
+numbered AS (
+    SELECT
+        container_id, enclave_id, launched_at, workload_id, node_id, runtime, expects_attestation,
+        row_number() OVER (ORDER BY launched_at, container_id, enclave_id) AS launch_key,
+        row_number() OVER (
+            PARTITION BY container_id, enclave_id ORDER BY launched_at
+        ) AS launch_no,
+        lead(launched_at) OVER (
+            PARTITION BY container_id, enclave_id ORDER BY launched_at
+        ) AS relaunched_at
+    FROM start
+),
+attesting_runtime AS (
+    SELECT DISTINCT runtime FROM workload WHERE runtime IS NOT NULL
+),
+attesting_runtimes AS (
+    SELECT count(*) AS known FROM attesting_runtime
+),
+-- Expected to attest: the launch does not deny it, and where a manifest says which runtimes
+-- attest, its runtime is one of them.
+expected AS (
+    SELECT
+        n.launch_key, n.container_id, n.enclave_id, n.launched_at, n.workload_id, n.node_id,
+        n.runtime, n.launch_no, n.relaunched_at,
+        coalesce(w.attest_within_ms * INTERVAL '1' MILLISECOND, $attest_within) AS patience
+    FROM numbered AS n
+    LEFT JOIN workload AS w ON w.workload_id = n.workload_id
+    LEFT JOIN attesting_runtime AS r ON r.runtime = n.runtime
+    CROSS JOIN attesting_runtimes AS k
+    WHERE n.expects_attestation
+        AND CASE
+            WHEN n.runtime IS NULL THEN TRUE
+            WHEN w.runtime IS NOT NULL THEN n.runtime = w.runtime
+            ELSE k.known = 0 OR r.runtime IS NOT NULL
+        END
+),
+-- A failed attestation is an attestation: the enclave was heard.
+attestation AS (
+    SELECT
+        observation_id, observation_no, event_id, session_id, nonce, container_id, enclave_id,
+        received_at, claimed_ok
+    FROM observation
+    WHERE (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
+        AND received_at IS NOT NULL
+        AND received_at <= $as_of
+),
+-- The same container, else, where one side does not name a container, the same enclave. What
+-- comes after a relaunch speaks for the earlier launch only inside that one's windows.
+heard AS (
+    SELECT
+        e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
+        a.session_id, a.nonce, a.received_at, a.claimed_ok
+    FROM expected AS e
+    JOIN attestation AS a
+        ON a.container_id = e.container_id
+        AND a.received_at >= e.launched_at
+        AND (
+            e.relaunched_at IS NULL
+            OR a.received_at < greatest(e.relaunched_at, e.launched_at + e.patience + e.patience)
+        )
+    UNION ALL
+    SELECT
+        e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
+        a.session_id, a.nonce, a.received_at, a.claimed_ok
+    FROM expected AS e
+    JOIN attestation AS a
+        ON a.enclave_id = e.enclave_id
+        AND a.received_at >= e.launched_at
+        AND (
+            e.relaunched_at IS NULL
+            OR a.received_at < greatest(e.relaunched_at, e.launched_at + e.patience + e.patience)
+        )
+    WHERE a.container_id IS NULL OR e.container_id IS NULL
+),
+first_heard AS (
+    SELECT launch_key, observation_id, received_at
+    FROM (
+        SELECT
+            launch_key, observation_id, received_at,
+            row_number() OVER (
+                PARTITION BY launch_key ORDER BY received_at, observation_no
+            ) AS place
+        FROM heard
+    ) AS ordered
+    WHERE place = 1
+),
+stopped AS (
+    SELECT launch_key, min(stopped_at) AS stopped_at
+    FROM (
+        SELECT e.launch_key, s.timestamp AS stopped_at
+        FROM expected AS e
+        JOIN stop AS s ON s.container_id = e.container_id AND s.timestamp >= e.launched_at
+        UNION ALL
+        SELECT e.launch_key, s.timestamp AS stopped_at
+        FROM expected AS e
+        JOIN stop AS s ON s.enclave_id = e.enclave_id AND s.timestamp >= e.launched_at
+        WHERE s.container_id IS NULL OR e.container_id IS NULL
+    ) AS either
+    GROUP BY launch_key
+),
+-- The wait ends with the first attestation, the stop or the cut-off.
+wait AS (
+    SELECT
+        e.launch_key, e.patience, e.launched_at,
+        h.observation_id,
+        h.received_at AS attested_at,
+        least(
+            coalesce(h.received_at, $as_of), coalesce(s.stopped_at, $as_of), $as_of
+        ) AS silent_until
+    FROM expected AS e
+    LEFT JOIN first_heard AS h ON h.launch_key = e.launch_key
+    LEFT JOIN stopped AS s ON s.launch_key = e.launch_key
+),
+silent AS (
+    SELECT
+        launch_key, attested_at, silent_until,
+        launched_at + patience AS missed_at,
+        CASE
+            WHEN silent_until >= launched_at + patience + patience THEN 2 ELSE 1
+        END AS missed_windows,
+        CASE
+            WHEN observation_id IS NULL THEN CAST([] AS VARCHAR[]) ELSE [observation_id]
+        END AS observation_ids
+    FROM wait
+    WHERE silent_until >= launched_at + patience
+),
+-- Attempts belong to the launch before them; one event collected twice is one attempt.
+copied AS (
+    SELECT
+        launch_key, observation_id, observation_no, received_at, claimed_ok,
+        row_number() OVER (
+            PARTITION BY
+                launch_key, event_id, session_id, nonce,
+                CASE WHEN event_id IS NULL THEN received_at END
+            ORDER BY received_at, observation_no
+        ) AS copy
+    FROM heard
+    WHERE claimed_ok IS NOT NULL AND (relaunched_at IS NULL OR received_at < relaunched_at)
+),
+attempt AS (
+    SELECT
+        launch_key, observation_id, observation_no, received_at, claimed_ok,
+        sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) OVER (
+            PARTITION BY launch_key ORDER BY received_at, observation_no
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS successes_before
+    FROM copied
+    WHERE copy = 1
+),
+failure_run AS (
+    SELECT
+        launch_key, successes_before,
+        count(*) AS failures,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
+    FROM attempt
+    WHERE NOT claimed_ok
+    GROUP BY launch_key, successes_before
+),
+failing AS (
+    SELECT
+        launch_key,
+        CAST(sum(failures) AS BIGINT) AS failures,
+        max(failures) AS failures_in_a_row,
+        min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen,
+        string_split(string_agg(observations, ' ' ORDER BY successes_before), ' ')
+            AS observation_ids
+    FROM failure_run
+    GROUP BY launch_key
+),
+told AS (
+    SELECT
+        launch_key, 'silent' AS kind, missed_at AS first_seen, silent_until AS last_seen,
+        observation_ids,
+        CASE missed_windows WHEN 1 THEN 'high' ELSE 'critical' END AS severity,
+        missed_windows, attested_at,
+        CAST(NULL AS BIGINT) AS failures,
+        CAST(NULL AS BIGINT) AS failures_in_a_row
+    FROM silent
+    UNION ALL
+    SELECT
+        f.launch_key, 'failing' AS kind, f.first_seen, f.last_seen,
+        f.observation_ids,
+        CASE WHEN f.failures_in_a_row >= 3 THEN 'high' ELSE 'medium' END AS severity,
+        CAST(NULL AS INTEGER) AS missed_windows, h.received_at AS attested_at,
+        f.failures, f.failures_in_a_row
+    FROM failing AS f
+    JOIN first_heard AS h ON h.launch_key = f.launch_key
+)
+SELECT
+    CASE WHEN e.enclave_id IS NULL THEN 'container' ELSE 'enclave' END AS subject_type,
+    coalesce(e.enclave_id, e.container_id) AS subject_id,
+    t.first_seen,
+    t.last_seen,
+    t.observation_ids,
+    t.severity,
+    CASE
+        WHEN t.kind = 'failing' THEN 'Attestation failed ' || CAST(t.failures AS VARCHAR)
+            || ' time(s), up to ' || CAST(t.failures_in_a_row AS VARCHAR) || ' in a row'
+        WHEN t.attested_at IS NULL THEN 'Launched, and never attested'
+            || CASE t.missed_windows WHEN 1 THEN ' in its first window' ELSE '' END
+        ELSE 'Launched, and attested only '
+            || CAST(CAST(epoch(t.attested_at) - epoch(e.launched_at) AS BIGINT) AS VARCHAR)
+            || ' s later'
+    END
+    || coalesce(' (workload ' || e.workload_id || ')', '') AS summary,
+    CAST(to_json({
+        'kind': t.kind,
+        'enclave_id': e.enclave_id,
+        'container_id': e.container_id,
+        'launch_no': e.launch_no,
+        'workload_id': e.workload_id,
+        'node_id': e.node_id,
+        'runtime': e.runtime,
+        'launched_at': e.launched_at,
+        'missed_windows': t.missed_windows,
+        'attested_at': t.attested_at,
+        'failures': t.failures,
+        'failures_in_a_row': t.failures_in_a_row
+    }) AS VARCHAR) AS details
+FROM told AS t
+JOIN expected AS e ON e.launch_key = t.launch_key
+ORDER BY subject_type, subject_id, details
