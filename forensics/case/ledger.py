@@ -19,11 +19,12 @@ from pathlib import Path
 
 import msgspec
 
+from forensics import __version__
 from forensics.case.disk import create_file
 from forensics.errors import CustodyError, UsageError
 
 TOOL_NAME = "quote-forensics"
-TOOL_VERSION = "0.1.0"
+TOOL_VERSION = __version__
 
 NO_PREDECESSOR = "0" * 64
 MAX_ENTRY_SIZE = 1 << 28  # an ingest of a million files names each in about 150 bytes

@@ -100,14 +100,24 @@ def _to_cell(value: object) -> object:
 
 
 def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:
+    if sys.stdout.isatty():
+        _print_rich(rows, columns, title)
+        return
+    if title:
+        write_line(sys.stdout, escape(title))
+    lines = [list(columns), *([_show(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        write_line(sys.stdout, "  ".join(cells).rstrip())
+
+
+def _print_rich(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:  # whole values for pipes, however long
-        console.width = 10_000
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
@@ -115,7 +125,7 @@ def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str 
         table.add_row(
             *(Text(_show(row[name]), _STYLES.get(str(row[name]), "")) for name in columns)
         )
-    console.print(table)
+    Console(highlight=False).print(table)
 
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}

@@ -10,9 +10,6 @@ import typer
 from forensics.cli.options import FormatOption, read_time
 from forensics.cli.output import Format, print_records, say
 from forensics.errors import UsageError
-from forensics.simulate import DEFAULT_START, INCIDENTS, simulate
-
-_FIRST_DAY = f"{DEFAULT_START:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def simulate_command(
@@ -24,8 +21,9 @@ def simulate_command(
     days: Annotated[int, typer.Option(help="Simulated days.")] = 3,
     platforms: Annotated[int, typer.Option(help="Hosts; every other one has TDX.")] = 4,
     start: Annotated[
-        str, typer.Option(metavar="TIME", help="When it begins, RFC 3339 with zone.")
-    ] = _FIRST_DAY,
+        str | None,
+        typer.Option(metavar="TIME", help="When it begins. Default: 2026-01-05T00:00:00Z."),
+    ] = None,
     incident: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Inject this incident; repeatable. Default: all."),
@@ -49,6 +47,8 @@ def simulate_command(
       quote-forensics simulate replay --incident plain-replay --incident svn-rollback
       quote-forensics simulate --list
     """
+    from forensics.simulate import DEFAULT_START, INCIDENTS, simulate
+
     if list_incidents:
         records = [{"id": item.id, "title": item.title} for item in INCIDENTS.values()]
         print_records(records, ("id", "title"), form)
@@ -62,7 +62,7 @@ def simulate_command(
         seed=seed,
         days=days,
         platforms=platforms,
-        start=read_time(start),
+        start=DEFAULT_START if start is None else read_time(start),
         incidents=() if clean else incident or None,
     )
     say(

@@ -37,7 +37,7 @@ MAX_LEVELS = 4096
 
 _T = TypeVar("_T")
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _HEX_SIGNATURE = re.compile(r"[0-9a-fA-F]{128}")
 
 

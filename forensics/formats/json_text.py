@@ -8,17 +8,21 @@ two different documents under one signature (spec section 4.4).
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 
 from forensics.errors import EvidenceError
 
 MAX_DOCUMENT_SIZE = 8 << 20
+MAX_DEPTH = 64  # a TCB info has 5; Python's own limit would depend on who calls
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise EvidenceError("duplicate-key", f"JSON member {repeated!r:.80} stands twice")
     return members
 
@@ -85,7 +89,32 @@ def _decode(text: str) -> object:
         raise EvidenceError("nesting-too-deep", "JSON is nested too deeply") from None
     except ValueError as error:  # an integer of thousands of digits
         raise EvidenceError("bad-json", f"JSON: {error}") from None
+    _reject_depth(value)
+    if _SURROGATE.search(text):
+        _reject_unpaired(value)
     return value
+
+
+def _reject_depth(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for parent in level for child in _children(parent)]
+    if level:
+        raise EvidenceError("nesting-too-deep", f"JSON is nested deeper than {MAX_DEPTH}")
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _reject_unpaired(value: object) -> None:
+    """Half a surrogate pair is no character: it has no UTF-8, so nothing could store it."""
+    try:
+        compact(value)
+    except UnicodeEncodeError:
+        raise EvidenceError("bad-json", "JSON string with half a surrogate pair") from None
 
 
 def _skip_blanks(text: str, position: int) -> int:

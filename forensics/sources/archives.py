@@ -136,7 +136,7 @@ def _iterate_zip(archive: Entry, budget: Budget) -> Iterator[Entry]:
             raise EvidenceError("bad-archive", f"zip: {error}") from None
         with container:
             for info in container.infolist():
-                if info.is_dir():
+                if info.filename.endswith("/"):
                     continue
                 path = f"{archive.path}!{info.filename}"
                 yield Entry(path, partial(_open_zipped, container, info, budget))

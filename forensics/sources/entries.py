@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from forensics.errors import EvidenceError
 from forensics.sources.limits import Limits
 from forensics.sources.sniff import HEAD_SIZE
 
 _CHUNK = 1 << 20
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,35 @@ def describe_special(path: str, what: str) -> Entry:
     return entry_of_bytes(path, data, what)
 
 
+@contextmanager
+def guard_reading() -> Iterator[None]:
+    """Turn the operating system's errors into `EvidenceError` (`unreadable`).
+
+    Only to be put around reading: an error while the case is written must stop the ingest.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise EvidenceError("unreadable", message) from None
+
+
+def iterate_guarded(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same items, with `guard_reading` around the making of each."""
+    while True:
+        with guard_reading():
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
+
+
 def examine(entry: Entry, limits: Limits) -> Content:
-    """Read an entry through: its SHA-256, size and beginning; all of it when it is small."""
-    with entry.open() as stream:
+    """Read an entry through: its SHA-256, size and beginning; all of it when it is small.
+
+    Raises `EvidenceError`: `unreadable`, or what decompressing it raises.
+    """
+    with guard_reading(), entry.open() as stream:
         data = stream.read(max(limits.whole_file, HEAD_SIZE) + 1)
         digest = hashlib.sha256(data)
         head = data[:HEAD_SIZE]

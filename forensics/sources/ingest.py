@@ -14,7 +14,14 @@ from forensics.case.records import Problem, Record, SourceHeader
 from forensics.case.writer import Writer
 from forensics.errors import EvidenceError, UsageError
 from forensics.sources.archives import iterate_members
-from forensics.sources.entries import Content, Entry, entry_of_bytes, examine
+from forensics.sources.entries import (
+    Content,
+    Entry,
+    entry_of_bytes,
+    examine,
+    guard_reading,
+    iterate_guarded,
+)
 from forensics.sources.files import read_file
 from forensics.sources.inflate import Budget
 from forensics.sources.limits import DEFAULT_LIMITS, Limits
@@ -79,12 +86,12 @@ class _Ingest:
         for entry in entries:
             try:
                 self._take(entry, pairing, None, 0)
-            except (EvidenceError, OSError) as error:
+            except EvidenceError as error:
                 self._refuse_unreadable(entry, error)
         self._settler.settle(pairing.release())
 
     def _take(self, entry: Entry, pairing: Pairing, budget: Budget | None, nesting: int) -> None:
-        """Take in one entry. Raises `EvidenceError` or `OSError` when it cannot be read at all."""
+        """Take in one entry. Raises `EvidenceError` when it cannot be read at all."""
         stamp = entry.stamp() if entry.stamp else None
         content = examine(entry, self._limits)
         if entry.stamp:
@@ -187,10 +194,12 @@ class _Ingest:
             return
         with self._writer.source(rename(header, EVENTS)) as add:
             try:
-                with entry.open() as stream:
-                    self._add_members(add, iterate(stream, self._limits))
-            except (EvidenceError, OSError) as error:
-                add(refuse(b"", None, _as_evidence_error(error)))
+                with guard_reading():
+                    stream = entry.open()
+                with stream:
+                    self._add_members(add, iterate_guarded(iterate(stream, self._limits)))
+            except EvidenceError as error:
+                add(refuse(b"", None, error))
 
     def _add_members(self, add: _Take, members: Iterator[Member]) -> None:
         limits = self._limits
@@ -236,8 +245,8 @@ class _Ingest:
             finally:
                 if not alone:
                     self._settler.settle(pairing.release())
-        except (EvidenceError, OSError) as error:
-            problem = _as_problem(_as_evidence_error(error))
+        except EvidenceError as error:
+            problem = Problem(error.code, error.message, error.offset)
         with self._writer.source(rename(header, ARCHIVE)) as add:
             if problem is not None:
                 add(Record(None, _read_beginning(entry, self._limits), [], problem=problem))
@@ -247,7 +256,7 @@ class _Ingest:
     ) -> Problem | None:
         """Take in all members; the problem of the first that could not be read, if any."""
         problem: Problem | None = None
-        for member in iterate_members(entry, kind, budget, self._limits):
+        for member in iterate_guarded(iterate_members(entry, kind, budget, self._limits)):
             try:
                 self._take(member, pairing, budget, nesting)
             except EvidenceError as error:
@@ -256,13 +265,12 @@ class _Ingest:
                 problem = problem or Problem(error.code, f"{member.path}: {error.message}")
         return problem
 
-    def _refuse_unreadable(self, entry: Entry, error: EvidenceError | OSError) -> None:
+    def _refuse_unreadable(self, entry: Entry, error: EvidenceError) -> None:
         """A file that could be listed but not read: a description stands for its bytes."""
-        evidence_error = _as_evidence_error(error)
-        data = f"{evidence_error.message}: {entry.path}".encode("utf-8", "backslashreplace")
+        data = f"{error.message}: {entry.path}".encode("utf-8", "backslashreplace")
         content = examine(entry_of_bytes(entry.path, data), self._limits)
         header = SourceHeader(content.source_id, entry.path, SPECIAL, content.size)
-        self._settler.put(header, SPECIAL, refuse(data, None, evidence_error))
+        self._settler.put(header, SPECIAL, refuse(data, None, error))
 
     def _report(self, partial: int) -> None:
         if self._progress is not None:
@@ -279,22 +287,12 @@ def _refuse_large(content: Content, kind: Kind, limits: Limits) -> Record:
 
 def _read_beginning(entry: Entry, limits: Limits) -> bytes:
     try:
-        with entry.open() as stream:
+        with guard_reading(), entry.open() as stream:
             return stream.read(limits.kept)
-    except (EvidenceError, OSError):
+    except EvidenceError:
         return b""
 
 
 def _renumber(record: Record, line: int) -> Record:
     record.line = line
     return record
-
-
-def _as_evidence_error(error: EvidenceError | OSError) -> EvidenceError:
-    if isinstance(error, EvidenceError):
-        return error
-    return EvidenceError("unreadable", f"cannot be read: {error.strerror or error}")
-
-
-def _as_problem(error: EvidenceError) -> Problem:
-    return Problem(error.code, error.message, error.offset)

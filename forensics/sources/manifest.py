@@ -23,8 +23,7 @@ from forensics.sources.times import read_time
 
 Row = tuple[str, dict[str, object]]
 
-MAX_MANIFEST = 4 << 20
-MAX_YAML = 1 << 20  # the YAML reader is pure Python
+MAX_MANIFEST = 1 << 20  # both readers are pure Python
 
 MEASUREMENT_SIZES = {
     "mrenclave": 32,
@@ -49,6 +48,10 @@ STATUSES = (
     "TDRelaunchAdvisedConfigurationNeeded",
 )
 
+_KEY_PART = r'(?:[\w-]++|"(?:[^"\\\n]|\\.){0,200}+"|\'[^\'\n]{0,200}+\')'
+# The standard reader's memory grows with the square of a dotted key's parts. Strings and comments
+# that look like such a key are refused with it; 20 labels are no host name either.
+_DEEP_KEY = re.compile(rf"(?<![\w-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{20}}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,7 +74,9 @@ def read_manifest(value: object, data: bytes, line: int | None) -> Record:
 
 def decode_toml(data: bytes) -> object:
     """Raises `EvidenceError` (`bad-manifest`, `not-utf8`, `nesting-too-deep`)."""
-    text = _text(data, MAX_MANIFEST)
+    text = _text(data)
+    if _DEEP_KEY.search(text):
+        raise EvidenceError("nesting-too-deep", "TOML: a key of more than 20 parts")
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -82,7 +87,7 @@ def decode_toml(data: bytes) -> object:
 
 def decode_yaml(data: bytes) -> object:
     """Plain data only: no tags, no aliases, no repeated keys. Raises as `decode_toml`."""
-    text = _text(data, MAX_YAML)
+    text = _text(data)
     try:
         return yaml.load(text, _PlainLoader)  # noqa: S506 - a subclass of SafeLoader
     except RecursionError:
@@ -92,9 +97,10 @@ def decode_yaml(data: bytes) -> object:
         raise EvidenceError("bad-manifest", f"YAML: {message}") from None
 
 
-def _text(data: bytes, limit: int) -> str:
-    if len(data) > limit:
-        raise EvidenceError("bad-manifest", f"manifest of {len(data)} bytes; the limit is {limit}")
+def _text(data: bytes) -> str:
+    if len(data) > MAX_MANIFEST:
+        message = f"manifest of {len(data)} bytes; the limit is {MAX_MANIFEST}"
+        raise EvidenceError("bad-manifest", message)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -120,6 +120,9 @@ def _open_file(path: Path, *, follow: bool) -> BinaryIO:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is written to or replaced."""
-    state = path.stat()
+    """What changes when a file is written to, replaced or removed."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0, 0
     return state.st_ino, state.st_size, state.st_mtime_ns

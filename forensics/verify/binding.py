@@ -72,6 +72,7 @@ def _canonicalize(data: bytes) -> bytes | None:
     """JSON with sorted keys and no blanks, as RFC 8785 has it for strings and integers."""
     try:
         value = json.loads(data)
-    except (ValueError, RecursionError):
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return text.encode()
+    except (ValueError, RecursionError):  # half a surrogate pair has no UTF-8
         return None
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

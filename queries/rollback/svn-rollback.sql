@@ -211,19 +211,48 @@ told AS (
             WHEN 'unidentified' THEN 3 ELSE 4
         END) AS gravity,
         CAST(sum(coalesce(s.secrets, 0)) AS BIGINT) AS secrets,
+        min_by(d.observation_id, d.observation_no) AS first_observation,
         string_agg(d.observation_id, ' ' ORDER BY d.received_at, d.observation_no) AS observations
     FROM drops AS d
     LEFT JOIN secrets AS s ON s.observation_id = d.observation_id
     GROUP BY
         d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.enclave_id,
         d.drop_no
+),
+-- What the instance itself had last shown above the lower version, when it had.
+own_higher AS (
+    SELECT first_lower, observation_id
+    FROM (
+        SELECT
+            t.first_observation AS first_lower, s.observation_id,
+            row_number() OVER (
+                PARTITION BY t.first_observation ORDER BY s.received_at DESC, s.observation_no DESC
+            ) AS place
+        FROM told AS t
+        JOIN sighting AS s
+            ON s.scope_type = t.scope_type
+            AND s.scope_id = t.scope_id
+            AND s.tee = t.tee
+            AND s.mrsigner = t.mrsigner
+            AND s.isv_prodid = t.isv_prodid
+            AND s.enclave_id = t.enclave_id
+            AND s.isv_svn > t.isv_svn
+            AND s.received_at <= t.first_seen
+    ) AS ordered
+    WHERE place = 1
 )
 SELECT
     CASE WHEN t.enclave_id IS NULL THEN t.scope_type ELSE 'enclave' END AS subject_type,
     coalesce(t.enclave_id, t.scope_id) AS subject_id,
     t.first_seen,
     t.last_seen,
-    string_split(h.first_observation || ' ' || t.observations, ' ') AS observation_ids,
+    string_split(
+        h.first_observation
+        || CASE
+            WHEN o.observation_id <> h.first_observation THEN ' ' || o.observation_id ELSE ''
+        END
+        || ' ' || t.observations, ' '
+    ) AS observation_ids,
     CASE
         WHEN t.gravity <= 2 AND t.secrets > 0 THEN 'critical'
         WHEN t.gravity <= 2 THEN 'high'
@@ -266,4 +295,5 @@ JOIN version AS h
     AND h.mrsigner = t.mrsigner
     AND h.isv_prodid = t.isv_prodid
     AND h.isv_svn = t.highest_isv_svn
+LEFT JOIN own_higher AS o ON o.first_lower = t.first_observation
 ORDER BY subject_type, subject_id, details

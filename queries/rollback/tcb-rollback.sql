@@ -143,7 +143,8 @@ fallen AS (
     UNION ALL
     SELECT
         platform_type, platform_id, fmspc, part, series, low_level, high_level, high_since,
-        part || ':' || high_level || '>' || low_level AS lowered
+        part || ':' || CAST(CAST(high_level AS BIGINT) AS VARCHAR) || '>'
+        || CAST(CAST(low_level AS BIGINT) AS VARCHAR) AS lowered
     FROM pair
     WHERE part IN ('pce_svn', 'qe_isv_svn') AND low_level < high_level
 ),

@@ -129,6 +129,14 @@ def zip_bomb() -> bytes:
     return buffer.getvalue()
 
 
+def nameless_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x", GOOD)
+        archive.infolist()[0].filename = ""  # the central directory is written on closing
+    return buffer.getvalue()
+
+
 def nested(depth: int) -> bytes:
     data = GOOD
     for _ in range(depth):
@@ -154,6 +162,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "nested gzip": (lambda: nested(6), "nesting-limit"),
     "not really gzip": (lambda: b"\x1f\x8b" + bytes(100), "bad-archive"),
     "not really zip": (lambda: b"PK\x03\x04" + bytes(100), "bad-archive"),
+    "zip of a nameless member": (nameless_zip, "bad-archive"),
     "xz": (lambda: b"\xfd7zXZ\x00" + bytes(100), "unsupported-archive"),
     "pem without blocks": (lambda: b"-----BEGIN CERTIFICATE-----\n", "bad-pem"),
     "private key": (
@@ -297,3 +306,48 @@ def test_every_code_is_declared() -> None:
     assert len(raised) > 25
     assert raised <= REASONS.keys()
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code) for code in REASONS)
+
+
+def mutate(data: bytes, source: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(source.choice([1, 2, 8])):
+        place = source.randrange(len(changed))
+        match source.randrange(4):
+            case 0:
+                changed[place] ^= 1 << source.randrange(8)
+            case 1:
+                del changed[place : place + source.choice([1, 50, 500])]
+            case 2:
+                changed[place:place] = source.choice([b"[", b"{", b'"', b"\\", b"\n", b"\x00"]) * 70
+            case 3:
+                changed[place:place] = changed[: source.choice([1, 100])]
+        if not changed:
+            changed = bytearray(b"\n")
+    return bytes(changed)
+
+
+def test_mutated_evidence_is_all_accounted_for(
+    bench: Bench, make_quote: Callable[..., bytes]
+) -> None:
+    quote = make_quote(1)
+    events = b"".join(line(event_id=str(n), quote=quote.hex(), isv_svn=n) for n in range(5))
+    members = b"[" + b",".join(events.splitlines()) + b"]"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo("events.jsonl")
+        info.size = len(events)
+        archive.addfile(info, io.BytesIO(events))
+    manifest = b'[[workload]]\nid = "a"\nallow = [{ mrsigner = "' + b"ab" * 32 + b'" }]\n'
+    originals = [quote, events, members, buffer.getvalue(), gzip.compress(events), manifest]
+    source = random.Random(20240615)
+    for number in range(600):
+        bench.put(f"{number:03}", mutate(originals[number % len(originals)], source))
+    bench.ingest()
+    paths = {str(path).partition("!")[0] for (path,) in bench.rows("source", "path")}
+    assert len(paths) > 590  # equal mutations are duplicates
+    assert {str(reason) for reason in bench.reasons()} <= REASONS.keys()
+    for records, rows, quarantined, kind in bench.rows(
+        "source", "records, rows, quarantined, kind"
+    ):
+        assert int(str(rows)) + int(str(quarantined)) >= int(str(records))
+        assert records or kind == "archive"

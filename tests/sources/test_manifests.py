@@ -189,6 +189,9 @@ def test_hostile_yaml_is_refused(data: bytes, code: str) -> None:
         (b"[policy]\nx = " + b"[" * 5000, "nesting-too-deep"),
         (b"[policy]\nx = " + b"1" * 5000, "bad-manifest"),
         (b"[policy]\nx = '\xff'", "not-utf8"),
+        (b"[policy]\n" + b"a." * 100_000 + b"a = 1", "nesting-too-deep"),
+        (b"[" + b"'a' . " * 100_000 + b"a]", "nesting-too-deep"),
+        (b"[policy]\nx = 1 #" + b" " * (1 << 20), "bad-manifest"),
     ],
 )
 def test_hostile_toml_is_refused(data: bytes, code: str) -> None:

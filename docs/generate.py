@@ -1,0 +1,306 @@
+"""Writes the reference pages and the README's detector table from the code.
+
+    python docs/generate.py [ROOT]
+
+ROOT (default: this repository) gets `docs/reference/*.md`; its `README.md` gets a new table
+between the two `detectors` markers. The same code gives the same bytes: a test makes everything
+anew elsewhere and compares.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from forensics.case.contract import VIEWS
+from forensics.case.tables import DUCKDB_TYPES, TABLES, Column, Table
+from forensics.cli.main import app
+from forensics.detect.catalog import load_catalog
+from forensics.detect.detector import Detector
+from forensics.formats.layout import Layout
+from forensics.formats.structures import LAYOUTS, SGX_FLAG_BITS, TD_ATTRIBUTE_BITS
+from forensics.sources.reasons import REASONS
+from forensics.verify.checks import CHECKS
+
+NOTICE = "<!-- Made by docs/generate.py from the code. Do not edit. -->"
+TABLE_START = "<!-- detectors: start (made by docs/generate.py) -->"
+TABLE_END = "<!-- detectors: end -->"
+
+# What this default is depends on the machine that makes the page.
+MACHINE_DEFAULTS = {"threads": "as many as CPUs"}
+
+EXIT_CODES = (
+    ("2", "wrong usage, unusable input, or an internal error"),
+    ("4", "custody or integrity failure: the case contradicts its ledger"),
+    ("1", "findings at or above `--fail-on` (default `high`)"),
+    ("3", "done but incomplete: records in quarantine, or blind detectors under `--strict`"),
+    ("0", "done and clean"),
+)
+
+
+def write_reference(root: Path) -> None:
+    """Write `ROOT/docs/reference/*.md` and renew the table in `ROOT/README.md`."""
+    directory = root / "docs" / "reference"
+    directory.mkdir(parents=True, exist_ok=True)
+    pages = {
+        "views.md": describe_views(),
+        "tables.md": describe_tables(),
+        "layouts.md": describe_layouts(),
+        "checks.md": describe_checks(),
+        "detectors.md": describe_detectors(),
+        "commands.md": describe_commands(),
+        "reasons.md": describe_reasons(),
+    }
+    for name, text in pages.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    readme = root / "README.md"
+    readme.write_text(renew_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def renew_table(readme: str) -> str:
+    """The README with the detectors of `queries/` between its markers."""
+    before, rest = readme.split(TABLE_START)
+    _, after = rest.split(TABLE_END)
+    rows = [
+        (f"[{d.id}](docs/reference/detectors.md#{d.id})", d.severity, d.question)
+        for d in load_catalog().values()
+    ]
+    table = _table(("detector", "up to", "question"), rows)
+    return f"{before}{TABLE_START}\n{table}\n{TABLE_END}{after}"
+
+
+def describe_views() -> str:
+    parts = [
+        _opening(
+            "Views",
+            "What `quote-forensics sql`, notebooks and detectors see. Names and types never change; "
+            "columns may be added. Digests, keys, measurements and ids are lower-case hex text; "
+            "times are UTC. `check_result` is computed when it is asked for.",
+        )
+    ]
+    for view in VIEWS:
+        rows = [(f"`{c.name}`", c.type, c.doc) for c in view.columns]
+        parts += [f"## {view.name}", view.doc, _table(("column", "type", "meaning"), rows)]
+    return _page(parts)
+
+
+def describe_tables() -> str:
+    types = [(f"`{word}`", duckdb) for word, duckdb in DUCKDB_TYPES.items()]
+    parts = [
+        _opening(
+            "Stored tables",
+            "The Parquet files below `CASE/tables/`. Evidence tables are append-only; fact and "
+            "derived tables can be deleted and come out the same. They may change between "
+            "versions: write queries against the [views](views.md).",
+        ),
+        _table(("type", "in DuckDB"), types),
+    ]
+    for table in TABLES:
+        rows = [(f"`{c.name}`", _show_type(c), c.doc) for c in table.columns]
+        parts += [
+            f"## {table.name}",
+            f"{table.doc} {_describe_growth(table)}",
+            _table(("column", "type", "meaning"), rows),
+        ]
+    return _page(parts)
+
+
+def _show_type(column: Column) -> str:
+    return column.type if column.size is None else f"{column.type} ({column.size})"
+
+
+def _describe_growth(table: Table) -> str:
+    month = f", partitioned by the month of `{table.by_month}`" if table.by_month else ""
+    return f"*({table.role}{month})*"
+
+
+def describe_layouts() -> str:
+    parts = [
+        _opening(
+            "Binary layouts",
+            "Offsets and sizes in bytes, integers little-endian. The parsers, the emitter and the "
+            "stored columns are derived from the same declarations as this page.",
+        )
+    ]
+    for layout in LAYOUTS:
+        parts += [f"## {layout.title}", _describe_fields(layout)]
+    parts += [
+        "## SGX ATTRIBUTES.FLAGS bits",
+        _table(("bit", "name"), [(str(bit), name) for bit, name in SGX_FLAG_BITS.items()]),
+        "## TD attributes bits",
+        _table(("bit", "name"), [(str(bit), name) for bit, name in TD_ATTRIBUTE_BITS.items()]),
+    ]
+    return _page(parts)
+
+
+def _describe_fields(layout: Layout) -> str:
+    rows = [(str(f.offset), str(f.size), f"`{f.name}`", f.kind, f.doc, f.spec) for f in layout]
+    head = ("offset", "size", "field", "kind", "meaning", "source")
+    return f"{layout.size} bytes.\n\n{_table(head, rows)}"
+
+
+def describe_checks() -> str:
+    rows = [
+        (c.id, c.title, c.input_class, "strict" if c.strict else "", f"`{c.qvl}`") for c in CHECKS
+    ]
+    return _page(
+        [
+            _opening(
+                "Checks",
+                "In the order of Intel's verifier. Class Q needs the quote alone, C one collateral "
+                "document, X facts of both, T a moment. *Strict* checks are this tool's own: they "
+                "are reported and never change an outcome. The last column is the status that "
+                "Intel's library reports when the check fails.",
+            ),
+            _table(("id", "check", "class", "", "Intel's status"), rows),
+        ]
+    )
+
+
+def describe_detectors() -> str:
+    catalog = load_catalog()
+    parts = [
+        _opening(
+            "Detectors",
+            "From the headers of `queries/*/*.sql`. `quote-forensics detectors ID` prints the SQL. "
+            "*Signed* detectors look only at evidence whose own signatures verify.",
+        )
+    ]
+    for detector in catalog.values():
+        parts += _describe_detector(detector)
+    return _page(parts)
+
+
+def _describe_detector(detector: Detector) -> list[str]:
+    signed = ", signed" if detector.signed else ""
+    facts = [
+        ("file", f"`queries/{detector.path}`"),
+        ("severity", f"at most {detector.severity}{signed}"),
+        ("version", f"{detector.version} ({detector.status}, {detector.updated})"),
+        ("inputs", ", ".join(f"[{view}](views.md#{view})" for view in detector.inputs)),
+        ("grain", detector.grain),
+        ("NULLs", detector.nulls),
+        ("benign causes", "; ".join(detector.false_positives)),
+        ("blind spots", "; ".join(detector.blind_spots)),
+        ("not evaluable", "; ".join(gap.reason for gap in detector.not_evaluable)),
+        ("attack", "; ".join(detector.attack)),
+        ("specification", "; ".join(detector.spec)),
+    ]
+    parts = [
+        f"## {detector.id}",
+        f"**{detector.title}.** {detector.question} {detector.why}",
+        _table(("", ""), [fact for fact in facts if fact[1]]),
+    ]
+    if detector.params:
+        rows = [(f"`{p.name}`", p.type, p.default or "", p.meaning) for p in detector.params]
+        parts.append(_table(("parameter", "type", "default", "meaning"), rows))
+    if detector.details:
+        rows = [(f"`{key}`", meaning) for key, meaning in detector.details]
+        parts.append(_table(("key of `details`", "meaning"), rows))
+    return parts
+
+
+def describe_commands() -> str:
+    parts = [
+        _opening("Commands", "`quote-forensics COMMAND --help` says the same."),
+        "## Exit codes",
+        "The first that applies, from the top:",
+        _table(("code", "meaning"), EXIT_CODES),
+    ]
+    for name, command in _walk(get_command(app)):
+        parts += _describe_command(name, command)
+    return _page(parts)
+
+
+# Typer builds its commands on a private copy of click, whose classes cannot be imported: `Any`.
+def _walk(group: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _walk(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def _describe_command(name: str, command: Any) -> list[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option"]
+    usage = " ".join(["quote-forensics", name, "[OPTIONS]", *map(_show_argument, arguments)])
+    parts = [f"## {name}", f"`{usage}`", *_describe_help(command.help)]
+    if options:
+        head = ("option", "meaning", "default")
+        parts.append(_table(head, [_describe_option(option) for option in options]))
+    return parts
+
+
+def _show_argument(argument: Any) -> str:
+    metavar = str(argument.metavar or argument.name.upper())
+    return metavar if argument.required or metavar.startswith("[") else f"[{metavar}]"
+
+
+def _describe_help(text: str) -> list[str]:
+    """Paragraphs; those that click is told not to wrap (a leading \\b) become code blocks."""
+    parts = []
+    for paragraph in text.strip().split("\n\n"):
+        if paragraph.startswith("\b"):
+            title, *lines = paragraph.removeprefix("\b\n").split("\n")
+            parts += [
+                title,
+                "\n".join(["```", *(line.removeprefix("  ") for line in lines), "```"]),
+            ]
+        else:
+            parts.append(paragraph.replace("\n", " "))
+    return parts
+
+
+def _describe_option(option: Any) -> tuple[str, str, str]:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    metavar = f" {option.metavar}" if option.metavar else ""
+    repeated = " Repeatable." if option.multiple else ""
+    return names + metavar, f"{option.help or ''}{repeated}", _show_default(option)
+
+
+def _show_default(option: Any) -> str:
+    if option.name in MACHINE_DEFAULTS:
+        return MACHINE_DEFAULTS[option.name]
+    if option.default is None or option.is_flag:
+        return ""
+    return str(getattr(option.default, "value", option.default))
+
+
+def describe_reasons() -> str:
+    rows = [(f"`{code}`", meaning) for code, meaning in REASONS.items()]
+    return _page(
+        [
+            _opening(
+                "Quarantine reasons",
+                "What cannot be read ends as a row of the view [quarantine](views.md#quarantine), "
+                "with its bytes and one of these permanent codes.",
+            ),
+            _table(("reason", "meaning"), rows),
+        ]
+    )
+
+
+def _opening(title: str, text: str) -> str:
+    return f"# {title}\n\n{NOTICE}\n\n{text}"
+
+
+def _page(parts: Sequence[str]) -> str:
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_escape, line)) + " |" for line in lines)
+
+
+def _escape(cell: str) -> str:
+    return " ".join(cell.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    write_reference(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent)
