@@ -1,23 +1,27 @@
-"""Writes the reference pages and the README's detector table from the code.
+"""Writes the reference pages and the made parts of the README from the code.
 
     python docs/generate.py [ROOT]
 
-ROOT (default: this repository) gets `docs/reference/*.md`; its `README.md` gets a new table
-between the two `detectors` markers. The same code gives the same bytes: a test makes everything
-anew elsewhere and compares.
+ROOT (default: this repository) gets `docs/reference/*.md`; in its `README.md`, what stands between
+the markers is renewed: the table of detectors, and what the README's first command prints. The
+same code gives the same bytes: a test makes everything anew elsewhere and compares.
 """
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from typer.main import get_command
 
 from forensics.case.contract import VIEWS
 from forensics.case.tables import DUCKDB_TYPES, TABLES, Column, Table
+from forensics.cli.detection import FOUND
 from forensics.cli.main import app
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
@@ -27,8 +31,7 @@ from forensics.sources.reasons import REASONS
 from forensics.verify.checks import CHECKS
 
 NOTICE = "<!-- Made by docs/generate.py from the code. Do not edit. -->"
-TABLE_START = "<!-- detectors: start (made by docs/generate.py) -->"
-TABLE_END = "<!-- detectors: end -->"
+REPOSITORY = Path(__file__).parent.parent
 
 # What this default is depends on the machine that makes the page.
 MACHINE_DEFAULTS = {"threads": "as many as CPUs"}
@@ -43,7 +46,7 @@ EXIT_CODES = (
 
 
 def write_reference(root: Path) -> None:
-    """Write `ROOT/docs/reference/*.md` and renew the table in `ROOT/README.md`."""
+    """Write `ROOT/docs/reference/*.md` and renew the made parts of `ROOT/README.md`."""
     directory = root / "docs" / "reference"
     directory.mkdir(parents=True, exist_ok=True)
     pages = {
@@ -58,28 +61,54 @@ def write_reference(root: Path) -> None:
     for name, text in pages.items():
         (directory / name).write_text(text, encoding="utf-8")
     readme = root / "README.md"
-    readme.write_text(renew_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
+    text = replace_part(text, "detectors", summarise_detectors())
+    text = replace_part(text, "audit", f"```text\n{run_demonstration(text)}```")
+    readme.write_text(text, encoding="utf-8")
 
 
-def renew_table(readme: str) -> str:
-    """The README with the detectors of `queries/` between its markers."""
-    before, rest = readme.split(TABLE_START)
-    _, after = rest.split(TABLE_END)
+def replace_part(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the markers of that name, which must stand in it once."""
+    start = f"<!-- begin {name}: made by docs/generate.py -->"
+    end = f"<!-- end {name} -->"
+    before, rest = text.split(start)
+    _, after = rest.split(end)
+    return f"{before}{start}\n{content}\n{end}{after}"
+
+
+def summarise_detectors() -> str:
     rows = [
         (f"[{d.id}](docs/reference/detectors.md#{d.id})", d.severity, d.question)
         for d in load_catalog().values()
     ]
-    table = _table(("detector", "up to", "question"), rows)
-    return f"{before}{TABLE_START}\n{table}\n{TABLE_END}{after}"
+    return _table(("detector", "up to", "question"), rows)
+
+
+def run_demonstration(readme: str) -> str:
+    """What the audit of the README's first command prints, stderr and stdout as on a terminal."""
+    command = readme.partition("quote-forensics audit demo-case ")[2].partition(" ||")[0]
+    arguments = shlex.split(command.replace("\\\n", " "))
+    with TemporaryDirectory() as scratch:
+        result = subprocess.run(
+            [sys.executable, "-u", "-m", "forensics", "audit", f"{scratch}/case", *arguments],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if result.returncode != FOUND:
+        raise RuntimeError(f"the README's audit ended with {result.returncode}: {result.stdout}")
+    return result.stdout
 
 
 def describe_views() -> str:
     parts = [
         _opening(
             "Views",
-            "What `quote-forensics sql`, notebooks and detectors see. Names and types never change; "
-            "columns may be added. Digests, keys, measurements and ids are lower-case hex text; "
-            "times are UTC. `check_result` is computed when it is asked for.",
+            "What `quote-forensics sql`, notebooks and detectors see. Names and types never "
+            "change; columns may be added. Digests, keys, measurements and ids are lower-case hex "
+            "text; times are UTC. `check_result` is computed when it is asked for.",
         )
     ]
     for view in VIEWS:
@@ -199,8 +228,8 @@ def _describe_detector(detector: Detector) -> list[str]:
         rows = [(f"`{p.name}`", p.type, p.default or "", p.meaning) for p in detector.params]
         parts.append(_table(("parameter", "type", "default", "meaning"), rows))
     if detector.details:
-        rows = [(f"`{key}`", meaning) for key, meaning in detector.details]
-        parts.append(_table(("key of `details`", "meaning"), rows))
+        keys = [(f"`{key}`", meaning) for key, meaning in detector.details]
+        parts.append(_table(("key of `details`", "meaning"), keys))
     return parts
 
 
@@ -259,8 +288,10 @@ def _describe_help(text: str) -> list[str]:
 def _describe_option(option: Any) -> tuple[str, str, str]:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     metavar = f" {option.metavar}" if option.metavar else ""
-    repeated = " Repeatable." if option.multiple else ""
-    return names + metavar, f"{option.help or ''}{repeated}", _show_default(option)
+    meaning = option.help or ""
+    if option.multiple and "repeatable" not in meaning:
+        meaning += " Repeatable."
+    return names + metavar, meaning, _show_default(option)
 
 
 def _show_default(option: Any) -> str:
@@ -303,4 +334,4 @@ def _escape(cell: str) -> str:
 
 
 if __name__ == "__main__":
-    write_reference(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent)
+    write_reference(Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY)

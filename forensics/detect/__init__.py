@@ -1,0 +1,1 @@
+"""Detectors: loads queries/, checks headers against SQL, runs them, keeps findings over runs."""

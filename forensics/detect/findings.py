@@ -53,10 +53,10 @@ def make_finding(detector: Detector, row: Mapping[str, object]) -> Finding:
     if severity not in _RANK or _RANK[severity] < _RANK[detector.severity]:
         raise _output_error(detector, f"severity {severity!r}, at most {detector.severity!r}")
     details = _text(detector, row, "details")
-    print_ = fingerprint(detector, subject_type, subject_id, details)
+    mark = fingerprint(detector, subject_type, subject_id, details)
     return Finding(
-        finding_id=print_[:_ID_DIGITS],
-        fingerprint=print_,
+        finding_id=mark[:_ID_DIGITS],
+        fingerprint=mark,
         detector=detector.id,
         detector_version=detector.version,
         title=detector.title,

@@ -19,7 +19,7 @@ from forensics.errors import UsageError
 AS_OF: Final = "as_of"  # the case's cut-off, supplied by the caller and never by a header
 Value = str | int | float | bool | datetime.datetime | datetime.timedelta | list[str]
 
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _UNITS = {
     "ms": datetime.timedelta(milliseconds=1),
     "s": datetime.timedelta(seconds=1),
@@ -92,7 +92,7 @@ def write_value(value: Value) -> str | int | float | bool | list[str]:
 
 
 def _read_integer(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else None
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
 
 def _read_number(text: str) -> float | None:

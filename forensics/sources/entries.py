@@ -61,15 +61,23 @@ def guard_reading() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise EvidenceError("unreadable", message) from None
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> EvidenceError:
+    return EvidenceError("unreadable", f"cannot be read: {error.strerror or error}")
 
 
 def iterate_guarded(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The same items, with `guard_reading` around the making of each."""
+    """The same items, with what `guard_reading` does around the making of each.
+
+    Written out, because entering a context manager for every line of a log takes its time.
+    """
     while True:
-        with guard_reading():
+        try:
             item = next(items, None)
+        except OSError as error:
+            raise _unreadable(error) from None
         if item is None:
             return
         yield item

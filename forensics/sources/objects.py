@@ -33,8 +33,7 @@ def decode_json(data: bytes, limits: Limits) -> object:
         raise EvidenceError("bad-json", f"JSON: {error}", _read_offset(str(error))) from None
     except RecursionError:
         raise EvidenceError("nesting-too-deep", "JSON is nested too deeply") from None
-    # Text with few brackets cannot be deep; most events have three.
-    if data.count(b"{") + data.count(b"[") > limits.depth and exceeds_depth(value, limits.depth):
+    if exceeds_depth(value, limits.depth):
         raise EvidenceError("nesting-too-deep", f"JSON is nested deeper than {limits.depth}")
     return value
 

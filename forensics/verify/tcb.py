@@ -106,10 +106,10 @@ def evaluate_tcb(
 
 def converge(status: str, other: str) -> str:
     """The status of a platform together with that of its module or quoting enclave."""
-    if REVOKED in (status, other):
-        return REVOKED
     if NOT_SUPPORTED in (status, other):
         return NOT_SUPPORTED
+    if REVOKED in (status, other):
+        return REVOKED
     if other == "OutOfDate":
         if status in ("UpToDate", "SWHardeningNeeded"):
             return "OutOfDate"

@@ -2,12 +2,11 @@
 
 A file may have `[defaults.<view>]`: values that every row of that view starts with; a column that
 nothing sets is NULL. Each `[[case]]` has a `name`, rows (`[[case.<view>]]`), optionally `as_of` and
-`params`, and `expect`: the findings as tables of which each key must agree (`details` key by key);
-"NULL" stands for null;
-`[]` means silence. `unjudged` is the number of subjects that could not be judged. `like` copies the
-rows of an earlier case, `changes` sets single cells of them ("view.row.column" -> value, rows from
-0), `unset` makes cells NULL, `drop` removes rows ("view.row"): what differs is all that differs. `alone` says that a case rests
-on views being empty, so that a neighbour would change it.
+`params`, and `expect`: the findings as tables of which each key must agree (`details` key by key,
+"NULL" stands for null); `[]` means silence. `unjudged` is the number of subjects that could not be
+judged. `like` copies the rows of an earlier case, `changes` sets single cells ("view.row.column"
+-> value, rows from 0), `unset` makes cells NULL, `drop` removes rows ("view.row"): what differs is
+all that differs. `alone`: the case rests on views being empty, so a neighbour would change it.
 """
 
 from __future__ import annotations

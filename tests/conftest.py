@@ -1,0 +1,146 @@
+"""Judging one quote in memory: all of `forensics.verify`, without a case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import pytest
+
+from forensics.case.facts import make_subject
+from forensics.formats.certificates import parse_certificate
+from forensics.formats.collateral import parse_enclave_identity, parse_tcb_info
+from forensics.formats.crl import parse_crl
+from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote, parse_quote
+from forensics.verify.appraisal import Appraiser, Judgement
+from forensics.verify.archive import Archive, Selection
+from forensics.verify.certification import prove_certification
+from forensics.verify.chain import prove_chain, unproven_chain
+from forensics.verify.documents import find_signers, prove_crl, prove_document
+from forensics.verify.facts import CrlFact, DocumentFact, Subject
+from forensics.verify.signatures import verify_raw
+
+_NOT_IN_EVERY_BODY = (
+    "attributes",
+    "body_type",
+    "mr_service_td",
+    "mrsigner_seam",
+    "seam_attributes",
+    "td_attributes",
+    "tee_tcb_svn",
+    "tee_tcb_svn_2",
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Collateral: documents as (kind, signed text, signature), CRLs, certificates in DER."""
+
+    documents: tuple[tuple[str, bytes, bytes], ...] = ()
+    crls: tuple[bytes, ...] = ()
+    certificates: tuple[bytes, ...] = ()
+
+
+class Trial:
+    """One quote with one bundle: everything proven once, to be judged at any moment.
+
+    `chain` stands in for the quote's own certification data.
+    """
+
+    def __init__(
+        self,
+        quote: bytes,
+        bundle: Bundle,
+        anchors: Collection[bytes],
+        chain: bytes | None = None,
+    ) -> None:
+        self.quote = parse_quote(quote)
+        known = [parse_certificate(der) for der in bundle.certificates]
+        signers = find_signers(known, anchors)
+        self.bodies: dict[bytes, bytes] = {}
+        self.documents: list[DocumentFact] = []
+        for kind, body, signature in bundle.documents:
+            fact = prove_document(kind, body, signature, signers)
+            self.bodies[fact.document_id] = body
+            self.documents.append(fact)
+        self.crls: list[CrlFact] = [prove_crl(parse_crl(data), known) for data in bundle.crls]
+        is_chain = self.quote.certification_type == CERTIFICATION_PCK_CHAIN
+        data = self.quote.certification_data if chain is None else chain
+        proven = is_chain or chain is not None
+        self.chain = prove_chain(data, anchors) if proven else unproven_chain(data)
+        self.certification = prove_certification(
+            b"",
+            self.quote.attestation_key,
+            self.quote.qe_report,
+            self.quote.qe_signature,
+            self.quote.qe_auth_data,
+            self.chain,
+        )
+        self.subject = _subject_of(self.quote)
+        self.archive = Archive(self.documents, self.crls)
+
+    def at(self, moment: int) -> Judgement:
+        """Judge at `moment` (microseconds) with what the archive's rule selects."""
+        context = self.archive.context(self.chain, self.subject.tee)
+        return self._judge(context.select(moment), moment)
+
+    def handed(self, moment: int) -> Judgement:
+        """Judge as a live verifier does: with the first piece of each kind, whatever it says."""
+        kinds = {document.outline.kind: document for document in reversed(self.documents)}
+        crls = {crl.issuer: crl for crl in reversed(self.crls)}
+        selection = Selection(
+            kinds.get("tcb_info"),
+            kinds.get("qe_identity"),
+            crls.get(self.chain.root_subject or b""),
+            crls.get(self.chain.ca_subject or b""),
+        )
+        return self._judge(selection, moment)
+
+    def _judge(self, selection: Selection, moment: int) -> Judgement:
+        return self._appraiser.judge(
+            self.subject, self.certification, self.chain, selection, moment
+        )
+
+    @cached_property
+    def _appraiser(self) -> Appraiser:
+        return Appraiser(
+            lambda document: parse_tcb_info(self.bodies[document.document_id]),
+            lambda document: parse_enclave_identity(self.bodies[document.document_id]),
+        )
+
+
+def _subject_of(quote: Quote) -> Subject:
+    row = dict.fromkeys(_NOT_IN_EVERY_BODY) | quote.header | quote.body
+    return make_subject(
+        row
+        | {
+            "subject_no": 1,
+            "tee": quote.tee,
+            "certification_id": b"",
+            "certification_type": quote.certification_type,
+            "outer_certification_type": quote.outer_certification_type,
+            "outer_slack_size": len(quote.outer_slack),
+            "signature_ok": verify_raw(quote.attestation_key, quote.signature, quote.signed),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def bundle_of() -> type[Bundle]:
+    return Bundle
+
+
+@pytest.fixture(scope="session")
+def try_quote() -> type[Trial]:
+    return Trial
+
+
+@pytest.fixture(scope="session")
+def judge_quote() -> Callable[[bytes, Bundle, Collection[bytes], int], Judgement]:
+    def judge(
+        quote: bytes, collateral: Bundle, anchors: Collection[bytes], moment: int
+    ) -> Judgement:
+        return Trial(quote, collateral, anchors).at(moment)
+
+    return judge

@@ -1,0 +1,92 @@
+"""From bytes to findings: the simulator's fleets through ingest, verification and all detectors.
+
+The cases of single detectors are rows; these are evidence, and hold the rows to what ingest and
+verification really write.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from forensics.case.case import Case, create_case
+from forensics.case.query import open_locked
+from forensics.case.verification import verify_case
+from forensics.detect.catalog import load_catalog
+from forensics.detect.detection import Detection, detect
+from forensics.detect.findings import renew
+from forensics.simulate import simulate
+from forensics.sources import ingest_paths
+
+AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
+CATALOG = load_catalog()
+
+Audited = tuple[Case, Detection, list[dict[str, Any]]]
+
+
+def audit(folder: Path, **fleet: Any) -> Audited:
+    """A simulated fleet as a verified case, what the detectors say, and the ground truth."""
+    simulate(folder / "sim", **fleet)
+    root = x509.load_pem_x509_certificate((folder / "sim" / "root_ca.pem").read_bytes())
+    anchors = [root.public_bytes(Encoding.DER)]
+    case = create_case(folder / "case", name="sim", at=AS_OF, anchors=anchors)
+    with case.writer(action="ingest", at=AS_OF, who="test") as writer:
+        ingest_paths(writer, [folder / "sim" / "evidence"])
+    verify_case(case, as_of=AS_OF, at=AS_OF, who="test", threads=2)
+    detection = detect(open_locked(case, check_results=False), CATALOG, as_of=AS_OF)
+    truth = json.loads((folder / "sim" / "truth.json").read_text())["findings"]
+    return case, detection, truth
+
+
+@pytest.fixture(scope="module")
+def incidents(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    return audit(tmp_path_factory.mktemp("incidents"))
+
+
+def test_every_incident_is_found(incidents: Audited) -> None:
+    case, detection, truth = incidents
+    rows = open_locked(case, check_results=False).execute(
+        "SELECT observation_id, event_id FROM observation"
+    )
+    event_of = dict(rows.fetchall())
+    missed = []
+    for wanted in truth:
+        if wanted["detector"] not in CATALOG:
+            continue
+        told = [
+            {event_of[seen] for seen in finding.observation_ids}
+            for finding in detection.findings
+            if finding.detector == wanted["detector"]
+            and finding.severity == wanted["severity"]
+            and (wanted["event_ids"] or finding.subject_id == wanted["subject_id"])
+        ]
+        events = set(wanted["event_ids"])
+        if not any(events & seen if events else True for seen in told):
+            missed.append((wanted["incident"], wanted["detector"], wanted["severity"]))
+    assert missed == []
+
+
+def test_every_detector_found_something(incidents: Audited) -> None:
+    _, detection, _ = incidents
+    assert {finding.detector for finding in detection.findings} == set(CATALOG)
+
+
+def test_a_clean_month_is_quiet(tmp_path: Path) -> None:
+    _, detection, _ = audit(tmp_path, days=30, incidents=())
+    told = [(f.severity, f.detector, f.summary) for f in detection.findings]
+    assert [line for line in told if line[0] in {"critical", "high"}] == []
+
+
+def test_the_same_case_gives_the_same_findings(incidents: Audited) -> None:
+    case, detection, _ = incidents
+    again = detect(open_locked(case, check_results=False), CATALOG, as_of=AS_OF)
+    assert again == detection
+    judged = set(CATALOG)
+    states = {f.state for f in renew(again.findings, detection.findings, judged)}
+    assert states == {"recurring"}

@@ -1,0 +1,142 @@
+"""The linter: each rule with a query that breaks it and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from forensics.detect.detector import Blindness, Detector, parse_detector
+from forensics.detect.lint import lint_detector
+from forensics.detect.parameters import Parameter
+
+HEADER = """\
+-- ---
+-- id = "lint-test"
+-- title = "A test"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = false
+-- question = "Does it lint?"
+-- why = "To know."
+-- inputs = ["observation"]
+-- grain = "one row per event"
+-- nulls = "silent"
+-- false_positives = ["none"]
+-- blind_spots = ["all"]
+-- attack = ["none"]
+-- spec = ["none"]
+-- created = 2026-01-01
+-- updated = 2026-01-02
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen",
+--     "observation_ids", "severity", "summary", "details"]
+-- [details]
+-- kind = "what"
+-- ---
+"""
+SQL = """\
+WITH late AS (
+    SELECT observation_id, received_at FROM observation WHERE siem_forwarded
+)
+SELECT
+    'observation' AS subject_type,
+    observation_id AS subject_id,
+    min(received_at) AS first_seen,
+    max(received_at) AS last_seen,
+    string_split(string_agg(observation_id, ' ' ORDER BY received_at), ' ') AS observation_ids,
+    'high' AS severity,
+    'late' AS summary,
+    CAST(to_json({'kind': 'late'}) AS VARCHAR) AS details
+FROM late
+GROUP BY observation_id
+ORDER BY subject_type, subject_id
+"""
+
+
+def make(sql: str = SQL) -> Detector:
+    return parse_detector(HEADER + sql, "tests", "lint-test")
+
+
+def test_a_good_query() -> None:
+    assert lint_detector(make()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (SQL, SQL + "; SELECT 1", "one-select (query)"),
+        (SQL, "DROP TABLE observation", "one-select (query)"),
+        (SQL, "COPY observation TO 'x.csv'", "one-select (query)"),
+        (SQL, "PRAGMA version", "one-select (query)"),
+        ("WITH late", "WITH late late", "syntax (query)"),
+        ("SELECT observation_id, received_at", "SELECT *", "stars (query)"),
+        ("'late' AS summary", "CAST(now() AS VARCHAR) AS summary", "functions (query)"),
+        (
+            "'late' AS summary",
+            "CAST(current_timestamp AS VARCHAR) AS summary",
+            "functions (query)",
+        ),
+        ("'late' AS summary", "CAST(random() AS VARCHAR) AS summary", "functions (query)"),
+        ("'late' AS summary", "getenv('HOME') AS summary", "functions (query)"),
+        ("'late' AS summary", "any_value('late') AS summary", "functions (query)"),
+        ("FROM observation WHERE", "FROM read_csv('x.csv') WHERE", "sources (query)"),
+        ("FROM observation WHERE", "FROM 'x.parquet' WHERE", "inputs:"),
+        ("FROM observation WHERE", "FROM main.observation WHERE", "sources (query)"),
+        ("FROM observation WHERE", "FROM range(3) WHERE", "sources (query)"),
+        ("FROM observation WHERE", "FROM verdict WHERE", "inputs:"),
+        (
+            "string_split(string_agg(observation_id, ' ' ORDER BY received_at), ' ')",
+            "list(observation_id ORDER BY received_at)",
+            "lists (query)",
+        ),
+        ("ORDER BY subject_type, subject_id\n", "", "order:"),
+        ("ORDER BY subject_type, subject_id\n", "ORDER BY subject_type\n", "order:"),
+        ("subject_type, subject_id\n", "subject_type, subject_id LIMIT 5\n", "limits (query)"),
+        ("'kind': 'late'", "'sort': 'late'", "details:"),
+        ("CAST(to_json({'kind': 'late'}) AS VARCHAR)", "'{}'", "details:"),
+        ("min(received_at) AS first_seen", "CAST(NULL AS DATE) AS first_seen", "columns:"),
+        ("'high' AS severity", "'high' AS gravity", "columns:"),
+        ("'late' AS summary", "$word AS summary", "parameters:"),
+    ],
+)
+def test_each_rule(old: str, new: str, rule: str) -> None:
+    assert old in SQL
+    problems = lint_detector(make(SQL.replace(old, new, 1)))
+    assert any(problem.startswith(rule) for problem in problems), problems
+
+
+def test_findings_are_no_input() -> None:
+    sql = SQL.replace("FROM observation WHERE siem_forwarded", "FROM finding")
+    sql = sql.replace("observation_id, received_at", "finding_id AS observation_id, first_seen")
+    problems = lint_detector(replace(make(sql), inputs=("finding",)))
+    assert any("no view that a detector may read" in problem for problem in problems)
+
+
+def test_a_declared_parameter_must_be_used() -> None:
+    unused = Parameter("word", "VARCHAR", "x", "a word")
+    problems = lint_detector(replace(make(), params=(unused,)))
+    assert "parameters: the header declares ['word'], the SQL uses []" in problems
+
+
+def test_a_discriminator_must_order() -> None:
+    problems = lint_detector(replace(make(), discriminator=("kind",)))
+    assert any(problem.startswith("order:") for problem in problems)
+
+
+def test_a_signed_detector_must_ask_for_proof() -> None:
+    problems = lint_detector(replace(make(), signed=True))
+    assert any(problem.startswith("sig:") for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        "SELECT observation_id FROM observation",
+        "SELECT count(*) AS a, count(*) AS b FROM observation",
+        "DELETE FROM observation",
+    ],
+)
+def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
+    assert lint_detector(replace(make(), not_evaluable=(Blindness("why", count),)))

@@ -1,0 +1,189 @@
+"""The house rules that a machine can hold: one-way imports, no clock below the commands, size."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "forensics"
+
+# What each layer may import of this package, besides itself, and which libraries.
+LAYERS: dict[str, tuple[str, str]] = {
+    "errors": ("", ""),
+    "formats": ("errors", "cryptography numpy pyarrow"),
+    "verify": ("errors formats", "cryptography numpy"),
+    "case": ("errors formats verify", "duckdb msgspec numpy pyarrow"),
+    "sources": ("errors formats verify case", "msgspec yaml zstandard"),
+    "detect": ("errors formats verify case", "duckdb pyarrow sqlglot"),
+    "report": ("errors formats verify case sources detect", "duckdb pyarrow"),
+    "simulate": ("errors formats", "cryptography"),
+    "cli": ("errors formats verify case sources detect report simulate", "rich typer"),
+}
+ROOT = ("__init__", "__main__")  # the public names and `python -m`: they may name any layer
+WITH_CLOCK = ("cli",)
+
+NETWORK_OR_CHANCE = {
+    *("asyncio", "ftplib", "http", "random", "requests", "secrets", "smtplib", "socket", "ssl"),
+    *("tempfile", "urllib.request", "uuid", "webbrowser"),
+}
+UNSAFE = {"ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess"}
+CLOCK_CALLS = {
+    *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
+    *("time.time", "time.time_ns", "time.localtime", "time.gmtime"),
+    *("os.urandom", "os.getrandom", "os.system", "os.popen"),
+}
+UNSAFE_CALLS = {"__import__", "compile", "eval", "exec"}
+NATIVE_CODE = ("verify/multibuffer.py",)  # the one place that may load a foreign library
+
+LONGEST_MODULE = 450
+LONGEST_FUNCTION = 80
+DECLARATIONS = ("case/contract.py", "case/tables.py")  # data, one entry a line
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def layer_of(name: str) -> str:
+    return name.split("/")[0].removesuffix(".py")
+
+
+def imports_of(tree: ast.Module) -> Iterator[str]:
+    """Every module that is imported anywhere in the file, dotted and absolute."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, "relative imports hide the layer"
+            yield node.module
+            if node.module in {"forensics", "urllib"}:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer_problems(name: str, text: str) -> list[str]:
+    layer = layer_of(name)
+    if layer in ROOT:
+        return []
+    if layer not in LAYERS:
+        return [f"{name}: no such layer"]
+    ours, libraries = (set(words.split()) for words in LAYERS[layer])
+    problems = []
+    for module in imports_of(ast.parse(text)):
+        first, _, rest = module.partition(".")
+        second = rest.partition(".")[0]
+        if first == "forensics":
+            allowed = second in {"", "__version__", layer, *ours}
+        else:
+            allowed = first in sys.stdlib_module_names or first in libraries
+        if not allowed:
+            problems.append(f"{name}: {layer} must not import {module}")
+    return problems
+
+
+def purity_problems(name: str, text: str) -> list[str]:
+    """Clock, chance, network, and what runs code from data."""
+    tree = ast.parse(text)
+    layer = layer_of(name)
+    forbidden = UNSAFE if layer in WITH_CLOCK else UNSAFE | NETWORK_OR_CHANCE
+    calls = UNSAFE_CALLS if layer in WITH_CLOCK else UNSAFE_CALLS | CLOCK_CALLS
+    if name in NATIVE_CODE:
+        forbidden = forbidden - {"ctypes"}
+    problems = [
+        f"{name}: imports {module}"
+        for module in imports_of(tree)
+        if module in forbidden or module.partition(".")[0] in forbidden
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ".".join(ast.unparse(node.func).split(".")[-2:])
+            if called in calls:
+                problems.append(f"{name}:{node.lineno}: calls {called}")
+    return problems
+
+
+def size_problems(name: str, text: str) -> list[str]:
+    problems = []
+    lines = text.count("\n")
+    if lines > LONGEST_MODULE and name not in DECLARATIONS:
+        problems.append(f"{name}: {lines} lines")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > LONGEST_FUNCTION:
+                problems.append(f"{name}: {node.name} has {length} lines")
+    return problems
+
+
+@pytest.mark.parametrize("gate", [layer_problems, purity_problems, size_problems])
+def test_every_module_keeps_the_house_rules(gate) -> None:
+    problems = [
+        problem
+        for path in modules()
+        for problem in gate(name_of(path), path.read_text(encoding="utf-8"))
+    ]
+    assert problems == []
+
+
+def test_all_layers_are_there() -> None:
+    rooms = {layer_of(name_of(path)) for path in modules()}
+    assert rooms == {*LAYERS, *ROOT}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("formats/quote.py", "from forensics.case.case import Case"),
+        ("formats/quote.py", "from forensics import case"),
+        ("formats/quote.py", "def late():\n    import duckdb"),
+        ("verify/chain.py", "from forensics.sources import ingest_paths"),
+        ("case/case.py", "import forensics.detect.run"),
+        ("sources/events.py", "from forensics.detect.run import run"),
+        ("detect/run.py", "from forensics.sources.events import read"),
+        ("detect/run.py", "import typer"),
+        ("simulate/fleet.py", "from forensics.verify.chain import prove_chain"),
+        ("attic/old.py", ""),
+    ],
+)
+def test_an_import_against_the_stream_is_found(name: str, text: str) -> None:
+    assert layer_problems(name, text) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import random",
+        "from urllib.request import urlopen",
+        "from urllib import request",
+        "import http.client",
+        "import pickle",
+        "import ctypes",
+        "from datetime import datetime\nmoment = datetime.now()",
+        "import datetime\nmoment = datetime.datetime.now(datetime.UTC)",
+        "import time\nmoment = time.time()",
+        "import os\nsalt = os.urandom(8)",
+        "eval('1')",
+    ],
+)
+def test_a_clock_or_chance_below_the_commands_is_found(text: str) -> None:
+    assert purity_problems("case/case.py", text) != []
+
+
+def test_commands_may_read_the_clock_and_nothing_unsafe() -> None:
+    clock = "from datetime import UTC, datetime\nmoment = datetime.now(UTC)"
+    assert purity_problems("cli/options.py", clock) == []
+    assert purity_problems("cli/options.py", "import pickle") != []
+
+
+def test_what_is_too_long_is_found() -> None:
+    body = "    pass\n" * LONGEST_FUNCTION
+    assert size_problems("case/case.py", f"def long():\n{body}") != []
+    assert size_problems("case/case.py", "x = 1\n" * (LONGEST_MODULE + 1)) != []
+    assert size_problems("case/tables.py", "x = 1\n" * (LONGEST_MODULE + 1)) == []

@@ -1,0 +1,217 @@
+"""Which collateral judges: the selection rule of the archive, on facts made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise, permutations
+
+import pytest
+
+from forensics.formats.collateral import Outline
+from forensics.verify.archive import MAX_ALTERNATIVES, SECOND, Archive, Context
+from forensics.verify.checks import PASS, judge
+from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
+
+ROOT, CA = b"root key", b"ca key"
+ROOT_NAME, CA_NAME = b"root", b"ca"
+FMSPC = bytes(6)
+FAILED = judge(False, "", "")
+CHAIN = ChainFact(
+    b"chain",
+    {f"P{n}": PASS for n in range(1, 8)},
+    root_key=ROOT,
+    root_subject=ROOT_NAME,
+    ca_key=CA,
+    ca_subject=CA_NAME,
+    fmspc=FMSPC,
+)
+
+
+def info(
+    name: str,
+    start: int | None,
+    end: int | None,
+    *,
+    authentic: bool = True,
+    number: int | None = 17,
+    version: int = 3,
+    tee: str = "SGX",
+    fmspc: bytes = FMSPC,
+    root: bytes | None = ROOT,
+) -> DocumentFact:
+    """A TCB info in force from `start` to `end`, in seconds."""
+    outline = Outline("tcb_info", tee, version, micro(start), micro(end), number, fmspc, bytes(2))
+    results = {"S1": PASS, "S3": PASS, "S4": PASS if authentic else FAILED}
+    return DocumentFact(
+        name.encode(),
+        outline,
+        results,
+        signer_serial="1",
+        signer_not_before=0,
+        signer_not_after=micro(10_000),
+        root_key=root if authentic else None,
+    )
+
+
+def identity(name: str, start: int, end: int, kind: str = "QE") -> DocumentFact:
+    outline = Outline("qe_identity", kind, 2, micro(start), micro(end), 17, None, None)
+    return DocumentFact(name.encode(), outline, {"S5": PASS}, root_key=ROOT)
+
+
+def crl(
+    name: str,
+    start: int,
+    end: int | None,
+    *,
+    issuer: bytes = CA_NAME,
+    key: bytes | None = CA,
+    complete: bool = True,
+) -> CrlFact:
+    return CrlFact(
+        name.encode(), issuer, "", key, start * SECOND, micro(end), complete, 1, frozenset()
+    )
+
+
+def micro(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * SECOND
+
+
+def chosen(documents: list[DocumentFact], at: int, tee: str = "sgx") -> str | None:
+    selected = Archive(documents, []).context(CHAIN, tee).select(at * SECOND).tcb_info
+    return selected.document_id.decode() if selected else None
+
+
+OLD, NEW = info("old", 100, 200), info("new", 150, 250)
+FORGED = info("forged", 120, 900, authentic=False, number=99)
+
+
+@pytest.mark.parametrize(
+    ("documents", "at", "expected"),
+    [
+        pytest.param([], 100, None, id="nothing"),
+        pytest.param([OLD, NEW], 100, "old", id="first-second-in-force"),
+        pytest.param([OLD, NEW], 149, "old", id="before-the-newer"),
+        pytest.param([OLD, NEW], 150, "new", id="from-the-issue-of-the-newer"),
+        pytest.param([OLD, NEW], 200, "new", id="both-in-force"),
+        pytest.param([OLD, NEW], 250, "new", id="last-second-in-force"),
+        pytest.param([OLD, NEW], 251, "new", id="all-expired-the-last"),
+        pytest.param([OLD, NEW], 99, "old", id="all-in-the-future-the-first"),
+        pytest.param([OLD, info("gap", 300, 400)], 250, "gap", id="future-before-expired"),
+        pytest.param([OLD, FORGED], 130, "old", id="authentic-before-newer"),
+        pytest.param([OLD, FORGED], 500, "old", id="authentic-before-in-force"),
+        pytest.param([FORGED], 130, "forged", id="forged-is-seen-to-fail"),
+        pytest.param(
+            [OLD, info("re-issued", 100, 300, number=18)], 150, "re-issued", id="tie-by-number"
+        ),
+        pytest.param([OLD, info("v2", 100, 200, version=2)], 150, "old", id="tie-by-version"),
+        pytest.param([info("b", 100, 200), info("a", 100, 200)], 150, "a", id="tie-by-id"),
+        pytest.param(
+            [info("number", 100, 200, number=18), info("late", 101, 200, number=17)],
+            150,
+            "late",
+            id="issue-date-before-number",
+        ),
+        pytest.param([OLD, info("endless", None, None)], 150, "old", id="no-dates-never-in-force"),
+        pytest.param([OLD, info("no number", 100, 200, number=None)], 150, "old", id="no-number"),
+        pytest.param([OLD, info("tdx", 150, 250, tee="TDX")], 180, "old", id="other-tee"),
+        pytest.param([OLD, info("f", 150, 250, fmspc=b"123456")], 180, "old", id="other-fmspc"),
+        pytest.param([OLD, info("r", 150, 250, root=b"other")], 180, "old", id="other-root"),
+    ],
+)
+def test_selection(documents: list[DocumentFact], at: int, expected: str | None) -> None:
+    for order in permutations(documents):
+        assert chosen(list(order), at) == expected
+
+
+@pytest.mark.parametrize(("at", "expected"), [(200 * SECOND, "old"), (201 * SECOND - 1, "old")])
+def test_the_second_of_expiry_is_in_force(at: int, expected: str) -> None:
+    future = info("future", 300, 400)
+    selected = Archive([OLD, future], []).context(CHAIN, "sgx").select(at).tcb_info
+    after = Archive([OLD, future], []).context(CHAIN, "sgx").select(201 * SECOND).tcb_info
+
+    assert selected is not None
+    assert selected.document_id.decode() == expected
+    assert after is future
+
+
+@pytest.mark.parametrize(("tee", "expected"), [("sgx", b"qe"), ("tdx", b"td_qe")])
+def test_identity_of_the_tee(tee: str, expected: bytes) -> None:
+    documents = [
+        identity("qe", 100, 200),
+        identity("td_qe", 100, 200, "TD_QE"),
+        identity("qve", 150, 200, "QVE"),
+    ]
+    selected = Archive(documents, []).context(CHAIN, tee).select(160 * SECOND).qe_identity
+
+    assert selected is not None
+    assert selected.document_id == expected
+
+
+def test_crls_by_issuer_and_key() -> None:
+    lists = [
+        crl("pck", 100, 200),
+        crl("root", 100, 900, issuer=ROOT_NAME, key=ROOT),
+        crl("other ca of that name", 150, 250, key=b"other"),
+        crl("nobody's", 150, 250, key=None),
+        crl("incomplete", 150, 250, complete=False),
+        crl("other issuer", 150, 250, issuer=b"processor"),
+    ]
+    selection = Archive([], lists).context(CHAIN, "sgx").select(160 * SECOND)
+
+    assert selection.pck_crl is lists[0]
+    assert selection.root_crl is lists[1]
+
+
+def test_a_crl_that_nobody_signed_is_seen_to_fail() -> None:
+    nobodys = crl("nobody's", 150, 250, key=None)
+
+    assert Archive([], [nobodys]).context(CHAIN, "sgx").select(160 * SECOND).pck_crl is nobodys
+
+
+def test_boundaries_are_where_a_selection_can_change() -> None:
+    context = Archive([OLD, NEW], [crl("a", 120, 180), crl("endless", 130, None)]).context(
+        CHAIN, "sgx"
+    )
+
+    assert [moment // SECOND for moment in context.boundaries] == [
+        0,
+        100,
+        120,
+        130,
+        150,
+        181,
+        201,
+        251,
+        10_001,
+    ]
+
+
+def test_nothing_changes_between_boundaries() -> None:
+    documents = [OLD, NEW, FORGED, info("gap", 300, 400), info("again", 100, 300, number=18)]
+    context = Archive(documents, [crl("a", 120, 180), crl("b", 170, 210)]).context(CHAIN, "sgx")
+    edges = context.boundaries
+
+    for start, end in pairwise(edges):
+        first, middle, last = (context.select(at) for at in (start, (start + end) // 2, end - 1))
+        assert first == middle == last
+
+
+def test_contexts_are_shared_by_equal_chains() -> None:
+    archive = Archive([OLD], [])
+    twin = replace(CHAIN, certification_data_id=b"another text of the same chain")
+
+    assert archive.context(CHAIN, "sgx") is archive.context(twin, "sgx")
+    assert archive.context(CHAIN, "sgx") is not archive.context(CHAIN, "tdx")
+
+
+def test_alternatives_are_authentic_in_force_and_bounded() -> None:
+    many = tuple(info(f"{n}", 100, 200) for n in range(40))
+    ids = tuple(identity(f"{n}", 100, 200) for n in range(40))
+    root = (crl("root", 100, 200, issuer=ROOT_NAME, key=ROOT),)
+    context = Context((*many, FORGED, info("over", 10, 20)), ids, root, (crl("pck", 100, 200),))
+
+    found = list(context.alternatives(150 * SECOND))
+
+    assert len(found) == MAX_ALTERNATIVES
+    assert all(selection.tcb_info in many for selection in found)
+    assert list(context.alternatives(300 * SECOND)) == []

@@ -1,0 +1,255 @@
+"""Certificate chains: roles, issuers, and Intel's profile (P7), one breach at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
+
+from forensics.simulate.certificates import Identity, chain_pem, intel_name
+from forensics.verify.chain import REQUIRED_EXTENSIONS, prove_chain, unproven_chain
+
+INTEL_ROOT_KEY = bytes.fromhex(
+    "0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f5"
+    "67918e2edc88e40d860bd0cc4ee26aacc988e505a953558c453f6b0904ae7394"
+)
+
+
+def prove(kit: Any, *certificates: Identity) -> Any:
+    return prove_chain(chain_pem(*(c.der for c in certificates)), {kit.anchor})
+
+
+def failures(fact: Any) -> list[str]:
+    return [check for check, outcome in fact.results.items() if outcome[0] == "fail"]
+
+
+def test_a_healthy_chain_says_everything(kit: Any) -> None:
+    pck = kit.pck()
+    fact = prove(kit, pck, kit.pki.platform_ca, kit.pki.root)
+
+    assert failures(fact) == []
+    assert fact.trusted
+    assert fact.root_key == kit.anchor
+    assert fact.pck_serial == f"{pck.spec.serial:x}"
+    assert (fact.fmspc, fact.pce_id, fact.pce_svn) == (kit.FMSPC, bytes(2), kit.PCE_SVN)
+    assert fact.tcb_components == kit.COMPONENTS
+    assert fact.platform_instance_id == bytes(range(16, 32))
+    assert fact.not_before == kit.to_microseconds(datetime(2025, 6, 1, tzinfo=UTC))
+    assert fact.not_after == kit.to_microseconds(pck.spec.validity[1])
+
+
+def test_order_changes_neither_roles_nor_signed_parts(kit: Any) -> None:
+    pck = kit.pck()
+    ordered = prove(kit, pck, kit.pki.platform_ca, kit.pki.root)
+    reversed_ = prove(kit, kit.pki.root, kit.pki.platform_ca, pck)
+
+    assert failures(reversed_) == []
+    assert reversed_.pck_id == ordered.pck_id
+    assert reversed_.certification_data_id != ordered.certification_data_id
+
+
+def test_no_anchor_trusts_nothing(kit: Any) -> None:
+    data = kit.chain(kit.pck())
+
+    assert failures(prove_chain(data, set())) == ["P2"]
+    assert failures(prove_chain(data, {INTEL_ROOT_KEY})) == ["P2"]
+    assert failures(prove_chain(data, {INTEL_ROOT_KEY, kit.anchor})) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(bytes(36), id="zeros"),
+        pytest.param(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", id="no-der"),
+        pytest.param(b"-----BEGIN CERTIFICATE-----", id="no-end"),
+    ],
+)
+def test_what_is_no_chain_fails_p1_and_skips_the_rest(data: bytes) -> None:
+    fact = prove_chain(data, {INTEL_ROOT_KEY})
+
+    assert failures(fact) == ["P1"]
+    assert {fact.results[f"P{n}"][0] for n in range(2, 8)} == {"skipped"}
+    assert fact.fmspc is None
+    assert not fact.trusted
+
+
+def test_other_certification_data_proves_nothing() -> None:
+    fact = unproven_chain(bytes(36))
+
+    assert {outcome[0] for outcome in fact.results.values()} == {"skipped"}
+    assert not fact.trusted
+
+
+@pytest.mark.parametrize("oid", REQUIRED_EXTENSIONS)
+@pytest.mark.parametrize("who", ["leaf", "ca", "root"])
+def test_each_certificate_needs_the_five_extensions(kit: Any, who: str, oid: str) -> None:
+    omit = (ObjectIdentifier(oid),)
+    chain = {
+        "leaf": lambda: (kit.pck(omit=omit), kit.pki.platform_ca, kit.pki.root),
+        "ca": lambda: (kit.pck(), kit.ca(omit=omit), kit.pki.root),
+        "root": lambda: (kit.pck(), kit.pki.platform_ca, kit.root(omit=omit)),
+    }[who]()
+
+    assert failures(prove(kit, *chain)) == ["P1"]
+
+
+@pytest.mark.parametrize("name", ["Intel SGX PCK Certificates CA", "Some SGX PCK Certificate"])
+def test_roles_are_found_by_parts_of_names(kit: Any, name: str) -> None:
+    """As QVL: the names are searched, not compared."""
+    if name.endswith("CA"):
+        ca = kit.ca(subject=intel_name("Another CA of Intel Platform"))
+        pck = kit.pck(issuer=ca.spec.subject, issuer_key=ca.key)
+    else:
+        ca, pck = kit.pki.platform_ca, kit.pck(subject=intel_name(name))
+
+    assert failures(prove(kit, pck, ca, kit.pki.root)) == []
+
+
+def test_names_of_issuers_are_compared_whole(kit: Any) -> None:
+    renamed = kit.ca(subject=intel_name("Intel SGX PCK Platform CA 2"))
+
+    assert failures(prove(kit, kit.pck(), renamed, kit.pki.root)) == ["P5"]
+
+
+def test_the_same_keys_under_another_root_name(kit: Any) -> None:
+    renamed = kit.root(subject=intel_name("Root CA"), issuer=intel_name("Root CA"))
+
+    assert failures(prove(kit, kit.pck(), kit.pki.platform_ca, renamed)) == ["P4"]
+
+
+# --- P7 -------------------------------------------------------------------------------------
+
+
+def _usage(*, sign: bool) -> x509.KeyUsage:
+    off = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(digital_signature=not sign, key_cert_sign=sign, **off)
+
+
+def _with(extension: x509.ExtensionType, *, critical: bool = True) -> dict[str, Any]:
+    return {"omit": (extension.oid,), "extra": ((extension, critical),)}
+
+
+def _critical(oid: str) -> dict[str, Any]:
+    extra = x509.UnrecognizedExtension(ObjectIdentifier(oid), b"\x05\x00")
+    return {"extra": ((extra, True),)}
+
+
+BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
+    "leaf-may-sign-certificates": (
+        lambda kit: (kit.pck(**_with(_usage(sign=True))), kit.pki.platform_ca, kit.pki.root),
+        "PCK: key usage",
+    ),
+    "leaf-is-ca": (
+        lambda kit: (kit.pck(is_ca=True), kit.pki.platform_ca, kit.pki.root),
+        "PCK: key usage; PCK: basic constraints",
+    ),
+    "leaf-with-ca-constraint-only": (
+        lambda kit: (
+            kit.pck(**_with(x509.BasicConstraints(ca=True, path_length=None))),
+            kit.pki.platform_ca,
+            kit.pki.root,
+        ),
+        "PCK: basic constraints",
+    ),
+    "ca-may-not-sign": (
+        lambda kit: (kit.pck(), kit.ca(**_with(_usage(sign=False))), kit.pki.root),
+        "CA: key usage",
+    ),
+    "ca-is-no-ca": (
+        lambda kit: (
+            kit.pck(),
+            kit.ca(**_with(x509.BasicConstraints(ca=False, path_length=None))),
+            kit.pki.root,
+        ),
+        "CA: basic constraints",
+    ),
+    "root-may-not-sign": (
+        lambda kit: (kit.pck(), kit.pki.platform_ca, kit.root(**_with(_usage(sign=False)))),
+        "root: key usage",
+    ),
+    "unknown-critical-extension-of-ca": (
+        lambda kit: (kit.pck(), kit.ca(**_critical("1.2.3.4")), kit.pki.root),
+        "CA: unknown critical extension 1.2.3.4",
+    ),
+    "name-constraints-are-unknown": (
+        lambda kit: (
+            kit.pck(),
+            kit.ca(**_critical(ExtensionOID.NAME_CONSTRAINTS.dotted_string)),
+            kit.pki.root,
+        ),
+        "CA: unknown critical extension 2.5.29.30",
+    ),
+    "ca-of-neither-kind": (
+        lambda kit: _renamed_ca(kit, "Intel SGX PCK CA"),
+        "CA is neither Processor nor Platform CA; SGX extension does not fit the kind of CA",
+    ),
+    "platform-leaf-below-processor-ca": (
+        lambda kit: (
+            kit.pck(
+                issuer=kit.pki.processor_ca.spec.subject, issuer_key=kit.pki.processor_ca.key
+            ),
+            kit.pki.processor_ca,
+            kit.pki.root,
+        ),
+        "SGX extension does not fit the kind of CA",
+    ),
+    "processor-leaf-below-platform-ca": (
+        lambda kit: (
+            kit.pck(extension={"platform_instance_id": None}),
+            kit.pki.platform_ca,
+            kit.pki.root,
+        ),
+        "SGX extension does not fit the kind of CA",
+    ),
+    "leaf-on-p384": (
+        lambda kit: (
+            kit.pck(key=ec.derive_private_key(99, ec.SECP384R1())),
+            kit.pki.platform_ca,
+            kit.pki.root,
+        ),
+        "PCK: key is not on P-256",
+    ),
+    "leaf-with-sha512": (
+        lambda kit: (kit.pck(hash_algorithm=SHA512()), kit.pki.platform_ca, kit.pki.root),
+        "PCK: not ecdsa-with-SHA256",
+    ),
+}
+
+
+def _renamed_ca(kit: Any, name: str) -> tuple[Identity, ...]:
+    ca = kit.ca(subject=intel_name(name))
+    return kit.pck(issuer=ca.spec.subject, issuer_key=ca.key), ca, kit.pki.root
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_profile(kit: Any, breach: str) -> None:
+    forge, observed = BREACHES[breach]
+    fact = prove(kit, *forge(kit))
+
+    assert fact.results["P7"] == ("fail", "Intel's certificate profile", observed)
+
+
+@pytest.mark.parametrize("kind", ["platform", "processor"])
+def test_both_kinds_of_ca_keep_the_profile(kit: Any, kind: str) -> None:
+    fact = prove(kit, kit.pck(kind), kit.pki.ca(kind), kit.pki.root)
+
+    assert failures(fact) == []
+    assert (fact.platform_instance_id is None) == (kind == "processor")

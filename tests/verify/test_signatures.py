@@ -1,0 +1,97 @@
+"""ECDSA: ranges, malleability, keys that are none, and many at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from forensics.simulate import keys
+from forensics.verify.signatures import P256_ORDER, load_key, verify_many, verify_raw
+
+KEY = keys.derive_key(3, "signer")
+POINT = keys.public_bytes(KEY)
+MESSAGE = b"header and body"
+SIGNATURE = keys.sign(KEY, MESSAGE)
+R, S = SIGNATURE[:32], SIGNATURE[32:]
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes(32)
+
+
+def test_a_signature_and_its_twin_verify() -> None:
+    twin = R + number(P256_ORDER - int.from_bytes(S))
+
+    assert verify_raw(POINT, SIGNATURE, MESSAGE)
+    assert verify_raw(POINT, twin, MESSAGE)
+    assert twin != SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        pytest.param(bytes(64), id="zeros"),
+        pytest.param(bytes(32) + S, id="r-0"),
+        pytest.param(R + bytes(32), id="s-0"),
+        pytest.param(number(P256_ORDER) + S, id="r-n"),
+        pytest.param(R + number(P256_ORDER), id="s-n"),
+        pytest.param(b"\xff" * 64, id="ones"),
+        pytest.param(S + R, id="swapped"),
+        pytest.param(SIGNATURE[::-1], id="little-endian"),
+        pytest.param(number(1) + number(1), id="one-one"),
+        pytest.param(
+            number((int.from_bytes(R) + P256_ORDER) % (1 << 256)) + S, id="r-beside-the-order"
+        ),
+    ],
+)
+def test_other_signatures_do_not(signature: bytes) -> None:
+    assert not verify_raw(POINT, signature, MESSAGE)
+
+
+@pytest.mark.parametrize("bit", range(0, 512, 37))
+def test_no_bit_of_a_signature_is_free(bit: int) -> None:
+    changed = int.from_bytes(SIGNATURE) ^ 1 << bit
+
+    assert not verify_raw(POINT, changed.to_bytes(64), MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(bytes(64), id="infinity"),
+        pytest.param(b"\xff" * 64, id="beyond-the-field"),
+        pytest.param(POINT[:63] + bytes((POINT[63] ^ 1,)), id="off-the-curve"),
+        pytest.param(POINT[32:] + POINT[:32], id="swapped"),
+    ],
+)
+def test_no_key_verifies_nothing(point: bytes) -> None:
+    assert load_key(point) is None
+    assert not verify_raw(point, SIGNATURE, MESSAGE)
+
+
+def test_the_negated_key_is_another_key() -> None:
+    """`-Y` is a point too, but not one that this signature fits."""
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    negated = POINT[:32] + number(prime - int.from_bytes(POINT[32:]))
+
+    assert load_key(negated) is not None
+    assert not verify_raw(negated, SIGNATURE, MESSAGE)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2, 5])
+def test_many_are_verified_in_order(threads: int) -> None:
+    messages = [b"%d" % n for n in range(1100)]  # three chunks, the last one short
+    signed = keys.sign(KEY, b"0")
+    signatures = [keys.sign(KEY, b"7") if n == 7 else signed for n in range(1100)]
+
+    results = verify_many([POINT] * 1100, signatures, messages, threads)
+
+    assert [n for n, valid in enumerate(results) if valid] == [0, 7]
+
+
+def test_none_is_verified_of_none() -> None:
+    assert verify_many([], [], [], 2) == []
+
+
+def test_columns_of_unequal_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        verify_many([POINT], [SIGNATURE], [], 1)

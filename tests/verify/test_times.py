@@ -1,0 +1,184 @@
+"""The edges of time, as Intel's library has them: equality is in force, a second later is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from forensics.simulate import collateral as col
+from forensics.simulate.certificates import Identity, chain_pem
+from forensics.verify.appraisal import format_time
+
+EDGE = datetime(2026, 1, 10, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+SECOND = timedelta(seconds=1)
+
+
+def _pck_chain(kit: Any, end: datetime) -> Any:
+    return kit.sgx_evidence(kit.pck(validity=(datetime(2025, 6, 1, tzinfo=UTC), end)))
+
+
+def _ca(kit: Any, end: datetime) -> Any:
+    return kit.sgx_evidence(ca=kit.ca(validity=(datetime(2018, 5, 21, tzinfo=UTC), end)))
+
+
+def _root(kit: Any, end: datetime) -> Any:
+    return kit.sgx_evidence(root=kit.root(validity=(datetime(2018, 5, 21, tzinfo=UTC), end)))
+
+
+def _signer(kit: Any, end: datetime) -> Any:
+    spec = kit.respec(kit.pki.tcb_signing, validity=(datetime(2025, 5, 6, tzinfo=UTC), end))
+    chain = chain_pem(Identity.issue(spec).der, kit.pki.root.der)
+    return kit.evidence().bend_collateral(
+        tcb_info_issuer_chain=chain, qe_identity_issuer_chain=chain
+    )
+
+
+def _tcb_info(kit: Any, end: datetime) -> Any:
+    overrides = {"nextUpdate": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return kit.evidence(collateral=kit.collateral(tcb_overrides=overrides))
+
+
+def _qe_identity(kit: Any, end: datetime) -> Any:
+    overrides = {"nextUpdate": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return kit.evidence(collateral=kit.collateral(qe_overrides=overrides))
+
+
+def _pck_crl(kit: Any, end: datetime) -> Any:
+    days = (end - kit.ISSUED) / timedelta(days=1)
+    return kit.evidence().bend_collateral(pck_crl=kit.crl(kit.pki.platform_ca, days=days))
+
+
+def _root_crl(kit: Any, end: datetime) -> Any:
+    days = (end - kit.ISSUED) / timedelta(days=1)
+    return kit.evidence().bend_collateral(root_ca_crl=kit.crl(kit.pki.root, days=days))
+
+
+@dataclass(frozen=True)
+class End:
+    check: str
+    build: Any
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"{self.check}{self.build.__name__}"
+
+
+ENDS = (
+    End("T1", _pck_chain, "rejected"),
+    End("T1", _ca, "rejected"),
+    End("T1", _root, "rejected"),
+    End("T2", _pck_crl, "undetermined"),
+    End("T2", _root_crl, "undetermined"),
+    End("T3", _signer, "undetermined"),
+    End("T4", _tcb_info, "undetermined"),
+    End("T5", _qe_identity, "undetermined"),
+)
+
+
+@pytest.mark.parametrize("end", ENDS, ids=str)
+def test_the_moment_of_expiry_is_in_force(kit: Any, end: End) -> None:
+    evidence = end.build(kit, EDGE)
+
+    for moment in (EDGE - SECOND, EDGE, EDGE + SECOND - TICK):
+        assert evidence.judge(moment).outcome == "accepted"
+
+
+@pytest.mark.parametrize("end", ENDS, ids=str)
+def test_a_second_after_expiry_is_not(kit: Any, end: End) -> None:
+    judgement = end.build(kit, EDGE).judge(EDGE + SECOND)
+
+    assert judgement.failed_checks == [end.check]
+    assert judgement.outcome == end.outcome
+    assert judgement.status is None
+
+
+@pytest.mark.parametrize("which", ["pck_crl", "root_ca_crl"])
+def test_a_crl_begins_at_its_moment(kit: Any, which: str) -> None:
+    issuer = kit.pki.platform_ca if which == "pck_crl" else kit.pki.root
+    evidence = kit.evidence().bend_collateral(**{which: kit.crl(issuer, start=EDGE)})
+
+    assert evidence.judge(EDGE - TICK).failed_checks == ["T2"]
+    assert evidence.judge(EDGE).outcome == "accepted"
+
+
+@pytest.mark.parametrize("which", ["tcb_overrides", "qe_overrides"])
+def test_documents_of_the_future_are_accepted_with_a_strict_failure(kit: Any, which: str) -> None:
+    """QVL does not look at issueDate; T6 does."""
+    overrides = {"issueDate": EDGE.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    evidence = kit.evidence(collateral=kit.collateral(**{which: overrides}))
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
+
+    assert (before.outcome, before.strict_failures) == ("accepted", ["T6"])
+    assert (at.outcome, at.strict_failures) == ("accepted", [])
+
+
+def test_a_certificate_of_the_future_is_a_strict_failure(kit: Any) -> None:
+    evidence = kit.sgx_evidence(kit.pck(not_before=EDGE))
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
+
+    assert (before.outcome, before.strict_failures) == ("accepted", ["T6"])
+    assert (at.outcome, at.strict_failures) == ("accepted", [])
+
+
+def test_expired_collateral_hides_what_only_newer_could_mend(kit: Any) -> None:
+    """A platform below every level of an expired TCB info: a later one might list it."""
+    collateral = kit.collateral(levels=(kit.level(pce_svn=14),))
+    evidence = kit.evidence(collateral=collateral)
+
+    assert evidence.judge().outcome == "rejected"
+    assert evidence.judge(kit.ISSUED + timedelta(days=31)).outcome == "undetermined"
+
+
+def test_expired_collateral_does_not_hide_a_forged_signature(kit: Any) -> None:
+    evidence = kit.evidence().bend_quote(signature=bytes(31) + b"\x01" + bytes(31) + b"\x01")
+
+    assert evidence.judge(kit.ISSUED + timedelta(days=31)).outcome == "rejected"
+
+
+def test_a_verdict_is_a_step_function_of_the_boundaries(kit: Any) -> None:
+    """What lets receipts be joined instead of judged one by one."""
+    issued = kit.ISSUED + timedelta(days=10)
+    newer = kit.sign(
+        col.tcb_info("sgx", fmspc=kit.FMSPC, issued=issued, levels=(kit.level(status="OutOfDate"),))
+    )
+    evidence = kit.evidence(more_documents=(newer,))
+    trial = kit.try_quote(evidence.quote.to_bytes(), evidence.bundle(), evidence.anchors)
+    own = {trial.chain.not_before, trial.chain.not_after + 1_000_000}
+    edges = sorted({*trial.archive.context(trial.chain, "sgx").boundaries, *own})
+    verdicts = []
+
+    for start, end in pairwise([edges[0] - 10**12, *edges, edges[-1] + 10**12]):
+        judged = [trial.at(at) for at in (start, (start + end) // 2, end - 1)]
+        results = [{c: r for c, (r, _, _) in j.results.items()} for j in judged]
+        assert results[0] == results[1] == results[2]
+        verdicts.append((judged[0].outcome, judged[0].status))
+    assert ("accepted", "UpToDate") in verdicts
+    assert ("accepted", "OutOfDate") in verdicts
+    assert verdicts[-1] == ("rejected", None)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (999_999, "1970-01-01T00:00:00Z"),
+        (-1, "1970-01-01T00:00:00Z"),
+        (1 << 62, "9999-12-31T23:59:59Z"),
+        (-(1 << 62), "1970-01-01T00:00:00Z"),
+    ],
+)
+def test_times_are_shown_whatever_they_are(moment: int, text: str) -> None:
+    assert format_time(moment) == text
+
+
+@pytest.mark.parametrize("moment", [-(1 << 62), 1 << 62])
+def test_any_moment_can_be_judged(kit: Any, moment: int) -> None:
+    evidence = kit.evidence()
+    trial = kit.try_quote(evidence.quote.to_bytes(), evidence.bundle(), evidence.anchors)
+
+    assert trial.at(moment).outcome in ("rejected", "undetermined")
