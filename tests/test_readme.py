@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -14,12 +15,15 @@ REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SHELL_BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PROGRAM = ".venv/bin/quote-forensics "
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
 
 
 def run_program(arguments: list[str], cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "forensics", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,8 @@ def test_the_python_example_works(audited: Path) -> None:
     (block,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     quote = REPOSITORY / "sample_data" / "evidence" / "quotes" / "payments-0.bin"
     text = block.replace('"quote.bin"', repr(str(quote)))
-    subprocess.run([sys.executable, "-W", "error", "-c", text], cwd=audited.parent, check=True)
+    command = [sys.executable, "-W", "error", "-c", text]
+    subprocess.run(command, cwd=audited.parent, env=ENVIRONMENT, check=True)
 
 
 def test_the_licence_is_the_declared_one() -> None:

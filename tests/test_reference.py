@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 REFERENCE = Path("docs/reference")
 
 
@@ -18,7 +20,7 @@ def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("remade")
     shutil.copy(REPOSITORY / "README.md", root)
     command = [sys.executable, REPOSITORY / "docs" / "generate.py", root]
-    subprocess.run(command, cwd=REPOSITORY, check=True)
+    subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, check=True)
     return root
 
 
@@ -47,5 +49,5 @@ def test_the_generator_renews_what_was_edited_by_hand(remade: Path, tmp_path: Pa
     assert edited != readme
     (tmp_path / "README.md").write_text(edited, encoding="utf-8")
     command = [sys.executable, REPOSITORY / "docs" / "generate.py", tmp_path]
-    subprocess.run(command, cwd=REPOSITORY, check=True)
+    subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, check=True)
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == readme

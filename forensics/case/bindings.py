@@ -50,25 +50,21 @@ sighting AS (
     JOIN stored.quote AS q ON q.quote_no = o.quote_no
 ),
 candidate AS (
-    SELECT s.observation_no, r.rule_no
+    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload
     FROM sighting AS s JOIN rule AS r ON r.workload_id = s.workload_id
     UNION ALL
-    SELECT s.observation_no, r.rule_no
+    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id
     FROM sighting AS s
     JOIN fits AS f ON f.statement_id = s.statement_id
     JOIN rule AS r ON r.workload_id = f.workload_id
     WHERE s.workload_id IS NULL
     UNION ALL
-    SELECT s.observation_no, r.rule_no
+    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id
     FROM sighting AS s CROSS JOIN rule AS r
     WHERE s.workload_id IS NULL AND s.statement_id NOT IN (SELECT statement_id FROM fits)
 ),
 computed AS (
-    SELECT s.*, r.workload_id AS rule_workload, r.name, r.parts, r.compared,
-           expect(r.rule_no, s.initial_state, s.nonce, s.runtime_data) AS expected
-    FROM candidate AS c
-    JOIN sighting AS s ON s.observation_no = c.observation_no
-    JOIN rule AS r ON r.rule_no = c.rule_no
+    SELECT *, expect(rule_no, initial_state, nonce, runtime_data) AS expected FROM candidate
 ),
 judged AS (
     SELECT *,

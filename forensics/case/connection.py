@@ -33,6 +33,7 @@ def connect_stored(case: Case) -> duckdb.DuckDBPyConnection:
     """A connection with the stored tables alone, for this package's own work."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET python_enable_replacements = false")  # names are tables, not variables
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("CREATE SCHEMA stored")

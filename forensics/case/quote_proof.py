@@ -5,15 +5,17 @@ Quotes come in windows of their ledger numbers, so memory does not grow with the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from forensics.case.derived import DerivedTables
 from forensics.case.tables import FACT_QUOTE, SUBJECT
-from forensics.verify.signatures import verify_many
+from forensics.verify.engine import Engine
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 WINDOW = 1 << 15  # quotes at a time: about 30 MB of messages, keys and signatures
 
@@ -39,6 +41,7 @@ JOIN stored.certification AS c ON c.certification_id = q.certification_id
 def prove_quotes(
     connection: duckdb.DuckDBPyConnection,
     tables: DerivedTables,
+    engine: Engine,
     threads: int,
     progress: Progress,
 ) -> int:
@@ -54,10 +57,11 @@ def prove_quotes(
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE proven (quote_no BIGINT, signature_ok BOOLEAN)"
     )
-    for start in range(first, last + 1, WINDOW):
-        end = min(start + WINDOW, last + 1)
-        _prove_window(connection, start, end, threads)
-        progress(end - first, last + 1 - first)
+    done = 0
+    for window in _read_windows(connection, first, last + 1):
+        _prove_window(connection, window, engine, threads)
+        done += window.num_rows
+        progress(done, last + 1 - first)
     _file_subjects(connection, tables)
     with tables.new_file(FACT_QUOTE) as path:
         target = str(path).replace("'", "''")
@@ -71,12 +75,26 @@ def prove_quotes(
     return int(last + 1 - first)
 
 
-def _prove_window(
-    connection: duckdb.DuckDBPyConnection, start: int, end: int, threads: int
-) -> None:
-    import pyarrow as pa
+def _read_windows(
+    connection: duckdb.DuckDBPyConnection, first: int, end: int
+) -> Iterator[pa.Table]:
+    """What the signatures of quotes `[first, end)` need; the next window is read meanwhile."""
+    with ThreadPoolExecutor(1) as reader:
 
-    window = connection.sql(
+        def read(start: int) -> Future[pa.Table]:
+            stop = min(start + WINDOW, end)
+            return reader.submit(_read_window, connection.cursor(), start, stop)
+
+        coming = read(first)
+        for start in range(first, end, WINDOW):
+            window = coming.result()
+            if start + WINDOW < end:
+                coming = read(start + WINDOW)
+            yield window
+
+
+def _read_window(connection: duckdb.DuckDBPyConnection, start: int, stop: int) -> pa.Table:
+    return connection.sql(
         """
         SELECT q.quote_no, c.attestation_key, q.signature_r || q.signature_s AS signature,
                s.head || q.report_data || s.tail AS signed
@@ -85,9 +103,16 @@ def _prove_window(
         JOIN stored.certification AS c ON c.certification_id = q.certification_id
         WHERE q.quote_no >= ? AND q.quote_no < ?
         """,
-        params=[start, end],
+        params=[start, stop],
     ).to_arrow_table()
-    valid = verify_many(
+
+
+def _prove_window(
+    connection: duckdb.DuckDBPyConnection, window: pa.Table, engine: Engine, threads: int
+) -> None:
+    import pyarrow as pa
+
+    valid = engine.verify_many(
         window["attestation_key"].to_pylist(),
         window["signature"].to_pylist(),
         window["signed"].to_pylist(),

@@ -21,6 +21,7 @@ from forensics.case.platform_proof import prove_certifications, prove_chains
 from forensics.case.quote_proof import Progress, prove_quotes
 from forensics.case.tables import RECEIPT
 from forensics.formats.certificates import parse_certificate
+from forensics.verify.engine import Engine, choose_engine
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +44,7 @@ class VerifySummary:
     """
 
     as_of: datetime
+    engine: str
     signatures: dict[str, int] = field(default_factory=dict)
     subjects: int = 0
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -59,22 +61,25 @@ def verify_case(
     at: datetime,
     who: str,
     threads: int,
+    fast: bool = True,
     progress: Progress = ignore_progress,
     wait: float = 30.0,
 ) -> VerifySummary:
     """Prove the facts that the case lacks and renew its verdicts, in one commit.
 
-    `as_of` is the moment of hindsight, `at` the time of the run for the ledger.
+    `as_of` is the moment of hindsight, `at` the time of the run for the ledger. `fast` allows the
+    multi-buffer library where it is installed.
     """
-    summary = VerifySummary(as_of)
+    engine = choose_engine(fast=fast)
+    summary = VerifySummary(as_of, engine.name)
     evidence_entry = _last_evidence(case)
-    notes = {_COVERED: str(evidence_entry), "as_of": as_of.isoformat()}
+    notes = {_COVERED: str(evidence_entry), "as_of": as_of.isoformat(), "engine": engine.name}
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
         connection = connect_stored(case)
         tables = DerivedTables(case, connection, writer)
         stale = _covered_evidence(case) != evidence_entry or not case.files(RECEIPT.name)
         if stale:
-            summary.signatures = _prove(case, connection, tables, threads, progress)
+            summary.signatures = _prove(case, connection, tables, engine, threads, progress)
         bench = Bench(connection)
         if stale:
             renew_receipts(bench, connection, tables)
@@ -89,6 +94,7 @@ def _prove(
     case: Case,
     connection: duckdb.DuckDBPyConnection,
     tables: DerivedTables,
+    engine: Engine,
     threads: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, int]:
@@ -100,7 +106,7 @@ def _prove(
     prove_certificates(connection, tables, issuers)
     counts["documents"] = prove_documents(connection, tables, issuers, trusted)
     counts["crls"] = prove_crls(connection, tables, issuers)
-    counts["quotes"] = prove_quotes(connection, tables, threads, progress)
+    counts["quotes"] = prove_quotes(connection, tables, engine, threads, progress)
     return counts
 
 

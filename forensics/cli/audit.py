@@ -121,6 +121,6 @@ def _say_verify(summary: VerifySummary) -> None:
         shown = ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items()))
         say(f"verify: {when} verdicts: {shown or 'none'}")
     say(
-        f"verify: {summary.signatures_verified} signatures verified; "
+        f"verify: {summary.signatures_verified} signatures verified ({summary.engine}); "
         f"hindsight as of {to_plain(summary.as_of)}"
     )

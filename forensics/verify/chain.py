@@ -13,7 +13,14 @@ from dataclasses import replace
 
 from forensics.errors import EvidenceError
 from forensics.formats.certificates import ECDSA_WITH_SHA256, Certificate
-from forensics.formats.der import BIT_STRING, BOOLEAN, SEQUENCE, iterate_elements, read_exactly
+from forensics.formats.der import (
+    BIT_STRING,
+    BOOLEAN,
+    INTEGER,
+    SEQUENCE,
+    iterate_elements,
+    read_exactly,
+)
 from forensics.formats.pck import (
     CA_NAME,
     PCK_NAME,
@@ -153,6 +160,8 @@ def _check_profile(
         for role, certificate, is_ca in roles
         for problem in _profile_problems(role, certificate, is_ca)
     ]
+    if _has_no_room(root):
+        problems.append("root: path length")
     platform = "Platform" in ca.subject_name
     if not platform and "Processor" not in ca.subject_name:
         problems.append("CA is neither Processor nor Platform CA")
@@ -186,6 +195,15 @@ def _is_ca(certificate: Certificate) -> bool | None:
         return any(tag == BOOLEAN and value != b"\x00" for tag, value in iterate_elements(contents))
     except EvidenceError:
         return None
+
+
+def _has_no_room(certificate: Certificate) -> bool:
+    """Does a path length of 0 forbid a CA below this one (RFC 5280 4.2.1.9)?"""
+    try:
+        contents = read_exactly(certificate.extensions[BASIC_CONSTRAINTS][1], SEQUENCE)
+        return any(tag == INTEGER and value == b"\x00" for tag, value in iterate_elements(contents))
+    except EvidenceError:
+        return False  # basic constraints that cannot be read are a problem of their own
 
 
 def _has_usage(certificate: Certificate, position: int) -> bool:

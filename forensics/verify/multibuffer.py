@@ -1,9 +1,9 @@
 """The optional fast path: Intel's multi-buffer library, eight P-256 verifications at once.
 
 Source: Intel Cryptography Primitives Library, crypto_mb `ec_nistp256.h`. Needs AVX-512 IFMA and the
-packages of the extra `fast`. It is never believed alone for a rejection: a lane that fails is proven
-again with `cryptography`, and so is a fixed share of those that pass. Range of r and s, and that a
-key is a point on the curve, are checked here and never left to the library.
+packages of the extra `fast`. It is never believed alone for a rejection: a lane that fails is
+proven again with `cryptography`, and so is a fixed share of those that pass. Range of r and s, and
+that a key is a point on the curve, are checked here and never left to the library.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def load_library() -> Library | None:
 
 
 def verify_many(
-    library: Library,
     points: Sequence[bytes],
     signatures: Sequence[bytes],
     messages: Sequence[bytes],
     threads: int,
+    library: Library,
 ) -> list[bool]:
     """`verify_raw` over three columns of equal length, in order."""
     import numpy as np
@@ -132,14 +132,16 @@ def _check_range(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     """Rows of which r and s (four big-endian words each) are both in [1, n - 1]."""
     import numpy as np
 
-    order = [int.from_bytes(P256_ORDER.to_bytes(32, "big")[i : i + 8], "big") for i in (0, 8, 16, 24)]
+    order = [
+        int.from_bytes(P256_ORDER.to_bytes(32, "big")[i : i + 8], "big") for i in (0, 8, 16, 24)
+    ]
     below = np.zeros(words.shape[:2], bool)
     equal = np.ones(words.shape[:2], bool)
     for position, word in enumerate(order):
         column = words[:, :, position].astype(np.uint64)
         below |= equal & (column < np.uint64(word))
         equal &= column == np.uint64(word)
-    inside: npt.NDArray[np.bool_] = (below & words.any(axis=2)).all(axis=1)
+    inside: npt.NDArray[np.bool_] = np.all(below & words.any(axis=2), axis=1)
     return inside
 
 

@@ -75,9 +75,9 @@ def test_trustee_binds_canonical_json(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", ["maa-ehd", "azure-hcl"])
 def test_azure_binds_the_exact_bytes_in_the_first_half(recipe: str) -> None:
-    assert RECIPES[recipe].expect({"runtime_data": JSON}) == hashlib.sha256(
-        JSON
-    ).digest() + bytes(32)
+    assert RECIPES[recipe].expect({"runtime_data": JSON}) == hashlib.sha256(JSON).digest() + bytes(
+        32
+    )
     assert RECIPES[recipe].compared == 32
 
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
+from cryptography.x509.oid import ObjectIdentifier
 
 from forensics.simulate.certificates import Identity, chain_pem, intel_name
 from forensics.verify.chain import REQUIRED_EXTENSIONS, prove_chain, unproven_chain
@@ -152,6 +152,8 @@ def _critical(oid: str) -> dict[str, Any]:
     return {"extra": ((extra, True),)}
 
 
+_NAMES = x509.NameConstraints([x509.DNSName("example.org")], None)
+
 BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
     "leaf-may-sign-certificates": (
         lambda kit: (kit.pck(**_with(_usage(sign=True))), kit.pki.platform_ca, kit.pki.root),
@@ -190,12 +192,12 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
         "CA: unknown critical extension 1.2.3.4",
     ),
     "name-constraints-are-unknown": (
-        lambda kit: (
-            kit.pck(),
-            kit.ca(**_critical(ExtensionOID.NAME_CONSTRAINTS.dotted_string)),
-            kit.pki.root,
-        ),
+        lambda kit: (kit.pck(), kit.ca(extra=((_NAMES, True),)), kit.pki.root),
         "CA: unknown critical extension 2.5.29.30",
+    ),
+    "no-room-below-the-root": (
+        lambda kit: (kit.pck(), kit.pki.platform_ca, kit.root(path_length=0)),
+        "root: path length",
     ),
     "ca-of-neither-kind": (
         lambda kit: _renamed_ca(kit, "Intel SGX PCK CA"),
@@ -203,9 +205,7 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
     ),
     "platform-leaf-below-processor-ca": (
         lambda kit: (
-            kit.pck(
-                issuer=kit.pki.processor_ca.spec.subject, issuer_key=kit.pki.processor_ca.key
-            ),
+            kit.pck(issuer=kit.pki.processor_ca.spec.subject, issuer_key=kit.pki.processor_ca.key),
             kit.pki.processor_ca,
             kit.pki.root,
         ),

@@ -53,9 +53,7 @@ def test_healthy_documents_are_authentic(kit: Any, signers: list[Any]) -> None:
     ],
     ids=["blanks", "lines", "start"],
 )
-def test_white_space_is_written_away_as_qvl_does(
-    kit: Any, signers: list[Any], spread: Any
-) -> None:
+def test_white_space_is_written_away_as_qvl_does(kit: Any, signers: list[Any], spread: Any) -> None:
     good = kit.collateral().tcb_info
     spaced = spread(good.body)
 
@@ -112,7 +110,12 @@ def test_a_signer_under_an_untrusted_root(kit: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [(TCB_INFO, b"[]"), (TCB_INFO, b"{"), (QE_IDENTITY, b"\xff"), (QE_IDENTITY, b'{"a":"\\ud800"}')],
+    [
+        (TCB_INFO, b"[]"),
+        (TCB_INFO, b"{"),
+        (QE_IDENTITY, b"\xff"),
+        (QE_IDENTITY, b'{"a":"\\ud800"}'),
+    ],
 )
 def test_what_is_no_document_is_an_evidence_error(kind: str, body: bytes) -> None:
     with pytest.raises(EvidenceError):
@@ -124,9 +127,7 @@ def test_what_is_no_document_is_an_evidence_error(kind: str, body: bytes) -> Non
 
 def test_signers_need_their_root(kit: Any) -> None:
     assert find_signers(certificates(kit.pki.tcb_signing), {kit.anchor}) == []
-    assert (
-        find_signers(certificates(kit.pki.tcb_signing, kit.foreign.root), {kit.anchor}) == []
-    )
+    assert find_signers(certificates(kit.pki.tcb_signing, kit.foreign.root), {kit.anchor}) == []
 
 
 def test_signers_have_the_name(kit: Any) -> None:
@@ -161,9 +162,7 @@ def test_trusted_and_long_lived_signers_come_first(kit: Any) -> None:
 
 
 def test_a_signer_ends_with_its_root(kit: Any) -> None:
-    root = kit.root(
-        validity=(datetime(2018, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
-    )
+    root = kit.root(validity=(datetime(2018, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)))
     (signer,) = find_signers(certificates(kit.pki.tcb_signing, root), {kit.anchor})
 
     assert signer.not_after == kit.to_microseconds(datetime(2030, 1, 1, tzinfo=UTC))
@@ -185,9 +184,7 @@ def test_the_name_of_an_issuer_is_not_enough(kit: Any) -> None:
     crl = parse_crl(kit.crl(kit.pki.platform_ca))
 
     assert not prove_crl(crl, certificates(kit.foreign.platform_ca)).authentic
-    assert prove_crl(
-        crl, certificates(kit.foreign.platform_ca, kit.pki.platform_ca)
-    ).authentic
+    assert prove_crl(crl, certificates(kit.foreign.platform_ca, kit.pki.platform_ca)).authentic
 
 
 def test_the_key_of_an_issuer_is_not_enough(kit: Any) -> None:

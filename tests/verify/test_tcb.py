@@ -74,7 +74,7 @@ def launch(*values: int) -> bytes:
 def test_every_component_counts(position: int) -> None:
     have = Platform(bytes((7,)) * 16, 7)
     exact = tuple([7] * 16)
-    above = exact[:position] + (8,) + exact[position + 1 :]
+    above = (*exact[:position], 8, *exact[position + 1 :])
 
     assert select_sgx_level([level(*above, pce=7), level(*exact, pce=7)], have) == level(
         *exact, pce=7
@@ -256,7 +256,9 @@ def test_module_version_zero_has_no_module_status() -> None:
 def test_a_revoked_sgx_level_alone_does_not_fail_a_td() -> None:
     """QVL looks at the SGX-only level in the relaunch rule and nowhere else."""
     document = info(
-        level(tdx=(0, 0, 9), status=REVOKED), level(tdx=(), status=OLD), modules=(module(1, svn(2)),)
+        level(tdx=(0, 0, 9), status=REVOKED),
+        level(tdx=(), status=OLD),
+        modules=(module(1, svn(2)),),
     )
 
     assert evaluate_tcb(document, FULL, TdxTcb(launch(2, 1), None), UP).status == OLD
