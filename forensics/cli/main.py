@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from forensics import __version__
-from forensics.cli import audit, detection, detectors, evidence, judge, look, simulate
+from forensics.cli import audit, detection, detectors, evidence, explain, judge, look, simulate
 from forensics.cli.output import say
 from forensics.errors import ForensicsError
 
@@ -54,6 +54,7 @@ app.command()(detection.detect)
 app.command()(audit.audit)
 app.command()(detection.findings)
 app.command()(look.show)
+app.command()(explain.explain)
 app.command()(look.sql)
 app.command()(evidence.quote)
 app.command("detectors")(detectors.detectors_command)

@@ -1,0 +1,115 @@
+"""`explain`: why a verdict or finding is what it is, and how to repeat it without this tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from forensics.cli.options import CaseArgument, FormatOption
+from forensics.cli.output import Format, print_records, say
+from forensics.errors import UsageError
+
+if TYPE_CHECKING:
+    from forensics.report.explanation import Explanation
+
+
+class Moment(StrEnum):
+    receipt = "receipt"
+    hindsight = "hindsight"
+
+
+def explain(
+    case: CaseArgument,
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="A finding or an observation.")],
+    moment: Annotated[Moment, typer.Option(help="Which verdict to explain.")] = Moment.receipt,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write what the openssl commands need to a new folder."),
+    ] = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """The facts that conflict, every check with its values, the collateral, and the proof.
+
+    The proof is a list of openssl commands, with which anybody can repeat each signature check.
+
+    \b
+    Examples:
+      quote-forensics explain incident-42 3f9c01d2
+      quote-forensics explain incident-42 3f9c01d2 --write proof && sh proof/repeat.sh
+    """
+    from forensics.case.case import open_case
+    from forensics.case.connection import connect
+    from forensics.report.explanation import Explainer, find_subject, to_record
+
+    opened = open_case(case)
+    connection = connect(opened)
+    finding, observations = find_subject(connection, identifier)
+    explainer = Explainer(opened, connection)
+    explanations = [explainer.explain(observation, moment) for observation in observations]
+    if form is Format.table:
+        if finding is not None:
+            _print_finding(finding)
+        for explanation in explanations:
+            _print_explanation(explanation)
+    else:
+        records = [{"finding": finding, **to_record(entry)} for entry in explanations]
+        columns = list(dict.fromkeys(name for record in records for name in record))
+        print_records(records, columns, form)
+    if write is not None:
+        _write(write, explanations)
+
+
+def _print_finding(finding: dict[str, Any]) -> None:
+    names = ("detector", "severity", "state", "summary", "subject_id", "details")
+    rows = [{"field": name, "value": finding[name]} for name in names]
+    print_records(rows, ("field", "value"), Format.table, title=f"finding {finding['finding_id']}")
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    title = f"observation {explanation.observation_id}, {explanation.moment}"
+    if explanation.as_of:
+        title += f" ({explanation.as_of})"
+    facts = [
+        {**fact, "conflict": "CONFLICT" if fact["conflict"] else ""} for fact in explanation.facts
+    ]
+    _print(facts, ("conflict", "fact", "claimed", "evidence"), f"{title}: {explanation.outcome}")
+    _print(explanation.checks, ("check_id", "result", "title", "expected", "observed"), "checks")
+    _print(explanation.collateral, ("kind", "issued", "expires", "number", "id"), "collateral used")
+    _print([{"lacking": entry} for entry in explanation.lacking], ("lacking",), None)
+    steps = [
+        {"check_id": step.check_id, "command": step.command, "expect": step.expect}
+        for step in explanation.steps
+    ]
+    _print(steps, ("check_id", "command", "expect"), "repeat it with openssl")
+
+
+def _print(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:
+    if rows:
+        print_records(rows, columns, Format.table, title=title)
+
+
+def _write(folder: Path, explanations: list[Explanation]) -> None:
+    """One folder for each sighting, and a script that runs every command in all of them."""
+    from forensics.report.openssl import collect_files, make_script
+
+    try:
+        folder.mkdir(parents=True)
+        for explanation in explanations:
+            place = folder / explanation.observation_id
+            place.mkdir()
+            for name, data in collect_files(explanation.steps).items():
+                (place / name).write_bytes(data)
+            (place / "repeat.sh").write_text(make_script(explanation.steps))
+        names = " ".join(explanation.observation_id for explanation in explanations)
+        (folder / "repeat.sh").write_text(
+            '#!/bin/sh\ncd "$(dirname "$0")" || exit 2\n'
+            f'for sighting in {names}; do echo "== $sighting"; sh "$sighting/repeat.sh"; done\n'
+        )
+    except OSError as error:
+        message = f"cannot write to {folder}: {error.strerror}"
+        raise UsageError("unwritable-path", message) from None
+    say(f"wrote {folder}: run sh {folder}/repeat.sh")

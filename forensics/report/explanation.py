@@ -1,0 +1,289 @@
+"""Explaining one verdict: the facts that conflict, every check, the collateral, the proof.
+
+An explanation is about one sighting at one moment. A finding is explained through its sightings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from forensics.case.collateral_proof import read_issuers
+from forensics.case.judgements import Bench
+from forensics.case.lookup import find_matches
+from forensics.errors import UsageError
+from forensics.formats.certificates import parse_certificate
+from forensics.formats.quote import parse_quote
+from forensics.report.openssl import (
+    Step,
+    crl_step,
+    document_step,
+    find_issuer,
+    quote_steps,
+    revocation_step,
+)
+from forensics.verify.appraisal import Judgement, format_time
+from forensics.verify.checks import CHECKS
+from forensics.verify.documents import find_signers
+from forensics.verify.facts import ChainFact, CrlFact
+from forensics.verify.signatures import verify_raw
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from forensics.case.case import Case
+
+Row = dict[str, Any]
+
+# The verifier's claim, and what stands against it: column of `observation`, of `quote`.
+_CLAIMS = (
+    ("mrenclave", "claimed_mrenclave", "mrenclave"),
+    ("mrsigner", "claimed_mrsigner", "mrsigner"),
+    ("isv_prodid", "claimed_isv_prodid", "isv_prodid"),
+    ("isv_svn", "claimed_isv_svn", "isv_svn"),
+    ("report_data", "claimed_report_data", "report_data"),
+)
+
+
+EXPLAINED = (
+    *("observation_id", "moment", "as_of", "outcome"),
+    *("facts", "checks", "collateral", "lacking"),
+)
+
+
+@dataclass
+class Explanation:
+    """All parts as rows for printing; `steps` repeat the checks with openssl."""
+
+    observation_id: str
+    moment: str
+    as_of: str | None
+    outcome: str
+    facts: list[Row] = field(default_factory=list)
+    checks: list[Row] = field(default_factory=list)
+    collateral: list[Row] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+
+def find_subject(
+    connection: duckdb.DuckDBPyConnection, identifier: str
+) -> tuple[Row | None, list[str]]:
+    """(finding or None, observation ids) that an id stands for.
+
+    Raises `UsageError` (`no-match`).
+    """
+    for match in find_matches(connection, identifier, views=("finding", "observation")):
+        if match.view == "finding":
+            return match.row, list(match.row["observation_ids"])
+        return None, [match.identifier]
+    raise UsageError("no-match", f"no finding or observation {identifier:.80} in this case")
+
+
+class Explainer:
+    def __init__(self, case: Case, connection: duckdb.DuckDBPyConnection) -> None:
+        self._case = case
+        self._connection = connection
+        self._bench = Bench(connection)
+
+    def explain(self, observation_id: str, moment: str) -> Explanation:
+        """`moment` is receipt or hindsight."""
+        observation = self._one("observation", "observation_id", observation_id)
+        verdicts = {
+            row["moment"]: row for row in self._rows("verdict", "observation_id", observation_id)
+        }
+        verdict = verdicts.get(moment)
+        explanation = Explanation(
+            observation_id=observation_id,
+            moment=moment,
+            as_of=None if verdict is None or verdict["as_of"] is None else str(verdict["as_of"]),
+            outcome=verdict["outcome"] if verdict else "not judged",
+        )
+        quote = None
+        if observation["quote_id"]:
+            quote = self._one("quote", "quote_id", observation["quote_id"])
+        explanation.facts = _compare(observation, quote, verdicts) + self._binding(observation_id)
+        if quote is None:
+            explanation.lacking.append("the quote: the event came without one that can be read")
+            return explanation
+        if verdict is None or verdict["as_of"] is None:
+            explanation.lacking.append("a moment: the evidence has no time, or was not verified")
+        else:
+            self._add_judgement(explanation, observation_id, verdict["as_of"])
+        explanation.steps = [
+            *quote_steps(parse_quote(self._case.quote_bytes(bytes.fromhex(quote["quote_id"])))),
+            *explanation.steps,
+        ]
+        return explanation
+
+    def _add_judgement(self, explanation: Explanation, observation_id: str, as_of: Any) -> None:
+        number = self._connection.execute(
+            "SELECT f.subject_no FROM stored.fact_quote AS f "
+            "JOIN stored.quote AS q ON q.quote_no = f.quote_no "
+            "JOIN observation AS o ON o.quote_id = lower(hex(q.quote_id)) "
+            "WHERE o.observation_id = ?",
+            [observation_id],
+        ).fetchall()[0][0]
+        subject = self._bench.subjects[number]
+        at = int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
+        judgement = self._bench.judge(subject, at)
+        for check in CHECKS:
+            result, expected, observed = judgement.results[check.id]
+            explanation.checks.append(
+                {
+                    "check_id": check.id,
+                    "title": check.title,
+                    "result": result,
+                    "expected": expected,
+                    "observed": observed,
+                    "ours": check.strict,
+                }
+            )
+            if result == "error":
+                explanation.lacking.append(f"{check.id}: {expected}")
+        explanation.collateral = _describe_collateral(judgement)
+        explanation.steps = self._collateral_steps(judgement, self._bench.chain(subject))
+
+    def _collateral_steps(self, judgement: Judgement, chain: ChainFact) -> list[Step]:
+        anchors = [anchor.der for anchor in self._case.settings.anchors]
+        issuers = read_issuers(self._connection, anchors)
+        trusted = {parse_certificate(der).public_key for der in anchors} - {None}
+        signers = find_signers(issuers, [key for key in trusted if key])
+        steps = []
+        selection = judgement.selection
+        for check, document in (("S4", selection.tcb_info), ("S6", selection.qe_identity)):
+            if document is None:
+                continue
+            body, signature = self._connection.execute(
+                "SELECT body, signature FROM stored.document WHERE document_id = ?",
+                [document.document_id],
+            ).fetchall()[0]
+            # The signature is under the body as served, or as QVL writes it again.
+            for signer in signers:
+                key = signer.certificate.public_key
+                if key and verify_raw(key, signature, body):
+                    kind = document.outline.kind
+                    steps.append(document_step(check, kind, body, signature, signer.certificate))
+                    break
+        crls: tuple[tuple[str, str, str, CrlFact | None, str | None], ...] = (
+            ("R1", "R3", "root_ca", selection.root_crl, chain.ca_serial),
+            ("R2", "R4", "pck_ca", selection.pck_crl, chain.pck_serial),
+        )
+        for signed, listed, name, crl, serial in crls:
+            if crl is None:
+                continue
+            (data,) = self._connection.execute(
+                "SELECT data FROM stored.crl WHERE crl_id = ?", [crl.crl_id]
+            ).fetchall()[0]
+            issuer = find_issuer(issuers, crl.issuer, crl.issuer_key or b"")
+            if issuer is not None:
+                steps.append(crl_step(signed, name, data, issuer))
+            if serial is not None:
+                steps.append(revocation_step(listed, name, data, serial))
+        return steps
+
+    def _binding(self, observation_id: str) -> list[Row]:
+        return [
+            {
+                "fact": f"report_data by the rule {row['rule']} of {row['workload_id']}",
+                "claimed": row["expected_report_data"] or f"not evaluable: {row['missing']}",
+                "evidence": row["result"],
+                "conflict": row["result"] == "mismatch",
+            }
+            for row in self._rows("binding", "observation_id", observation_id)
+        ]
+
+    def _rows(self, view: str, column: str, value: str) -> list[Row]:
+        relation = self._connection.sql(
+            f'SELECT * FROM "{view}" WHERE "{column}" = ? ORDER BY ALL', params=[value]
+        )
+        rows: list[Row] = relation.to_arrow_table().to_pylist()
+        return rows
+
+    def _one(self, view: str, column: str, value: str) -> Row:
+        return self._rows(view, column, value)[0]
+
+
+def _compare(observation: Row, quote: Row | None, verdicts: dict[str, Row]) -> list[Row]:
+    """Claim beside evidence, conflicts marked."""
+    facts = []
+    for name, claim, column in _CLAIMS:
+        claimed = observation[claim]
+        found = quote[column] if quote else None
+        if claimed is not None or found is not None:
+            conflict = claimed is not None and found is not None and claimed != found
+            facts.append(
+                {"fact": name, "claimed": claimed, "evidence": found, "conflict": conflict}
+            )
+    for moment, verdict in sorted(verdicts.items(), reverse=True):  # receipt first
+        shown = verdict["outcome"] + (f", {verdict['status']}" if verdict["status"] else "")
+        if verdict["failed_checks"]:
+            shown += f" (failed: {', '.join(verdict['failed_checks'])})"
+        contradiction = verdict["outcome"] == "rejected" and bool(observation["claimed_ok"])
+        facts.append(
+            {
+                "fact": f"verdict at {moment}",
+                "claimed": _say_claim(observation),
+                "evidence": shown,
+                "conflict": contradiction,
+            }
+        )
+    return facts
+
+
+def _say_claim(observation: Row) -> str | None:
+    parts = (
+        observation["claimed_quote_status"],
+        observation["claimed_tcb_level"],
+        {True: "allowed", False: "denied", None: None}[observation["claimed_policy_allowed"]],
+    )
+    return ", ".join(part for part in parts if part) or None
+
+
+def _describe_collateral(judgement: Judgement) -> list[Row]:
+    rows: list[Row] = []
+    selection = judgement.selection
+    for document in (selection.tcb_info, selection.qe_identity):
+        if document is not None:
+            outline = document.outline
+            rows.append(
+                {
+                    "kind": f"{outline.kind} {outline.id}",
+                    "id": document.document_id.hex(),
+                    "issued": _show_time(outline.issued_at),
+                    "expires": _show_time(outline.expires_at),
+                    "number": outline.evaluation_number,
+                }
+            )
+    rows += [
+        {
+            "kind": f"crl {crl.issuer_name}",
+            "id": crl.crl_id.hex(),
+            "issued": _show_time(crl.this_update),
+            "expires": _show_time(crl.next_update),
+            "number": None,
+        }
+        for crl in (selection.root_crl, selection.pck_crl)
+        if crl is not None
+    ]
+    return rows
+
+
+def _show_time(moment: int | None) -> str | None:
+    return None if moment is None else format_time(moment)
+
+
+def to_record(explanation: Explanation) -> Row:
+    """The explanation as one JSON-ready object."""
+    record: Row = {name: getattr(explanation, name) for name in EXPLAINED}
+    record["steps"] = [
+        {
+            "check_id": step.check_id,
+            "title": step.title,
+            "command": step.command,
+            "expect": step.expect,
+            "files": sorted(step.files),
+        }
+        for step in explanation.steps
+    ]
+    return record
