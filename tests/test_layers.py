@@ -19,7 +19,7 @@ LAYERS: dict[str, tuple[str, str]] = {
     "case": ("errors formats verify", "duckdb msgspec numpy pyarrow"),
     "sources": ("errors formats verify case", "msgspec yaml zstandard"),
     "detect": ("errors formats verify case", "duckdb pyarrow sqlglot"),
-    "report": ("errors formats verify case sources detect", "duckdb pyarrow"),
+    "report": ("errors formats verify case sources detect", "cryptography duckdb pyarrow"),
     "simulate": ("errors formats", "cryptography"),
     "cli": ("errors formats verify case sources detect report simulate", "rich typer"),
 }

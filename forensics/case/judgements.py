@@ -7,7 +7,7 @@ and only the stretches in which evidence was received are judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -47,11 +47,14 @@ _MEMBER = (Column("subject_no", "i64", ""), Column("context_no", "i64", ""))
 class Bench:
     """All facts of a case, ready to judge any subject at any moment."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, chosen: Collection[bytes] = ()
+    ) -> None:
+        """`chosen`: ids of collateral that alone is to be used for what it is about."""
         self._connection = connection
         self._chains = read_chains(connection)
         self._certifications = read_certifications(connection)
-        self._archive = Archive(read_documents(connection), read_crls(connection))
+        self._archive = Archive(read_documents(connection), read_crls(connection), chosen)
         self._tcb_infos: dict[bytes, TcbInfo] = {}
         self._identities: dict[bytes, EnclaveIdentity] = {}
         self._appraiser = Appraiser(self._read_tcb_info, self._read_identity)

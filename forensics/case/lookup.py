@@ -65,12 +65,16 @@ def find_matches(
     return matches
 
 
-def find_one(connection: duckdb.DuckDBPyConnection, view: str, identifier: str) -> Match:
-    """The only row of a view whose id starts so. Raises `UsageError` (`no-match`, `ambiguous`)."""
-    matches = find_matches(connection, identifier, views=(view,))
+def find_one(connection: duckdb.DuckDBPyConnection, views: Sequence[str], identifier: str) -> Match:
+    """The only row of these views whose id starts so.
+
+    Raises `UsageError` (`no-match`, `ambiguous`).
+    """
+    matches = find_matches(connection, identifier, views=views)
     found = {match.identifier for match in matches}
+    named = " or ".join(views)
     if not found:
-        raise UsageError("no-match", f"no {view} {identifier:.80} in this case")
+        raise UsageError("no-match", f"no {named} {identifier:.80} in this case")
     if len(found) > 1:
-        raise UsageError("ambiguous", f"{len(found)} of {view} begin with {identifier:.80}")
+        raise UsageError("ambiguous", f"{len(found)} of {named} begin with {identifier:.80}")
     return matches[0]

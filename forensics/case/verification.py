@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -62,18 +62,22 @@ def verify_case(
     who: str,
     threads: int,
     fast: bool = True,
+    chosen: Collection[bytes] = (),
     progress: Progress = ignore_progress,
     wait: float = 30.0,
 ) -> VerifySummary:
     """Prove the facts that the case lacks and renew its verdicts, in one commit.
 
     `as_of` is the moment of hindsight, `at` the time of the run for the ledger. `fast` allows the
-    multi-buffer library where it is installed.
+    multi-buffer library where it is installed. `chosen` are ids of collateral with which alone
+    hindsight is to judge what they are about.
     """
     engine = choose_engine(fast=fast)
     summary = VerifySummary(as_of, engine.name)
     evidence_entry = _last_evidence(case)
     notes = {_COVERED: str(evidence_entry), "as_of": as_of.isoformat(), "engine": engine.name}
+    if chosen:
+        notes["collateral"] = ", ".join(sorted(identity.hex() for identity in chosen))
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
         connection = connect_stored(case)
         tables = DerivedTables(case, connection, writer)
@@ -84,7 +88,8 @@ def verify_case(
         if stale:
             renew_receipts(bench, connection, tables)
             renew_bindings(connection, tables)
-        renew_hindsight(bench, tables, _microseconds(as_of))
+        hindsight = Bench(connection, chosen) if chosen else bench
+        renew_hindsight(hindsight, tables, _microseconds(as_of))
     summary.subjects = len(bench.subjects)
     summary.outcomes = _count_outcomes(connection)
     return summary

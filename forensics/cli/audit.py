@@ -24,6 +24,7 @@ from forensics.cli.options import (
     DEFAULT_THREADS,
     AsOfOption,
     CaseArgument,
+    FastOption,
     FormatOption,
     NoIntelRootOption,
     NowOption,
@@ -54,6 +55,7 @@ def audit(
     param: ParamOption = None,
     queries: QueriesOption = None,
     threads: ThreadsOption = DEFAULT_THREADS,
+    fast: FastOption = True,
     form: FormatOption = Format.table,
     now: NowOption = None,
 ) -> None:
@@ -75,7 +77,7 @@ def audit(
         summary = steps.ingest(opened, sources, moment)
         quarantined = summary.quarantined
         _say_ingest(summary)
-    _say_verify(steps.verify(opened, cut_off, moment, threads))
+    _say_verify(steps.verify(opened, cut_off, moment, threads=threads, fast=fast))
     detection = steps.detect(
         opened,
         cut_off,

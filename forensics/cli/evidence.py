@@ -86,7 +86,7 @@ def quote(
     from forensics.case.lookup import find_one
 
     opened = open_case(case)
-    match = find_one(connect(opened), "quote", quote_id)
+    match = find_one(connect(opened), ("quote",), quote_id)
     data = opened.quote_bytes(bytes.fromhex(match.row["quote_id"]))
     if out is not None:
         try:

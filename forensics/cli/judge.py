@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from forensics.cli import steps
 from forensics.cli.options import (
     DEFAULT_THREADS,
     AsOfOption,
     CaseArgument,
+    FastOption,
     FormatOption,
     NowOption,
     ThreadsOption,
@@ -14,12 +19,20 @@ from forensics.cli.options import (
 )
 from forensics.cli.output import Format, print_records, say, to_plain
 
+if TYPE_CHECKING:
+    from forensics.case.case import Case
+
 
 def verify(
     case: CaseArgument,
     as_of: AsOfOption = None,
     form: FormatOption = Format.table,
+    collateral: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Judge what it is about with this version alone."),
+    ] = None,
     threads: ThreadsOption = DEFAULT_THREADS,
+    fast: FastOption = True,
     now: NowOption = None,
 ) -> None:
     """Prove the facts that are missing and renew the verdicts.
@@ -31,12 +44,19 @@ def verify(
     Examples:
       quote-forensics verify incident-42
       quote-forensics verify incident-42 --as-of 2026-03-31T00:00:00Z
+      quote-forensics verify incident-42 --collateral 908920283b53
     """
     from forensics.case.case import open_case
 
     moment = read_time(now)
+    opened = open_case(case)
     summary = steps.verify(
-        open_case(case), moment if as_of is None else read_time(as_of), moment, threads
+        opened,
+        moment if as_of is None else read_time(as_of),
+        moment,
+        threads=threads,
+        fast=fast,
+        chosen=_find_collateral(opened, collateral or []),
     )
     rows = [
         {"what": "signatures verified", "name": name, "count": count}
@@ -50,4 +70,18 @@ def verify(
         for (when, outcome), count in summary.outcomes.items()
     ]
     print_records(rows, ("what", "name", "count"), form)
-    say(f"hindsight as of {to_plain(summary.as_of)}")
+    say(f"hindsight as of {to_plain(summary.as_of)}; signatures by {summary.engine}")
+
+
+def _find_collateral(case: Case, identifiers: list[str]) -> list[bytes]:
+    """Ids of TCB infos, enclave identities and CRLs, by the start of each."""
+    if not identifiers:
+        return []
+    from forensics.case.connection import connect
+    from forensics.case.lookup import find_one
+
+    connection = connect(case)
+    return [
+        bytes.fromhex(find_one(connection, ("collateral", "crl"), identifier).identifier)
+        for identifier in identifiers
+    ]

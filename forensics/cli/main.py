@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 
 from forensics import __version__
-from forensics.cli import audit, detection, detectors, evidence, explain, judge, look, simulate
+from forensics.cli import (
+    audit,
+    collateral,
+    detection,
+    detectors,
+    evidence,
+    explain,
+    judge,
+    look,
+    simulate,
+)
 from forensics.cli.output import say
 from forensics.errors import ForensicsError
 
@@ -55,6 +65,7 @@ app.command()(audit.audit)
 app.command()(detection.findings)
 app.command()(look.show)
 app.command()(explain.explain)
+app.command()(collateral.collateral)
 app.command()(look.sql)
 app.command()(evidence.quote)
 app.command("detectors")(detectors.detectors_command)

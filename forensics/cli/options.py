@@ -47,6 +47,11 @@ ThreadsOption = Annotated[
     int, typer.Option("--threads", min=1, max=256, help="Threads that verify signatures.")
 ]
 
+FastOption = Annotated[
+    bool,
+    typer.Option("--fast/--no-fast", help="Use Intel's multi-buffer library where it is there."),
+]
+
 DEFAULT_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 
 

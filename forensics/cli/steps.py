@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,12 +35,27 @@ def ingest(case: Case, sources: Sequence[Path], now: datetime) -> Summary:
     return writer.summary
 
 
-def verify(case: Case, as_of: datetime, now: datetime, threads: int) -> VerifySummary:
+def verify(
+    case: Case,
+    as_of: datetime,
+    now: datetime,
+    *,
+    threads: int,
+    fast: bool = True,
+    chosen: Collection[bytes] = (),
+) -> VerifySummary:
     from forensics.case.verification import verify_case
 
     with show_progress("verify", unit="quotes") as progress:
         return verify_case(
-            case, as_of=as_of, at=now, who=read_user(), threads=threads, progress=progress
+            case,
+            as_of=as_of,
+            at=now,
+            who=read_user(),
+            threads=threads,
+            fast=fast,
+            chosen=chosen,
+            progress=progress,
         )
 
 

@@ -15,7 +15,7 @@ expiry itself is still in force (QVL compares with `>`), to the second as Intel 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
@@ -83,11 +83,20 @@ class Context:
 
 
 class Archive:
-    """All proven documents and CRLs of a case."""
+    """All proven documents and CRLs of a case.
 
-    def __init__(self, documents: Iterable[DocumentFact], crls: Iterable[CrlFact]) -> None:
+    `chosen` names documents and CRLs by id: whatever they are about is judged with them alone.
+    """
+
+    def __init__(
+        self,
+        documents: Iterable[DocumentFact],
+        crls: Iterable[CrlFact],
+        chosen: Collection[bytes] = (),
+    ) -> None:
         self.documents = list(documents)
         self.crls = list(crls)
+        self._chosen = frozenset(chosen)
         self._contexts: dict[tuple[object, ...], Context] = {}
 
     def context(self, chain: ChainFact, tee: str) -> Context:
@@ -95,12 +104,16 @@ class Archive:
         key = (chain.root_key, chain.root_subject, chain.ca_key, chain.ca_subject, chain.fmspc, tee)
         if key not in self._contexts:
             self._contexts[key] = Context(
-                tcb_infos=self._find_tcb_infos(chain, tee),
-                qe_identities=self._find_qe_identities(chain, tee),
-                root_crls=self._find_crls(chain.root_subject, chain.root_key),
-                pck_crls=self._find_crls(chain.ca_subject, chain.ca_key),
+                tcb_infos=self._prefer(self._find_tcb_infos(chain, tee)),
+                qe_identities=self._prefer(self._find_qe_identities(chain, tee)),
+                root_crls=self._prefer(self._find_crls(chain.root_subject, chain.root_key)),
+                pck_crls=self._prefer(self._find_crls(chain.ca_subject, chain.ca_key)),
             )
         return self._contexts[key]
+
+    def _prefer(self, candidates: tuple[_Item, ...]) -> tuple[_Item, ...]:
+        """The chosen ones among the candidates, where there are any."""
+        return tuple(c for c in candidates if identify(c) in self._chosen) or candidates
 
     def _find_tcb_infos(self, chain: ChainFact, tee: str) -> tuple[DocumentFact, ...]:
         return tuple(
@@ -124,6 +137,10 @@ class Archive:
 
     def _find_crls(self, subject: bytes | None, key: bytes | None) -> tuple[CrlFact, ...]:
         return tuple(c for c in self.crls if c.issuer == subject and _same_root(c.issuer_key, key))
+
+
+def identify(item: DocumentFact | CrlFact) -> bytes:
+    return item.crl_id if isinstance(item, CrlFact) else item.document_id
 
 
 def _same_root(found: bytes | None, wanted: bytes | None) -> bool:

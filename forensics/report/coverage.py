@@ -1,0 +1,111 @@
+"""What the collateral archive covers: per FMSPC, identity and CA, with the gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+Interval = tuple[datetime, datetime]
+
+FULL, PART, NONE = "█", "▒", "·"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One series of documents. `intervals` are when some authentic version was in force."""
+
+    kind: str
+    key: str
+    versions: int
+    unauthentic: int
+    intervals: tuple[Interval, ...] = field(repr=False)
+
+    @property
+    def gaps(self) -> list[Interval]:
+        """Times between the first issue and the last expiry that no version covers."""
+        pairs = zip(self.intervals, self.intervals[1:], strict=False)
+        return [(left[1], right[0]) for left, right in pairs]
+
+    def draw(self, start: datetime, end: datetime, width: int) -> str:
+        """A strip of `width` cells over `[start, end)`: in force all, some or none of the time."""
+        step = max((end - start) / width, timedelta(microseconds=1))
+        return "".join(
+            self._draw_cell(start + n * step, start + (n + 1) * step) for n in range(width)
+        )
+
+    def _draw_cell(self, start: datetime, end: datetime) -> str:
+        covered = sum(
+            (
+                max(min(stop, end) - max(begin, start), timedelta())
+                for begin, stop in self.intervals
+            ),
+            timedelta(),
+        )
+        if not covered:
+            return NONE
+        return FULL if covered >= end - start else PART
+
+
+def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:
+    """TCB infos by TEE and FMSPC, enclave identities by id, CRLs by issuer.
+
+    Only authentic documents cover anything; `verify` decides which are.
+    """
+    rows = connection.execute(
+        """
+        SELECT 'tcb_info' AS kind, concat(id, ' ', fmspc) AS key,
+               epoch_us(issued_at), epoch_us(expires_at), authentic
+        FROM collateral WHERE kind = 'tcb_info'
+        UNION ALL
+        SELECT 'qe_identity', id, epoch_us(issued_at), epoch_us(expires_at), authentic
+        FROM collateral WHERE kind = 'qe_identity'
+        UNION ALL
+        SELECT 'crl', issuer, epoch_us(this_update), epoch_us(next_update), authentic FROM crl
+        ORDER BY 1, 2, 3, 4
+        """
+    ).fetchall()
+    series: dict[tuple[str, str], list[tuple[int | None, int | None, bool | None]]] = {}
+    for kind, key, start, end, authentic in rows:
+        series.setdefault((kind, key or "unknown"), []).append((start, end, authentic))
+    return [
+        Coverage(
+            kind=kind,
+            key=key,
+            versions=len(entries),
+            unauthentic=sum(not authentic for _, _, authentic in entries),
+            intervals=_merge(
+                (_moment(start), _moment(end) + timedelta(seconds=1))
+                for start, end, authentic in entries
+                if authentic and start is not None and end is not None
+            ),
+        )
+        for (kind, key), entries in sorted(series.items())
+    ]
+
+
+def find_span(coverages: Iterable[Coverage]) -> Interval | None:
+    """From the first issue to the last expiry of any of them."""
+    intervals = [interval for coverage in coverages for interval in coverage.intervals]
+    if not intervals:
+        return None
+    return min(start for start, _ in intervals), max(end for _, end in intervals)
+
+
+def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Half-open intervals, overlapping and touching ones made one."""
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC)
