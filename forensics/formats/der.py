@@ -71,7 +71,10 @@ def decode_object_id(contents: bytes) -> str:
         raise EvidenceError("bad-der", "unusable object identifier")
     arcs: list[int] = []
     value = 0
-    for byte in contents:
+    for position, byte in enumerate(contents):
+        starts = position == 0 or not contents[position - 1] & 0x80
+        if starts and byte == 0x80:
+            raise EvidenceError("bad-der", "object identifier is not minimal")
         value = value << 7 | byte & 0x7F
         if not byte & 0x80:
             arcs.append(value)

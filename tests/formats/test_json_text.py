@@ -85,9 +85,8 @@ def test_what_is_read(data: bytes) -> None:
     assert parse_object(data) == json.loads(data)
 
 
-def test_a_million_members_and_one_twice_takes_no_time() -> None:
+def test_many_members_and_one_twice_takes_no_time() -> None:
     """The hunt for the repeated name must not look at every pair of names."""
-    members = b",".join(b'"%d":0' for _ in range(1)) % 0
     members = ",".join(f'"{n}":0' for n in range(200_000)).encode()
 
     with pytest.raises(EvidenceError) as caught:
@@ -144,6 +143,7 @@ def test_names_are_decoded() -> None:
     assert slice_members(b'{"tcb\\u0049nfo":{"a":1}}') == {"tcbInfo": b'{"a":1}'}
 
 
+# Shallow and small: what matters is where values begin and end.
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (
@@ -154,7 +154,7 @@ VALUES = st.recursive(
 DOCUMENTS = st.dictionaries(st.text(max_size=6), VALUES, max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(document=DOCUMENTS, indent=st.sampled_from([None, 1]), ascii_=st.booleans())
 def test_slices_put_together_are_the_document(
     document: dict[str, object], indent: int | None, ascii_: bool

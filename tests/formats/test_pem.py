@@ -27,15 +27,13 @@ BLOCKS = [("CERTIFICATE", ONE), ("CERTIFICATE", TWO)]
         pytest.param(lambda text: text + bytes(5), id="nul-after"),
         pytest.param(lambda text: text.rstrip(), id="no-line-end"),
         pytest.param(lambda text: text.replace(b"-----BEGIN", b"text\n-----BEGIN"), id="text"),
-        pytest.param(lambda text: text.replace(b"A", b"A \t"), id="blanks-inside"),
+        pytest.param(lambda text: text.replace(b"AAEC", b"A \tA\0EC"), id="blanks-inside"),
         pytest.param(lambda text: percent(text).encode(), id="percent"),
         pytest.param(lambda text: percent(text, safe="+/=").encode(), id="percent-but-plus"),
     ],
 )
 def test_what_does_not_matter(change: Callable[[bytes], bytes]) -> None:
-    if change(TEXT).count(b"-----BEGIN CERTIFICATE") or b"%20" in change(TEXT):
-        body = change(TEXT)
-    assert split_pem(body) == BLOCKS
+    assert split_pem(change(TEXT)) == BLOCKS
 
 
 def test_labels_are_kept() -> None:

@@ -1,0 +1,135 @@
+"""`explain` and `collateral`, and the proof run with openssl alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from forensics.verify.checks import CHECKS
+
+END_OF_SAMPLE = "2026-01-08T00:00:00Z"
+
+
+def find(run, case: Path, detector: str) -> str:
+    records = run("findings", case, "--detector", detector, "--format", "json").records
+    return records[0]["finding_id"]
+
+
+def explain(run, case: Path, identifier: str, *options: object) -> list[dict]:
+    result = run("explain", case, identifier, *options, "--format", "json")
+    assert result.code == 0, result.err
+    return result.records
+
+
+def test_a_contradiction_shows_both_sides_and_the_check_that_decides(run, audited: Path):
+    (record,) = explain(run, audited, find(run, audited, "verdict-contradiction"))
+    assert record["outcome"] == "rejected"
+    conflicts = {fact["fact"]: fact for fact in record["facts"] if fact["conflict"]}
+    assert "R4" in conflicts["verdict at receipt"]["evidence"]
+    assert conflicts["verdict at receipt"]["claimed"].startswith("OK")
+    assert [check["check_id"] for check in record["checks"]] == [check.id for check in CHECKS]
+    failed = [check for check in record["checks"] if check["result"] == "fail"]
+    assert [check["check_id"] for check in failed] == ["R4"]
+    assert failed[0]["observed"].endswith("listed")
+    assert {row["kind"].split()[0] for row in record["collateral"]} == {
+        "tcb_info", "qe_identity", "crl",
+    }  # fmt: skip
+
+
+def test_a_rogue_shows_the_report_data_that_its_launch_should_have_bound(run, audited: Path):
+    record = explain(run, audited, find(run, audited, "trusted-rogue"))[0]
+    (binding,) = [fact for fact in record["facts"] if "by the rule" in fact["fact"]]
+    assert binding["conflict"]
+    assert len(bytes.fromhex(binding["claimed"])) == 64
+
+
+def test_the_proof_holds_under_openssl_alone(run, audited: Path, tmp_path: Path):
+    folder = tmp_path / "proof"
+    (record,) = explain(
+        run, audited, find(run, audited, "verdict-contradiction"), "--write", folder
+    )
+    place = folder / record["observation_id"]
+    outcome = {}
+    for step in record["steps"]:
+        done = subprocess.run(
+            step["command"], shell=True, cwd=place, capture_output=True, text=True, check=False
+        )
+        outcome[step["check_id"]] = step["expect"] in done.stdout + done.stderr
+    assert outcome.pop("R4") is False  # revoked: what a pass prints is not printed
+    assert {"K1", "K2", "K5", "P3", "P5", "R1", "R2", "R3", "S4", "S6"} == set(outcome)
+    assert all(outcome.values()), outcome
+
+
+def test_openssl_rejects_what_we_reject(run, audited: Path, tmp_path: Path):
+    """The step for K5 fails when one signed byte is another."""
+    folder = tmp_path / "proof"
+    (record,) = explain(
+        run, audited, find(run, audited, "verdict-contradiction"), "--write", folder
+    )
+    place = folder / record["observation_id"]
+    signed = bytearray((place / "quote_signed.bin").read_bytes())
+    signed[100] ^= 1
+    (place / "quote_signed.bin").write_bytes(signed)
+    script = subprocess.run(
+        ["sh", place / "repeat.sh"], capture_output=True, text=True, check=False
+    ).stdout
+    lines = script.splitlines()
+    assert "DIFFERENT" in lines[lines.index("K5: Quote signature under the attestation key") + 1]
+
+
+def test_an_event_without_a_quote_says_what_is_lacking(run, tmp_path: Path):
+    (tmp_path / "e.jsonl").write_text('{"timestamp":"2026-01-05T00:00:00Z","event_id":"e1"}\n')
+    case = tmp_path / "case"
+    run("audit", case, tmp_path / "e.jsonl")
+    (row,) = run("sql", case, "SELECT observation_id FROM observation", "-f", "json").records
+    (record,) = explain(run, case, row["observation_id"])
+    assert record["lacking"] == ["the quote: the event came without one that can be read"]
+    assert record["checks"] == []
+
+
+def test_explain_prints_for_people(run, audited: Path):
+    out = run("explain", audited, find(run, audited, "svn-rollback")).out
+    for heading in ("finding ", "checks", "collateral used", "repeat it with openssl"):
+        assert heading in out
+
+
+@pytest.mark.parametrize("identifier", ["ffffffff", "nonsense"])
+def test_unknown_ids_exit_two(run, audited: Path, identifier: str):
+    assert run("explain", audited, identifier).code == 2
+
+
+def test_collateral_lists_the_series_and_draws_them(run, audited: Path):
+    rows = run("collateral", audited, "--format", "json").records
+    kinds = {(row["kind"], row["key"]) for row in rows}
+    assert ("qe_identity", "TD_QE") in kinds
+    assert ("crl", "Intel SGX Root CA") in kinds
+    assert all(len(row["picture"]) == 60 and row["unauthentic"] == 0 for row in rows)
+    assert "█" in run("collateral", audited).out
+
+
+def test_judging_under_one_version_of_the_collateral(run, audited: Path):
+    """Under the older TCB info, before the recovery, its platforms were up to date."""
+    (older,) = run(
+        "sql", audited,
+        "SELECT collateral_id, tcb_evaluation_data_number AS number FROM collateral "
+        "WHERE id = 'SGX' AND fmspc = '00906ed50000' ORDER BY issued_at LIMIT 1",
+        "--format", "json",
+    ).records  # fmt: skip
+    counts = (
+        "SELECT count(*) AS n FROM verdict WHERE moment = 'hindsight' AND status = 'UpToDate' "
+        f"AND tcb_evaluation_data_number = {older['number']}"
+    )
+
+    def count() -> int:
+        return run("sql", audited, counts, "--format", "json").records[0]["n"]
+
+    assert count() == 0
+    run("verify", audited, "--as-of", END_OF_SAMPLE, "--collateral", older["collateral_id"][:12])
+    assert count() > 0
+    noted = json.loads(max((audited / "ledger").glob("*.json")).read_text())["notes"]
+    assert noted["collateral"] == older["collateral_id"]
+    run("verify", audited, "--as-of", END_OF_SAMPLE)
+    assert count() == 0
