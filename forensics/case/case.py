@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forensics.case.disk import create_file
 from forensics.case.ledger import Entry, FileEntry, Ledger, clean_text, format_time
@@ -19,6 +20,9 @@ from forensics.case.settings import (
 from forensics.case.staging import TABLES
 from forensics.case.writer import Writer
 from forensics.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
 
 SETTINGS_NAME = "case.toml"
 LEDGER_NAME = "ledger"
@@ -66,6 +70,16 @@ class Case:
             self.path, self._ledger, action=action, at=at, who=who, notes=notes, wait=wait
         )
 
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """The result of one SELECT over the documented views, to take as `.pl()`, `.df()`, ….
+
+        Runs on a connection that can read this case and nothing else. Raises `UsageError`
+        (`bad-sql`).
+        """
+        from forensics.case.query import query_case
+
+        return query_case(self, query)
+
     def quote_bytes(self, quote_id: bytes) -> bytes:
         """The original bytes of a stored quote, by SHA-256 (32 bytes); see `rebuild_quote`."""
         from forensics.case.rebuild import rebuild_quote  # loads pyarrow
@@ -74,7 +88,7 @@ class Case:
 
 
 def create_case(
-    path: Path,
+    path: Path | str,
     *,
     name: str,
     at: datetime,
@@ -87,7 +101,7 @@ def create_case(
     Raises `UsageError`: `case-exists`, `not-empty`, `bad-path`, `bad-anchor`, `naive-time`.
     """
     settings = make_settings(name, at, anchors, defaults or {})
-    path = path.absolute()
+    path = Path(path).absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
         _refuse_occupied(path)
@@ -102,9 +116,9 @@ def create_case(
     return Case(path, settings)
 
 
-def open_case(path: Path) -> Case:
+def open_case(path: Path | str) -> Case:
     """Open a case. Raises `UsageError` (`no-case`) or `CustodyError` (see `read_settings`)."""
-    path = path.absolute()
+    path = Path(path).absolute()
     try:
         settings = read_settings(path / SETTINGS_NAME)
     except OSError as error:

@@ -50,10 +50,10 @@ def find_matches(
     digits = identifier.strip().lower()
     if not _DIGITS.fullmatch(digits):
         raise UsageError("bad-id", f"an id is {MIN_DIGITS} to 64 hex digits: {identifier!r:.80}")
-    matches = []
+    matches: list[Match] = []
     for view, column in IDENTIFIED:
-        if views and view not in views:
-            continue
+        if (views and view not in views) or any(match.view == view for match in matches):
+            continue  # an id that matched by one column of a view is the same row by another
         relation = connection.sql(
             f'SELECT * FROM "{view}" WHERE "{column}" >= ? AND "{column}" < ? ORDER BY "{column}"',
             params=[digits, digits + "g"],

@@ -84,7 +84,8 @@ def custody_verify(case: CaseArgument, form: FormatOption = Format.table) -> Non
     rows = [
         {"level": p.level, "path": p.path, "code": p.code, "message": p.message} for p in problems
     ]
-    print_records(rows, ("level", "code", "path", "message"), form)
+    if rows or form is not Format.table:
+        print_records(rows, ("level", "code", "path", "message"), form)
     if any(problem.level == "failure" for problem in problems):
         raise typer.Exit(CUSTODY_BROKEN)
     say("custody holds")

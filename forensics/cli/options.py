@@ -44,7 +44,14 @@ NoIntelRootOption = Annotated[
 ]
 
 ThreadsOption = Annotated[
-    int, typer.Option("--threads", min=1, max=256, help="Threads that verify signatures.")
+    int,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=256,
+        show_default="one per CPU",
+        help="Threads that verify signatures.",
+    ),
 ]
 
 FastOption = Annotated[

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+SIGNATURE_SIZE = 64
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _ALGORITHM = ECDSA(SHA256())
@@ -36,7 +37,9 @@ def load_key(point: bytes) -> EllipticCurvePublicKey | None:
 
 
 def verify_raw(point: bytes, signature: bytes, message: bytes) -> bool:
-    """Verify `r ‖ s` (64 bytes) over `message` under the key `X ‖ Y`."""
+    """Verify `r ‖ s` over `message` under the key `X ‖ Y`; other lengths than 64 never verify."""
+    if len(signature) != SIGNATURE_SIZE:
+        return False
     r = int.from_bytes(signature[:32], "big")
     s = int.from_bytes(signature[32:], "big")
     if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):

