@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from forensics.cli.options import CaseArgument, FormatOption
-from forensics.cli.output import Format, print_records, say, to_plain
+from forensics.cli.output import Format, print_records, to_plain, write_line
 from forensics.errors import UsageError
 
 CUSTODY_BROKEN = 4
@@ -88,7 +89,8 @@ def custody_verify(case: CaseArgument, form: FormatOption = Format.table) -> Non
         print_records(rows, ("level", "code", "path", "message"), form)
     if any(problem.level == "failure" for problem in problems):
         raise typer.Exit(CUSTODY_BROKEN)
-    say("custody holds")
+    if form is Format.table:
+        write_line(sys.stdout, "custody holds")
 
 
 @custody_app.command("anchor")

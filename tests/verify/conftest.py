@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from forensics.errors import EvidenceError
 from forensics.formats.layout import Value
 from forensics.formats.pem import split_pem
 from forensics.formats.quote import Quote
@@ -235,13 +236,23 @@ class Kit:
         chain = self.chain(pck, rest.pop("ca", None), rest.pop("root", None))
         return self.evidence(self.sgx(certification=self.certify(pck=pck, chain=chain)), **rest)
 
+    def describe(self, forge: Callable[[Kit], Evidence]) -> str:
+        """Outcome, status, every failing check, and what lacks its input; or the quarantine."""
+        try:
+            judgement = forge(self).judge()
+        except EvidenceError as error:
+            return f"quarantine: {error.code}"
+        text = " ".join(filter(None, (judgement.outcome, judgement.status)))
+        failed = sorted([*judgement.failed_checks, *judgement.strict_failures])
+        if failed:
+            text += ": " + " ".join(failed)
+        if judgement.undetermined_checks:
+            text += "; lacks " + " ".join(judgement.undetermined_checks)
+        return text
+
     @staticmethod
     def respec(identity: Identity, **changes: Any) -> CertificateSpec:
         return replace(identity.spec, **changes)
-
-    @staticmethod
-    def resign_chain(blocks: Sequence[bytes]) -> bytes:
-        return chain_pem(*blocks) + b"\0"
 
 
 @pytest.fixture(scope="session")
