@@ -61,6 +61,8 @@ def audit(
 ) -> None:
     """Ingest, verify, detect and report; makes the case when it is missing.
 
+    A case that is there already is first held against its ledger, file by file.
+
     Exit codes, the first that applies: 2 unusable input, 4 custody failure, 1 findings at or
     above `--fail-on`, 3 records in quarantine (or, with `--strict`, blind detectors), 0 clean.
 
@@ -101,7 +103,9 @@ def _open_or_make(path: Path, sources: list[Path], anchors: list[bytes], now: da
 
     check_paths(sources)
     if (path / SETTINGS_NAME).exists():
-        return open_case(path)
+        case = open_case(path)
+        steps.check_custody(case)
+        return case
     return steps.make_case(path, anchors, now)
 
 

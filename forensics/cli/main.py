@@ -84,6 +84,9 @@ def main() -> None:
         # The reader of a pipe went away (`| head`): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        say(f"error: {error.strerror or error}: {error.filename or 'input or output'} [os-error]")
+        sys.exit(INTERNAL_ERROR)
     except KeyboardInterrupt:
         say("interrupted; nothing was committed")
         sys.exit(INTERNAL_ERROR)

@@ -23,6 +23,18 @@ def make_case(path: Path, anchors: Sequence[bytes], now: datetime) -> Case:
     return create_case(path, name=path.name, at=now, anchors=anchors, who=read_user())
 
 
+def check_custody(case: Case) -> None:
+    """Raises `CustodyError` (`custody-broken`) where the case contradicts its ledger."""
+    from forensics.case.custody import verify_custody
+    from forensics.errors import CustodyError
+
+    failures = [problem for problem in verify_custody(case) if problem.level == "failure"]
+    if failures:
+        first = failures[0]
+        message = f"{len(failures)} custody failure(s), first: {first.path}: {first.message}"
+        raise CustodyError("custody-broken", f"{message}; see `custody verify`")
+
+
 def ingest(case: Case, sources: Sequence[Path], now: datetime) -> Summary:
     from forensics.sources import ingest_paths
 

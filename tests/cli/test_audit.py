@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,15 @@ def test_a_launch_without_attestation_is_found_by_default(run, tmp_path: Path):
     result = run("audit", tmp_path / "case", tmp_path / "launch.jsonl", "--format", "json")
     assert result.code == 1
     assert [row["detector"] for row in result.records] == ["silent-enclave"]
+
+
+def test_an_audit_of_a_damaged_case_exits_four(run, audited: Path, tmp_path: Path):
+    case = shutil.copytree(audited, tmp_path / "case")
+    file = max((case / "tables" / "observation").rglob("*.parquet"))
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    file.write_bytes(damaged)
+    result = run("audit", case)
+    assert result.code == 4
+    assert "[custody-broken]" in result.err
+    assert file.name in result.err
