@@ -104,8 +104,8 @@ class Appraiser:
         results |= _check_enclave(certification, selection.qe_identity, identity, subject.tee)
         evaluation, advisories = _evaluate(subject, certification, chain, info, identity, results)
         results |= _check_levels(subject, evaluation, results)
-        outcome = _conclude(results)
         status = evaluation.status if evaluation else None
+        outcome = _conclude(results, revoked=status == REVOKED)
         if outcome != "accepted" and (outcome, status) != ("rejected", REVOKED):
             status = None
         ordered = {check.id: results[check.id] for check in CHECKS}
@@ -366,12 +366,13 @@ _BY_TCB_INFO = frozenset(("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"))
 _BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
 
 
-def _conclude(results: Results) -> str:
+def _conclude(results: Results, *, revoked: bool) -> str:
     failed = {c.id for c in CHECKS if not c.strict and results[c.id][0] == "fail"}
+    converged = frozenset() if revoked else frozenset(("V3",))
     if "T4" in failed:
-        failed -= _BY_TCB_INFO | {"V3"}
+        failed -= _BY_TCB_INFO | converged
     if "T5" in failed:
-        failed -= _BY_IDENTITY | {"V3"}
+        failed -= _BY_IDENTITY | converged
     if failed - COVERAGE:
         return "rejected"
     lacking = any(not c.strict and results[c.id][0] in ("error", "skipped") for c in CHECKS)

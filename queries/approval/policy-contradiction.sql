@@ -44,7 +44,7 @@
 --         OR coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
 --     )"""
 -- [[not_evaluable]]
--- reason = "allowed under STRICT, but no policy says which statuses are accepted, or no status is known"
+-- reason = "allowed under STRICT, but no status is known, or no policy says whether it is accepted"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
@@ -52,7 +52,15 @@
 -- LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
 -- WHERE o.claimed_policy_allowed
 --     AND upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT'
---     AND (p.accept IS NULL OR coalesce(v.status, o.claimed_tcb_level) IS NULL)"""
+--     AND (
+--         coalesce(v.status, o.claimed_tcb_level) IS NULL
+--         OR (
+--             p.accept IS NULL
+--             AND lower(coalesce(v.status, o.claimed_tcb_level)) NOT IN (
+--                 'uptodate', 'outofdate', 'outofdateconfigurationneeded', 'revoked'
+--             )
+--         )
+--     )"""
 -- ---
 WITH named_workload AS (
     SELECT workload_id FROM workload WHERE workload_id IS NOT NULL
@@ -121,6 +129,7 @@ approved AS (
         AND coalesce(a.received_at >= r.valid_from, TRUE)
         AND coalesce(a.received_at < r.valid_to, TRUE)
 ),
+-- Where no policy lists what it accepts, no STRICT one accepts a platform that is out of date.
 contradiction AS (
     SELECT
         a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at,
@@ -141,7 +150,13 @@ contradiction AS (
         CAST(NULL AS VARCHAR) AS measurement,
         'quote' AS judged_on
     FROM allowed
-    WHERE strict AND strpos(accepted_statuses, ' ' || lower(receipt_status) || ' ') = 0
+    WHERE strict
+        AND CASE
+            WHEN accepted_statuses IS NULL
+            THEN lower(receipt_status)
+                IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
+            ELSE strpos(accepted_statuses, ' ' || lower(receipt_status) || ' ') = 0
+        END
     UNION ALL
     SELECT
         subject_type, subject_id, observation_id, observation_no, received_at,
@@ -150,7 +165,13 @@ contradiction AS (
         CAST(NULL AS VARCHAR) AS measurement,
         'claims' AS judged_on
     FROM allowed
-    WHERE strict AND strpos(accepted_statuses, ' ' || lower(claimed_tcb_level) || ' ') = 0
+    WHERE strict
+        AND CASE
+            WHEN accepted_statuses IS NULL
+            THEN lower(claimed_tcb_level)
+                IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
+            ELSE strpos(accepted_statuses, ' ' || lower(claimed_tcb_level) || ' ') = 0
+        END
 ),
 -- One sighting may contradict on both the recomputed and the logged status: list it once.
 sighting AS (

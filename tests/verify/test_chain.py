@@ -87,6 +87,16 @@ def test_other_certification_data_proves_nothing() -> None:
     assert not fact.trusted
 
 
+@pytest.mark.parametrize("absent", ["leaf", "ca", "root"])
+def test_each_role_must_be_there(kit: Any, absent: str) -> None:
+    roles = {"leaf": kit.pck(), "ca": kit.pki.platform_ca, "root": kit.pki.root}
+    found = [certificate for role, certificate in roles.items() if role != absent]
+    fact = prove(kit, *found, found[0])
+
+    assert failures(fact) == ["P1"]
+    assert fact.results["P1"][2].startswith("roles not found among: Intel SGX")
+
+
 @pytest.mark.parametrize("oid", REQUIRED_EXTENSIONS)
 @pytest.mark.parametrize("who", ["leaf", "ca", "root"])
 def test_each_certificate_needs_the_five_extensions(kit: Any, who: str, oid: str) -> None:
@@ -127,20 +137,19 @@ def test_the_same_keys_under_another_root_name(kit: Any) -> None:
 # --- P7 -------------------------------------------------------------------------------------
 
 
-def _usage(*, sign: bool) -> x509.KeyUsage:
-    off = dict.fromkeys(
-        (
-            "content_commitment",
-            "key_encipherment",
-            "data_encipherment",
-            "key_agreement",
-            "crl_sign",
-            "encipher_only",
-            "decipher_only",
-        ),
-        False,
+def _usage(*granted: str) -> x509.KeyUsage:
+    usages = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
     )
-    return x509.KeyUsage(digital_signature=not sign, key_cert_sign=sign, **off)
+    return x509.KeyUsage(**{name: name in granted for name in usages})
 
 
 def _with(extension: x509.ExtensionType, *, critical: bool = True) -> dict[str, Any]:
@@ -156,7 +165,19 @@ _NAMES = x509.NameConstraints([x509.DNSName("example.org")], None)
 
 BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
     "leaf-may-sign-certificates": (
-        lambda kit: (kit.pck(**_with(_usage(sign=True))), kit.pki.platform_ca, kit.pki.root),
+        lambda kit: (kit.pck(**_with(_usage("key_cert_sign"))), kit.pki.platform_ca, kit.pki.root),
+        "PCK: key usage",
+    ),
+    "leaf-may-not-sign-anything": (
+        lambda kit: (kit.pck(**_with(_usage())), kit.pki.platform_ca, kit.pki.root),
+        "PCK: key usage",
+    ),
+    "leaf-may-commit-only": (
+        lambda kit: (
+            kit.pck(**_with(_usage("content_commitment"))),
+            kit.pki.platform_ca,
+            kit.pki.root,
+        ),
         "PCK: key usage",
     ),
     "leaf-is-ca": (
@@ -172,7 +193,11 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
         "PCK: basic constraints",
     ),
     "ca-may-not-sign": (
-        lambda kit: (kit.pck(), kit.ca(**_with(_usage(sign=False))), kit.pki.root),
+        lambda kit: (
+            kit.pck(),
+            kit.ca(**_with(_usage("digital_signature", "crl_sign"))),
+            kit.pki.root,
+        ),
         "CA: key usage",
     ),
     "ca-is-no-ca": (
@@ -184,7 +209,11 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
         "CA: basic constraints",
     ),
     "root-may-not-sign": (
-        lambda kit: (kit.pck(), kit.pki.platform_ca, kit.root(**_with(_usage(sign=False)))),
+        lambda kit: (
+            kit.pck(),
+            kit.pki.platform_ca,
+            kit.root(**_with(_usage("digital_signature", "crl_sign"))),
+        ),
         "root: key usage",
     ),
     "unknown-critical-extension-of-ca": (
@@ -253,3 +282,19 @@ def test_both_kinds_of_ca_keep_the_profile(kit: Any, kind: str) -> None:
 
     assert failures(fact) == []
     assert (fact.platform_instance_id is None) == (kind == "processor")
+
+
+def test_whatever_byte_changes_a_trusted_chain_says_the_same(kit: Any) -> None:
+    """One bit flipped in every seventh byte: refused, or the same certificates in disguise."""
+    data = kit.chain(kit.pck())
+    wanted = prove_chain(data, {kit.anchor})
+    free = 0
+
+    for position in range(0, len(data), 7):
+        changed = data[:position] + bytes((data[position] ^ 1,)) + data[position + 1 :]
+        fact = prove_chain(changed, {kit.anchor})
+        if fact.trusted:
+            free += 1
+            assert fact.chain_signed_id == wanted.chain_signed_id
+            assert (fact.pck_id, fact.fmspc) == (wanted.pck_id, wanted.fmspc)
+    assert free < 10

@@ -130,6 +130,14 @@ def test_signers_need_their_root(kit: Any) -> None:
     assert find_signers(certificates(kit.pki.tcb_signing, kit.foreign.root), {kit.anchor}) == []
 
 
+def test_signers_name_their_root(kit: Any) -> None:
+    """The key of the root is not enough: its name must be the issuer's."""
+    name = intel_name("Another Root CA")
+    renamed = kit.root(subject=name, issuer=name)
+
+    assert find_signers(certificates(kit.pki.tcb_signing, renamed), {kit.anchor}) == []
+
+
 def test_signers_have_the_name(kit: Any) -> None:
     renamed = Identity.issue(replace(kit.pki.tcb_signing.spec, subject=intel_name("Signing")))
 

@@ -313,6 +313,24 @@ RELAUNCHES = (
         levels=(level(tdx=(4, 1, 3)), level(tdx=(2, 1, 2), status=OLD_CN)),
     ),
     Relaunch(
+        "module-current-but-microcode-old-at-launch",
+        OLD,
+        launched=(4, 1, 2),
+        levels=(level(tdx=(4, 1, 3)), level(tdx=(2, 1, 2), status=OLD)),
+    ),
+    Relaunch(
+        "td-revoked-at-launch",
+        REVOKED,
+        launched=(2, 1, 2),
+        levels=(level(tdx=(4, 1, 3)), level(tdx=(2, 1, 2), status=REVOKED)),
+    ),
+    Relaunch(
+        "td-old-and-the-newest-with-configuration",
+        RELAUNCH_CN,
+        launched=(2, 1, 2),
+        levels=(level(tdx=(4, 1, 3), status=CN), level(tdx=(2, 1, 2), status=OLD)),
+    ),
+    Relaunch(
         "sgx-level-old",
         OLD,
         levels=(level(6, tdx=(4, 1, 3)), level(5, tdx=(2, 1, 3), status=OLD)),

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from forensics.formats.der import iterate_elements, read_exactly
 from forensics.simulate import collateral as col
+from forensics.simulate import keys
 from forensics.simulate.certificates import Identity, chain_pem
+from forensics.simulate.sgx_extension import encode_length
 from forensics.verify.appraisal import format_time
 
 EDGE = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -56,6 +59,21 @@ def _pck_crl(kit: Any, end: datetime) -> Any:
 def _root_crl(kit: Any, end: datetime) -> Any:
     days = (end - kit.ISSUED) / timedelta(days=1)
     return kit.evidence().bend_collateral(root_ca_crl=kit.crl(kit.pki.root, days=days))
+
+
+def without_end(crl: bytes, key: keys.PrivateKey) -> bytes:
+    """The same list without nextUpdate, which is optional (RFC 5280 5.1.2.5), signed again."""
+    (_, tbs), (_, algorithm), _ = iterate_elements(read_exactly(crl, 0x30))
+    elements = list(iterate_elements(tbs))
+    assert elements[4][0] == 0x17  # UTCTime, as elements[3]
+    del elements[4]
+    body = element(0x30, b"".join(element(tag, contents) for tag, contents in elements))
+    signature = keys.signature_to_der(keys.sign(key, body))
+    return element(0x30, body + element(0x30, algorithm) + element(3, b"\0" + signature))
+
+
+def element(tag: int, contents: bytes) -> bytes:
+    return bytes((tag,)) + encode_length(len(contents)) + contents
 
 
 @dataclass(frozen=True)
@@ -106,6 +124,16 @@ def test_a_crl_begins_at_its_moment(kit: Any, which: str) -> None:
     assert evidence.judge(EDGE).outcome == "accepted"
 
 
+@pytest.mark.parametrize("which", ["pck_crl", "root_ca_crl"])
+def test_a_crl_without_an_end_covers_no_moment(kit: Any, which: str) -> None:
+    issuer = kit.pki.platform_ca if which == "pck_crl" else kit.pki.root
+    endless = without_end(kit.crl(issuer), issuer.key)
+    judgement = kit.evidence().bend_collateral(**{which: endless}).judge()
+
+    assert judgement.failed_checks == ["T2"]
+    assert judgement.results["T2"][1:] == ("CRLs with nextUpdate", "no nextUpdate")
+
+
 @pytest.mark.parametrize("which", ["tcb_overrides", "qe_overrides"])
 def test_documents_of_the_future_are_accepted_with_a_strict_failure(kit: Any, which: str) -> None:
     """QVL does not look at issueDate; T6 does."""
@@ -132,6 +160,32 @@ def test_expired_collateral_hides_what_only_newer_could_mend(kit: Any) -> None:
 
     assert evidence.judge().outcome == "rejected"
     assert evidence.judge(kit.ISSUED + timedelta(days=31)).outcome == "undetermined"
+
+
+EXPIRED = {"nextUpdate": "2026-01-02T00:00:00Z"}
+
+
+@pytest.mark.parametrize("expired", ["tcb_overrides", "qe_overrides"])
+@pytest.mark.parametrize("by", ["platform", "quoting enclave"])
+def test_expired_collateral_does_not_hide_a_revocation(kit: Any, expired: str, by: str) -> None:
+    """Later documents may list a platform; they do not take a revocation back."""
+    plan = {
+        "platform": {"levels": (kit.level(status="Revoked"),)},
+        "quoting enclave": {"qe_levels": (col.SvnLevel(8, "Revoked"),)},
+    }[by]
+    judgement = kit.evidence(collateral=kit.collateral(**plan, **{expired: EXPIRED})).judge()
+
+    assert (judgement.outcome, judgement.status) == ("rejected", "Revoked")
+
+
+def test_one_expired_document_does_not_hide_what_the_other_says(kit: Any) -> None:
+    levels = (kit.level(pce_svn=14),)
+    below = kit.evidence(collateral=kit.collateral(levels=levels, qe_overrides=EXPIRED))
+    qe_levels = (col.SvnLevel(9),)
+    foreign = kit.evidence(collateral=kit.collateral(qe_levels=qe_levels, tcb_overrides=EXPIRED))
+
+    assert below.judge().outcome == "rejected"
+    assert foreign.judge().outcome == "rejected"
 
 
 def test_expired_collateral_does_not_hide_a_forged_signature(kit: Any) -> None:
