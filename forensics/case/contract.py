@@ -78,6 +78,7 @@ OBSERVATION = View(
             ("peer", TEXT, "network peer, as logged"),
             ("initial_state", TEXT, "hash of the launch parameters that should be bound"),
             ("runtime_data", TEXT, "held data that should be bound"),
+            ("runtime_data_id", TEXT, "SHA-256 of runtime_data"),
             ("claimed_mrenclave", TEXT, "claim: lower-case hex when well-formed, else as logged"),
             ("claimed_mrsigner", TEXT, "claim: lower-case hex when well-formed, else as logged"),
             ("claimed_isv_prodid", INTEGER, "claim"),
@@ -135,6 +136,7 @@ QUOTE = View(
             ("qe_cpu_svn", TEXT, "of the quoting enclave's report"),
             ("qe_mrsigner", TEXT, "of the quoting enclave"),
             ("qe_mrenclave", TEXT, "of the quoting enclave"),
+            ("qe_auth_id", TEXT, "SHA-256 of the QE authentication data"),
             ("qe_signature_r", TEXT, "of the QE report signature"),
             ("qe_signature_s", TEXT, "of the QE report signature"),
             ("certification_type", INTEGER, "5 = PCK chain"),
@@ -143,6 +145,7 @@ QUOTE = View(
             ("pce_svn", INTEGER, "PCE SVN of the PCK certificate"),
             ("tcb_components", TEXT, "the 16 TCB component SVNs of the PCK certificate"),
             ("fmspc", TEXT, "of the PCK certificate"),
+            ("sgx_type", INTEGER, "of the PCK certificate: 0 standard, 1 and 2 scalable"),
             ("ppid", TEXT, "of the PCK certificate"),
             ("pck_id", TEXT, "SHA-256 of the PCK certificate's signed part"),
             ("pck_ca", TEXT, "common name of the CA that issued the PCK certificate"),
@@ -153,6 +156,19 @@ QUOTE = View(
             ("trailing_nonzero", BOOLEAN, "some of them are not zero"),
             ("slack_size", INTEGER, "bytes inside the declared lengths that nothing reads"),
         ),
+    ),
+)
+
+KEY_RECOVERY = View(
+    "key_recovery",
+    "One row per attestation key and r that repeats over different signed content, in proven "
+    "quotes: could the private key be computed from the two signatures?",
+    _columns(
+        ("attestation_key_id", TEXT, "SHA-256 of the attestation key"),
+        ("signature_r", TEXT, "the r that repeats"),
+        ("first_quote_id", TEXT, "one quote of the pair that was solved"),
+        ("second_quote_id", TEXT, "the other one"),
+        ("confirmed", BOOLEAN, "the solution is the private key: it gives the public key"),
     ),
 )
 
@@ -316,6 +332,21 @@ REFERENCE_VALUE = View(
     ),
 )
 
+LISTED_PLATFORM = View(
+    "listed_platform",
+    "One row per platform that a manifest lists as one's own.",
+    (
+        *_PLACE,
+        *_columns(
+            ("ppid", TEXT, "the platform"),
+            ("node_id", TEXT, "the host that it is; null = any"),
+            ("valid_from", TIME, "inclusive; null = always"),
+            ("valid_to", TIME, "exclusive; null = for ever"),
+            ("recorded_at", TIME, "when this tool first read it"),
+        ),
+    ),
+)
+
 WORKLOAD = View(
     "workload",
     "One row per workload of the newest manifest that names it.",
@@ -439,6 +470,7 @@ DETECTION = View(
 VIEWS = (
     OBSERVATION,
     QUOTE,
+    KEY_RECOVERY,
     VERDICT,
     CHECK_RESULT,
     BINDING,
@@ -449,6 +481,7 @@ VIEWS = (
     NONCE,
     RELEASE,
     REFERENCE_VALUE,
+    LISTED_PLATFORM,
     WORKLOAD,
     POLICY,
     COLLATERAL,

@@ -403,6 +403,19 @@ REFERENCE_VALUE = Table(
     ),
 )
 
+LISTED_PLATFORM = Table(
+    "listed_platform",
+    "evidence",
+    "One row per `platform` entry of a manifest: one host that is one's own.",
+    (
+        *_PLACE,
+        Column("ppid", "bytes", "the platform, 16 bytes"),
+        Column("node_id", "text", "the host that it is; null = any"),
+        Column("valid_from", "time", "inclusive; null = always"),
+        Column("valid_to", "time", "exclusive; null = for ever"),
+    ),
+)
+
 WORKLOAD = Table(
     "workload",
     "evidence",
@@ -448,6 +461,7 @@ EVIDENCE_TABLES = (
     CERTIFICATE,
     ACQUISITION,
     REFERENCE_VALUE,
+    LISTED_PLATFORM,
     WORKLOAD,
     POLICY,
 )
@@ -613,6 +627,20 @@ FACT_QUOTE = Table(
     ),
 )
 
+FACT_KEY_RECOVERY = Table(
+    "fact_key_recovery",
+    "fact",
+    "One row per attestation key and r that repeats over different signed content in proven "
+    "quotes. The private key itself is never kept.",
+    (
+        Column("attestation_key", "bytes", "X ‖ Y", size=64),
+        Column("signature_r", "bytes", "the r that repeats", size=32),
+        Column("first_quote_id", "id", "one quote of the pair that was solved"),
+        Column("second_quote_id", "id", "the other one"),
+        Column("confirmed", "bool", "the solution is the private key: it gives the public key"),
+    ),
+)
+
 _JUDGEMENT = (
     Column("subject_no", "i64", "the subject judged", "delta"),
     Column("starts", "i64", "first moment at which this holds", "delta"),
@@ -686,6 +714,7 @@ DERIVED_TABLES = (
     FACT_CERTIFICATE,
     SUBJECT,
     FACT_QUOTE,
+    FACT_KEY_RECOVERY,
     RECEIPT,
     HINDSIGHT,
     BINDING,

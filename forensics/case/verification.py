@@ -17,6 +17,7 @@ from forensics.case.collateral_proof import (
 from forensics.case.connection import connect_stored
 from forensics.case.derived import DerivedTables
 from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
+from forensics.case.key_proof import prove_key_recoveries
 from forensics.case.platform_proof import prove_certifications, prove_chains
 from forensics.case.quote_proof import Progress, prove_quotes
 from forensics.case.tables import RECEIPT
@@ -112,6 +113,7 @@ def _prove(
     counts["documents"] = prove_documents(connection, tables, issuers, trusted)
     counts["crls"] = prove_crls(connection, tables, issuers)
     counts["quotes"] = prove_quotes(connection, tables, engine, threads, progress)
+    prove_key_recoveries(connection, tables)
     return counts
 
 

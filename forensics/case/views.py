@@ -63,6 +63,7 @@ SELECT {_observation_id("o")} AS observation_id,
        o.enclave_id, o.workload_id, o.node_id, o.container_id, o.peer,
        {_hex("o.initial_state")} AS initial_state,
        {_hex("o.runtime_data")} AS runtime_data,
+       sha256(o.runtime_data) AS runtime_data_id,
        o.claimed_mrenclave, o.claimed_mrsigner, o.claimed_isv_prodid, o.claimed_isv_svn,
        coalesce(o.claimed_report_data,
                 CASE WHEN o.report_data_claimed_as_quoted THEN {_hex("q.report_data")} END)
@@ -108,6 +109,7 @@ SELECT {_hex("q.quote_id")} AS quote_id,
        {_hex("c.qe_cpu_svn")} AS qe_cpu_svn,
        {_hex("c.qe_mrsigner")} AS qe_mrsigner,
        {_hex("c.qe_mrenclave")} AS qe_mrenclave,
+       sha256(c.qe_auth_data) AS qe_auth_id,
        {_hex("c.qe_signature_r")} AS qe_signature_r,
        {_hex("c.qe_signature_s")} AS qe_signature_s,
        c.certification_type::BIGINT AS certification_type,
@@ -116,6 +118,7 @@ SELECT {_hex("q.quote_id")} AS quote_id,
        ch.pce_svn AS pce_svn,
        {_hex("ch.tcb_components")} AS tcb_components,
        {_hex("ch.fmspc")} AS fmspc,
+       ch.sgx_type AS sgx_type,
        {_hex("ch.ppid")} AS ppid,
        {_hex("ch.pck_id")} AS pck_id,
        ch.ca_name AS pck_ca,
@@ -132,6 +135,15 @@ JOIN stored.certification AS c ON c.certification_id = q.certification_id
 LEFT JOIN stored.fact_quote AS f ON f.quote_no = q.quote_no
 LEFT JOIN stored.fact_certification AS fc ON fc.certification_id = q.certification_id
 LEFT JOIN stored.fact_chain AS ch ON ch.certification_data_id = c.certification_data_id
+"""
+
+_KEY_RECOVERY = f"""
+SELECT sha256(attestation_key) AS attestation_key_id,
+       {_hex("signature_r")} AS signature_r,
+       {_hex("first_quote_id")} AS first_quote_id,
+       {_hex("second_quote_id")} AS second_quote_id,
+       confirmed
+FROM stored.fact_key_recovery
 """
 
 # Judgements are step functions of time, one per subject; evidence without a time has no receipt.
@@ -236,6 +248,13 @@ FROM stored.reference_value AS r
 LEFT JOIN stored.source AS s ON s.source_id = r.source_id
 """
 
+_LISTED_PLATFORM = f"""
+SELECT {_hex("p.source_id")} AS source_id, p.source_line, {_hex("p.ppid")} AS ppid, p.node_id,
+       p.valid_from, p.valid_to, s.ingested_at AS recorded_at
+FROM stored.listed_platform AS p
+LEFT JOIN stored.source AS s ON s.source_id = p.source_id
+"""
+
 _RULE = """
 CASE WHEN w.report_data_recipe IS NOT NULL THEN w.report_data_recipe
      WHEN w.report_data_parts IS NOT NULL
@@ -308,6 +327,7 @@ FROM stored.fact_certificate
 VIEW_SQL = {
     "observation": _OBSERVATION,
     "quote": _QUOTE,
+    "key_recovery": _KEY_RECOVERY,
     "verdict": _VERDICT,
     "check_result": _CHECK_RESULT,
     "binding": _BINDING,
@@ -318,6 +338,7 @@ VIEW_SQL = {
     "nonce": _NONCE,
     "release": _RELEASE,
     "reference_value": _REFERENCE_VALUE,
+    "listed_platform": _LISTED_PLATFORM,
     "workload": _WORKLOAD,
     "policy": _POLICY,
     "collateral": _COLLATERAL,

@@ -11,8 +11,8 @@ from functools import partial
 
 from forensics.verify import multibuffer, signatures
 
-VerifyMany = Callable[[Sequence[bytes], Sequence[bytes], Sequence[bytes], int], list[bool]]
-"""(keys X ‖ Y, signatures r ‖ s, messages, threads) -> valid, row by row."""
+VerifyMany = Callable[[Sequence[bytes], Sequence[bytes], Sequence[bytes]], list[bool]]
+"""(keys X ‖ Y, signatures r ‖ s, messages) -> valid, row by row; may run in many threads."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """ECDSA P-256 / SHA-256 over many inputs: the only expensive thing that verification does.
 
-`cryptography` releases the GIL while OpenSSL works, so plain threads scale. High-s signatures are
-valid (two of five public quotes have one); r and s must be in [1, n - 1], which OpenSSL enforces.
+`cryptography` releases the GIL while OpenSSL works, so callers with plain threads scale. High-s
+signatures are valid (two of five public quotes have one); r and s must be in [1, n - 1].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -24,7 +23,6 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _ALGORITHM = ECDSA(SHA256())
 _CURVE = SECP256R1()
-_CHUNK = 512
 
 
 @lru_cache(maxsize=65536)
@@ -60,25 +58,8 @@ def verify_der(point: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def verify_many(
-    points: Sequence[bytes],
-    signatures: Sequence[bytes],
-    messages: Sequence[bytes],
-    threads: int,
+    points: Sequence[bytes], signatures: Sequence[bytes], messages: Sequence[bytes]
 ) -> list[bool]:
     """`verify_raw` over three columns of equal length, in order."""
-
-    def verify_chunk(start: int) -> list[bool]:
-        window = slice(start, start + _CHUNK)
-        return [
-            verify_raw(point, signature, message)
-            for point, signature, message in zip(
-                points[window], signatures[window], messages[window], strict=True
-            )
-        ]
-
-    starts = range(0, len(points), _CHUNK)
-    if threads <= 1:
-        chunks = map(verify_chunk, starts)
-        return [result for chunk in chunks for result in chunk]
-    with ThreadPoolExecutor(threads) as pool:
-        return [result for chunk in pool.map(verify_chunk, starts) for result in chunk]
+    rows = zip(points, signatures, messages, strict=True)
+    return [verify_raw(point, signature, message) for point, signature, message in rows]
