@@ -7,6 +7,9 @@ every byte of one count: there is one spelling of an entry and its hash.
 What a hash chain cannot show by itself: that the *newest* entries were cut off or rewritten
 together with the files they name. For that the head's hash is kept by an outside witness
 (`custody anchor`).
+
+Where the case signs, `00000003.note` beside an entry is the signed checkpoint of the ledger up to
+and with that entry. It is written before the entry, so that no committed entry lacks it.
 """
 
 from __future__ import annotations
@@ -16,12 +19,17 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from forensics import __version__
 from forensics.case.disk import create_file
+from forensics.case.merkle import Tree, hash_leaf
 from forensics.errors import CustodyError, UsageError
+
+if TYPE_CHECKING:
+    from forensics.case.signing import Signer
 
 TOOL_NAME = "quote-forensics"
 TOOL_VERSION = __version__
@@ -30,6 +38,7 @@ NO_PREDECESSOR = "0" * 64
 MAX_ENTRY_SIZE = 1 << 28  # an ingest of a million files names each in about 150 bytes
 
 _ENTRY_NAME = re.compile(r"([0-9]{8})\.json")
+_NOTE_NAME = re.compile(r"([0-9]{8})\.note")
 # Entries may come from another machine: only paths that this tool itself would write are followed.
 TABLE_FILE = re.compile(r"tables/([a-z][a-z0-9_]*)/(?:[a-z0-9-]+/)?[0-9]{8}-[0-9]+\.parquet")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -73,6 +82,14 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     notes: dict[str, str]
 
 
+class StoredEntry(NamedTuple):
+    """An entry as it was read: `sha256` of its file in hex, `leaf` its leaf hash (RFC 6962)."""
+
+    entry: Entry
+    sha256: str
+    leaf: bytes
+
+
 def format_time(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds. Raises `UsageError` (`naive-time`)."""
     if at.tzinfo is None:
@@ -105,8 +122,8 @@ def decode_entry(data: bytes, path: str) -> Entry:
     return entry
 
 
-def read_entry(path: Path) -> tuple[Entry, str]:
-    """`(entry, SHA-256 of its file in hex)`. Raises `CustodyError` (`ledger-unreadable`)."""
+def read_entry(path: Path) -> StoredEntry:
+    """An entry from its file. Raises `CustodyError` (`ledger-unreadable`)."""
     name = f"ledger/{path.name}"
     if not path.is_file():  # a pipe, say, would hold us for ever
         raise CustodyError("ledger-unreadable", f"{name} is not a file")
@@ -117,12 +134,23 @@ def read_entry(path: Path) -> tuple[Entry, str]:
         raise CustodyError("ledger-unreadable", f"{name}: {error.strerror}") from None
     if len(data) > MAX_ENTRY_SIZE:
         raise CustodyError("ledger-unreadable", f"{name}: larger than any entry may be")
-    return decode_entry(data, name), hashlib.sha256(data).hexdigest()
+    return StoredEntry(
+        decode_entry(data, name), hashlib.sha256(data).hexdigest(), hash_leaf(data)
+    )
 
 
 def number_entries(folder: Path) -> dict[int, Path]:
     """The entries' files by number, ascending; other names in the folder are left out."""
-    found = ((_ENTRY_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    return _number_files(folder, _ENTRY_NAME)
+
+
+def number_notes(folder: Path) -> dict[int, Path]:
+    """The signed checkpoints' files by the number of their entry, ascending."""
+    return _number_files(folder, _NOTE_NAME)
+
+
+def _number_files(folder: Path, name: re.Pattern[str]) -> dict[int, Path]:
+    found = ((name.fullmatch(path.name), path) for path in folder.iterdir())
     return dict(sorted((int(match[1]), path) for match, path in found if match))
 
 
@@ -135,9 +163,17 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: list[Entry] = []
-        self.head = NO_PREDECESSOR
+        self.leaves: list[bytes] = []
+        self.digests: list[str] = []
+        """SHA-256 of each entry's file, hex."""
+        self.tree = Tree()
         self._live: dict[str, FileEntry] = {}
         self._sources: set[bytes] = set()
+
+    @property
+    def head(self) -> str:
+        """SHA-256 of the newest entry's file, hex; 64 zeros before the first."""
+        return self.digests[-1] if self.digests else NO_PREDECESSOR
 
     def refresh(self) -> Ledger:
         """Read the entries that were appended since the last look."""
@@ -153,20 +189,38 @@ class Ledger:
             if number != len(self.entries) + 1:
                 message = f"ledger/{len(self.entries) + 1:08}.json is missing"
                 raise CustodyError("ledger-gap", message)
-            entry, digest = read_entry(path)
-            self._admit(entry, digest)
+            self._admit(read_entry(path))
         return self
 
-    def append(self, entry: Entry) -> None:
-        """Commit. Raises `CustodyError` (`ledger-conflict`) when the number is taken."""
+    def append(self, entry: Entry, signer: Signer | None = None) -> None:
+        """Commit, signed where there is a key to sign with.
+
+        Raises `CustodyError` (`ledger-conflict`) when the number is taken.
+        """
         data = encode_entry(entry)
         path = self._locate(entry.entry)
+        stored = StoredEntry(entry, hashlib.sha256(data).hexdigest(), hash_leaf(data))
+        note = path.with_suffix(".note")
         try:
+            if signer is not None:
+                create_file(note, self._sign(stored, signer))
             create_file(path, data)
         except FileExistsError:
             message = f"entry {entry.entry} was committed by another writer"
             raise CustodyError("ledger-conflict", message) from None
-        self._admit(entry, hashlib.sha256(data).hexdigest())
+        except BaseException:
+            if signer is not None and not path.exists():
+                note.unlink(missing_ok=True)
+            raise
+        self._admit(stored)
+
+    def _sign(self, stored: StoredEntry, signer: Signer) -> bytes:
+        """The signed checkpoint as it will be with this entry."""
+        from forensics.case.checkpoints import Checkpoint, make_origin, sign_checkpoint
+
+        origin = make_origin(self.digests[0] if self.digests else stored.sha256)
+        checkpoint = Checkpoint(origin, self.tree.size + 1, self.tree.preview(stored.leaf))
+        return sign_checkpoint(checkpoint, signer).encode()
 
     def files(self, table: str) -> list[FileEntry]:
         """Live files of a table, in ledger order."""
@@ -189,7 +243,8 @@ class Ledger:
     def _locate(self, number: int) -> Path:
         return self.folder / f"{number:08}.json"
 
-    def _admit(self, entry: Entry, digest: str) -> None:
+    def _admit(self, stored: StoredEntry) -> None:
+        entry = stored.entry
         name = f"ledger/{entry.entry:08}.json"
         if entry.entry != len(self.entries) + 1 or entry.previous != self.head:
             message = f"{name} does not continue the entry before it"
@@ -206,4 +261,6 @@ class Ledger:
                 raise CustodyError("ledger-broken", f"{name}: unusable source id")
             self._sources.add(bytes.fromhex(source.source_id))
         self.entries.append(entry)
-        self.head = digest
+        self.digests.append(stored.sha256)
+        self.leaves.append(stored.leaf)
+        self.tree.append(stored.leaf)

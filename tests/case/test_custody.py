@@ -101,11 +101,11 @@ def test_a_removed_entry_is_named(full):
 
 def test_a_rewritten_entry_breaks_the_chain(full):
     path = full.path / "ledger" / "00000002.json"
-    entry, _ = read_entry(path)
+    entry = read_entry(path).entry
     values = json.loads(path.read_bytes())
     values["who"] = "somebody else"
     path.write_bytes(json.dumps(values, sort_keys=True, separators=(",", ":")).encode() + b"\n")
-    assert read_entry(path)[0].who != entry.who
+    assert read_entry(path).entry.who != entry.who
     assert find(full) == {("ledger/00000003.json", "entry-broken")}
     with pytest.raises(CustodyError) as error:
         open_case(full.path).files("quote")
@@ -196,7 +196,7 @@ def test_two_writers_never_both_commit_an_entry(full):
 
 def test_an_entry_reads_back_as_written(full):
     path = full.path / "ledger" / "00000002.json"
-    entry, _ = read_entry(path)
+    entry = read_entry(path).entry
     assert encode_entry(entry) == path.read_bytes()
     assert set(json.loads(path.read_bytes())) == {
         "entry",

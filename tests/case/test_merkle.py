@@ -45,7 +45,7 @@ def test_leaves_and_nodes_are_hashed_apart():
 
 def test_a_preview_is_the_next_root():
     tree = Tree()
-    for size, leaf in enumerate(LEAVES):
+    for size, leaf in enumerate(LEAVES[:LARGEST]):
         assert tree.root() == ROOTS[size]
         assert tree.preview(leaf) == ROOTS[size + 1]
         tree.append(leaf)

@@ -1,0 +1,54 @@
+"""A private key from two signatures with one k, under every sign of s, and never from others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from forensics.simulate.keys import derive_key, flip_s, public_bytes, sign, sign_with_nonce
+from forensics.verify.key_recovery import SignedMessage, confirm_recovery
+
+KEY = derive_key(1, "key recovery")
+POINT = public_bytes(KEY)
+NONCE = 2**200 + 17
+R = sign_with_nonce(KEY, b"one", NONCE)[:32]
+
+
+def signed(message: bytes, *, flipped: bool = False) -> SignedMessage:
+    signature = sign_with_nonce(KEY, message, NONCE)
+    assert signature[:32] == R
+    return SignedMessage(message, (flip_s(signature) if flipped else signature)[32:])
+
+
+@pytest.mark.parametrize("flips", [(False, False), (False, True), (True, False), (True, True)])
+def test_one_nonce_under_two_messages_gives_the_key(flips: tuple[bool, bool]) -> None:
+    first, second = signed(b"one", flipped=flips[0]), signed(b"two", flipped=flips[1])
+    assert confirm_recovery(POINT, R, first, second)
+    assert confirm_recovery(POINT, R, second, first)
+
+
+def test_it_is_the_key_of_no_other() -> None:
+    other = public_bytes(derive_key(1, "another"))
+    assert not confirm_recovery(other, R, signed(b"one"), signed(b"two"))
+
+
+def test_one_message_signed_once_gives_nothing() -> None:
+    assert not confirm_recovery(POINT, R, signed(b"one"), signed(b"one"))
+    assert not confirm_recovery(POINT, R, signed(b"one"), signed(b"one", flipped=True))
+
+
+def test_two_nonces_give_nothing() -> None:
+    fresh = SignedMessage(b"two", sign(KEY, b"two")[32:])
+    assert not confirm_recovery(POINT, R, signed(b"one"), fresh)
+
+
+def test_one_altered_byte_gives_nothing() -> None:
+    second = signed(b"two")
+    altered = replace(second, s=second.s[:-1] + bytes([second.s[-1] ^ 1]))
+    assert not confirm_recovery(POINT, R, signed(b"one"), altered)
+
+
+@pytest.mark.parametrize("r", [bytes(32), b"\xff" * 32])
+def test_an_impossible_r_gives_nothing(r: bytes) -> None:
+    assert not confirm_recovery(POINT, r, signed(b"one"), signed(b"two"))
