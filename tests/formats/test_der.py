@@ -111,6 +111,8 @@ def test_other_integers_are_refused(text: str) -> None:
         ("50", "2.0"),
         ("883703", "2.999.3"),
         ("2a8f7f", "1.2.2047"),
+        ("2a818000", "1.2.16384"),
+        ("2a" * 64, "1.2" + ".42" * 63),
     ],
 )
 def test_object_identifiers(text: str, name: str) -> None:
@@ -124,9 +126,10 @@ def test_other_object_identifiers_are_refused(text: str) -> None:
     assert code_of(der.decode_object_id, bytes.fromhex(text)) == "bad-der"
 
 
-def test_padded_arcs_are_refused() -> None:
+@pytest.mark.parametrize("text", ["2a8001", "8001", "2a028001", "2a80818000"])
+def test_padded_arcs_are_refused(text: str) -> None:
     """`80 01` is 1 with a padded arc (X.690 8.19.2): two texts of one name."""
-    assert code_of(der.decode_object_id, bytes.fromhex("2a8001")) == "bad-der"
+    assert code_of(der.decode_object_id, bytes.fromhex(text)) == "bad-der"
 
 
 @settings(max_examples=200, deadline=None)

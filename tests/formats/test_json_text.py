@@ -85,6 +85,11 @@ def test_what_is_read(data: bytes) -> None:
     assert parse_object(data) == json.loads(data)
 
 
+def test_limits() -> None:
+    assert (MAX_DEPTH, MAX_DOCUMENT_SIZE) == (64, 8 * 1024 * 1024)
+    assert parse_object(b" " * (MAX_DOCUMENT_SIZE - 2) + b"{}") == {}
+
+
 def test_many_members_and_one_twice_takes_no_time() -> None:
     """The hunt for the repeated name must not look at every pair of names."""
     members = ",".join(f'"{n}":0' for n in range(200_000)).encode()

@@ -104,6 +104,13 @@ def test_pce_svn_up_to_65535(svn: int) -> None:
     assert parse_sgx_extension(replace(PLATFORM, pce_svn=svn).to_der()).pce_svn == svn
 
 
+def test_pce_svn_of_three_bytes_is_refused() -> None:
+    entries = tcb_entries()
+    entries[16] = entry((2, 17), element(2, b"\x01\x00\x00"))
+
+    assert code_of(with_tcb(entries)) == "bad-sgx-extension"
+
+
 @pytest.mark.parametrize("turn", range(7))
 def test_order_of_entries_is_of_no_account(turn: int) -> None:
     parts = PLATFORM.entries()
@@ -196,6 +203,9 @@ def test_components_are_integers_up_to_255(value: bytes) -> None:
         pytest.param(4, entry((5,), element(2, b"\x01")), id="type-as-integer"),
         pytest.param(4, element(0x31, b""), id="entry-as-set"),
         pytest.param(4, element(0x30, element(4, b"x") * 2), id="entry-without-name"),
+        pytest.param(
+            4, element(0x30, element(4, ARCS + b"\5") + element(10, b"\0")), id="name-as-octets"
+        ),
         pytest.param(4, element(0x30, element(6, ARCS + b"\5")), id="entry-without-value"),
         pytest.param(
             4, element(0x30, element(6, b"\x2a\x03") + element(10, b"\0")), id="other-oid"
@@ -210,6 +220,16 @@ def test_components_are_integers_up_to_255(value: bytes) -> None:
         ),
         pytest.param(
             6, entry((7,), element(0x30, entry((7, 1), element(1, b"\xff\xff")))), id="flag-of-2"
+        ),
+        pytest.param(
+            6,
+            entry(
+                (7,),
+                element(
+                    0x30, entry((7, 1), element(1, b"\xff")) + entry((7, 2), element(2, b"\1"))
+                ),
+            ),
+            id="second-flag-as-integer",
         ),
     ],
 )
