@@ -23,6 +23,7 @@ from forensics.cli import (
     judge,
     look,
     simulate,
+    timeline,
 )
 from forensics.cli.output import say
 from forensics.errors import ForensicsError
@@ -66,6 +67,7 @@ app.command()(detection.findings)
 app.command()(look.show)
 app.command()(explain.explain)
 app.command()(collateral.collateral)
+app.command()(timeline.timeline)
 app.command()(look.sql)
 app.command()(evidence.quote)
 app.command("detectors")(detectors.detectors_command)
