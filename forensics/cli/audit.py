@@ -34,6 +34,7 @@ from forensics.cli.options import (
     read_time,
 )
 from forensics.cli.output import Format, say, to_plain
+from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
@@ -73,7 +74,7 @@ def audit(
     """
     moment = read_time(now)
     cut_off = moment if as_of is None else read_time(as_of)
-    opened = _open_or_make(case, sources or [], read_anchors(root_ca, no_intel_root), moment)
+    opened = _open_or_make(case, sources or [], root_ca, no_intel_root, moment)
     quarantined = 0
     if sources:
         summary = steps.ingest(opened, sources, moment)
@@ -96,7 +97,13 @@ def audit(
         raise typer.Exit(code)
 
 
-def _open_or_make(path: Path, sources: list[Path], anchors: list[bytes], now: datetime) -> Case:
+def _open_or_make(
+    path: Path,
+    sources: list[Path],
+    root_ca: list[Path] | None,
+    no_intel_root: bool,
+    now: datetime,
+) -> Case:
     """The case; a new one only once the sources are known to be there."""
     from forensics.case.case import SETTINGS_NAME, open_case
     from forensics.sources.walk import check_paths
@@ -105,8 +112,17 @@ def _open_or_make(path: Path, sources: list[Path], anchors: list[bytes], now: da
     if (path / SETTINGS_NAME).exists():
         case = open_case(path)
         steps.check_custody(case)
+        if root_ca:
+            _check_anchors(case, read_anchors(root_ca, no_intel_root=True))
         return case
-    return steps.make_case(path, anchors, now)
+    return steps.make_case(path, read_anchors(root_ca, no_intel_root), now)
+
+
+def _check_anchors(case: Case, wanted: list[bytes]) -> None:
+    """Anchors are fixed when a case is made: facts were proven under them."""
+    held = {anchor.der for anchor in case.settings.anchors}
+    if not held.issuperset(wanted):
+        raise UsageError("other-anchors", "the case was made with other trust anchors")
 
 
 def _say_ingest(summary: Summary) -> None:

@@ -126,3 +126,13 @@ def test_an_audit_of_a_damaged_case_exits_four(run, audited: Path, tmp_path: Pat
     assert result.code == 4
     assert "[custody-broken]" in result.err
     assert file.name in result.err
+
+
+def test_anchors_of_a_case_cannot_change(run, audited: Path, tmp_path: Path):
+    case = shutil.copytree(audited, tmp_path / "case")
+    other = tmp_path / "other"
+    run("simulate", other, "--seed", "99", "--days", "1", "--platforms", "1", "--clean")
+    result = run("audit", case, "--root-ca", other / "root_ca.pem")
+    assert result.code == 2
+    assert "[other-anchors]" in result.err
+    assert run("audit", case, *ROOT_CA, "--as-of", END_OF_SAMPLE).code == 1
