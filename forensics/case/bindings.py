@@ -72,18 +72,23 @@ judged AS (
                 WHEN hex(expected)[1:2 * compared] = hex(report_data)[1:2 * compared] THEN 'match'
                 ELSE 'mismatch' END AS result
     FROM computed
+),
+told AS (
+    SELECT observation_no, rule_workload AS workload_id, name AS rule, result,
+           CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
+                CASE WHEN initial_state IS NULL AND 'initial_state' IN parts
+                     THEN 'initial_state' END,
+                CASE WHEN nonce IS NULL AND 'nonce' IN parts THEN 'nonce' END,
+                CASE WHEN runtime_data IS NULL AND 'runtime_data' IN parts THEN 'runtime_data' END
+           ), ''), 'inputs that fit the rule') END AS missing,
+           CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
+    FROM judged
 )
-SELECT observation_no, rule_workload AS workload_id, name AS rule, result,
-       CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
-            CASE WHEN initial_state IS NULL AND 'initial_state' IN parts THEN 'initial_state' END,
-            CASE WHEN nonce IS NULL AND 'nonce' IN parts THEN 'nonce' END,
-            CASE WHEN runtime_data IS NULL AND 'runtime_data' IN parts THEN 'runtime_data' END
-       ), ''), 'inputs that fit the rule') END AS missing,
-       CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
-FROM judged
+SELECT observation_no, workload_id, rule, result, missing, expected_report_data
+FROM told
 QUALIFY row_number() OVER (
     PARTITION BY observation_no
-    ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), rule_workload
+    ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), workload_id
 ) = 1
 ORDER BY observation_no
 """

@@ -6,6 +6,9 @@ it can read the case's own tables and nothing else, and no setting can be change
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -13,25 +16,31 @@ import duckdb
 from forensics.case.tables import JUDGED_CHECK, TABLES, Table
 from forensics.case.views import JUDGED_SQL, VIEW_SQL
 
+OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
+QUERY_MEMORY = "4GB"
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from forensics.case.case import Case
 
 
-def connect(case: Case, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection with all stored tables and views; nothing is read before it is asked for."""
-    connection = connect_stored(case)
-    if memory_limit:
-        connection.execute("SET memory_limit = ?", [memory_limit])
+def connect(case: Case, *, memory_limit: str = QUERY_MEMORY) -> duckdb.DuckDBPyConnection:
+    """A connection with all stored tables and views; nothing is read before it is asked for.
+
+    What does not fit into `memory_limit` goes to the system's folder for temporary files.
+    """
+    connection = connect_stored(case, memory_limit=memory_limit)
     for name, sql in VIEW_SQL.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     return connection
 
 
-def connect_stored(case: Case) -> duckdb.DuckDBPyConnection:
+def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.DuckDBPyConnection:
     """A connection with the stored tables alone, for this package's own work."""
     connection = duckdb.connect(":memory:")
+    connection.execute("SET memory_limit = ?", [memory_limit])
+    connection.execute("SET temp_directory = ?", [str(_spill_folder())])
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET python_enable_replacements = false")  # names are tables, not variables
     connection.execute("SET preserve_insertion_order = false")
@@ -42,6 +51,11 @@ def connect_stored(case: Case) -> duckdb.DuckDBPyConnection:
     attach_table(connection, JUDGED_CHECK, [])
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     return connection
+
+
+def _spill_folder() -> Path:
+    """DuckDB would spill into the current directory; it makes this one when it needs it."""
+    return Path(tempfile.gettempdir()) / f"quote-forensics-{os.getpid()}"
 
 
 def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Iterable[str]) -> None:

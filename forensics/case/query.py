@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
     from forensics.case.case import Case
 
-MEMORY_LIMIT = "4GB"
-
 
 def open_locked(case: Case, *, check_results: bool) -> duckdb.DuckDBPyConnection:
     """A locked-down connection; `check_results` fills the view of that name first."""
-    connection = connect(case, memory_limit=MEMORY_LIMIT)
+    connection = connect(case)
     if check_results:
         fill_check_results(connection)
     lock(connection, case)

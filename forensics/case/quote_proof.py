@@ -113,7 +113,8 @@ def _file_subjects(connection: duckdb.DuckDBPyConnection, tables: DerivedTables)
     """Number the subjects that are new, in the order of their keys."""
     key = ", ".join(f'"{name}"' for name in _KEY)
     new = connection.execute(
-        f"SELECT {key} FROM ({_KEYED}) EXCEPT SELECT {key} FROM stored.subject ORDER BY ALL"
+        f"SELECT {key} FROM (SELECT DISTINCT {key} FROM ({_KEYED})) "
+        f"EXCEPT SELECT {key} FROM stored.subject ORDER BY ALL"
     ).fetchall()
     (known,) = connection.execute(
         "SELECT coalesce(max(subject_no), 0) FROM stored.subject"
