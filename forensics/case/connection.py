@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from forensics.case.tables import JUDGED_CHECK, TABLES, Table
+from forensics.case.tables import DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
 from forensics.case.views import JUDGED_SQL, VIEW_SQL
 
 OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
@@ -49,6 +49,7 @@ def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.Duck
     for table in TABLES:
         attach_table(connection, table, [str(path) for path in case.files(table.name)])
     attach_table(connection, JUDGED_CHECK, [])
+    attach_table(connection, CUSTODY_PROBLEM, [])
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     return connection
 
@@ -60,18 +61,23 @@ def _spill_folder() -> Path:
 
 def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Iterable[str]) -> None:
     """Show a table's files as `stored.<table>`; a table without files is empty."""
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+    view = f'CREATE OR REPLACE VIEW stored."{table.name}" AS SELECT'
+    if not listed:
+        connection.execute(f"{view} {table.duckdb_nulls()} WHERE false")
+        return
     columns = ", ".join(f'"{name}"' for name in table.names)
-    if files := list(files):
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-        connection.execute(
-            f'CREATE OR REPLACE VIEW stored."{table.name}" AS '
-            f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
+    try:
+        connection.execute(f"{view} {columns} FROM read_parquet([{listed}])")
+    except duckdb.BinderException:  # files of an earlier version, before a column was added
+        source = f"read_parquet([{listed}], union_by_name = true)"
+        rows = connection.execute(f"DESCRIBE FROM {source}").fetchall()
+        held = {row[0] for row in rows}
+        columns = ", ".join(
+            f'"{c.name}"' if c.name in held else f'NULL::{DUCKDB_TYPES[c.type]} AS "{c.name}"'
+            for c in table.columns
         )
-    else:
-        connection.execute(
-            f'CREATE OR REPLACE VIEW stored."{table.name}" AS '
-            f"SELECT {table.duckdb_nulls()} WHERE false"
-        )
+        connection.execute(f"{view} {columns} FROM {source}")
 
 
 def lock(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
