@@ -41,29 +41,38 @@ def main() -> None:
     if not corpus.exists():
         arguments = ["--quotes", str(options.quotes), "--platforms", str(options.platforms)]
         subprocess.run([sys.executable, HERE / "corpus.py", corpus, *arguments], check=True)
-    shutil.rmtree(case, ignore_errors=True)
+    unproven = options.directory / "unproven"
+    for folder in (case, unproven):
+        shutil.rmtree(folder, ignore_errors=True)
     run("init", case, "--root-ca", corpus / "root_ca.pem")
     ingest = run("ingest", case, corpus / "evidence")
     ingest_memory = peak_memory()
+    shutil.copytree(case, unproven)
     openssl = measure_openssl()
-    first = run("verify", case, "--as-of", "2026-01-25T00:00:00Z")
+    first = run("verify", case, "--as-of", "2026-01-25T00:00:00Z", "--no-fast")
     again = min(run("verify", case, "--as-of", f"2026-01-{day}T00:00:00Z") for day in (26, 27, 28))
     peer = measure_peer(corpus)
+    fast = run("verify", unproven, "--as-of", "2026-01-25T00:00:00Z")
+    openssl_after = measure_openssl()
     size = sum(file.stat().st_size for file in case.rglob("*.parquet"))
-    rate = options.quotes / first
+    plain_rate, fast_rate = options.quotes / first, options.quotes / fast
     print("| what | measured | goal |")
     print("|---|---|---|")
     print(f"| ingest, quotes/s | {options.quotes / ingest:,.0f} | 20,000 |")
     print(f"| peak memory of ingest, MiB | {ingest_memory:,.0f} | 2,048 |")
     print(f"| Parquet bytes a quote, all tables | {size / options.quotes:.0f} | 260 |")
-    print(f"| first verification, quotes/s | {rate:,.0f} | |")
-    print(f"| openssl speed -multi {CORES} ecdsap256, verify/s | {openssl:,.0f} | |")
-    print(f"| ratio to openssl | {rate / openssl:.2f} | 0.6 |")
+    print(f"| openssl speed -multi {CORES} ecdsap256, before | {openssl:,.0f} | |")
+    print(f"| openssl speed -multi {CORES} ecdsap256, after | {openssl_after:,.0f} | |")
     print(f"| dcap-qvl in {CORES} processes, quotes/s | {peer:,.0f} | |")
-    print(f"| ratio to dcap-qvl | {rate / peer:.1f} | 10 |")
+    print(f"| first verification with OpenSSL, quotes/s | {plain_rate:,.0f} | |")
+    print(f"| its ratio to openssl speed before | {plain_rate / openssl:.2f} | 0.85 |")
+    print(f"| its ratio to dcap-qvl | {plain_rate / peer:.1f} | 10 |")
+    print(f"| first verification with crypto_mb, quotes/s | {fast_rate:,.0f} | |")
+    print(f"| its ratio to openssl speed after | {fast_rate / openssl_after:.2f} | 2.0 |")
+    print(f"| its ratio to dcap-qvl | {fast_rate / peer:.1f} | 30 |")
     print(f"| peak memory of all commands, MiB | {peak_memory():,.0f} | 2,048 |")
     print(f"| judging again, s | {again:.2f} | |")
-    print(f"| first verification / judging again | {first / again:.1f} | 20 |")
+    print(f"| first verification with OpenSSL / judging again | {first / again:.1f} | 20 |")
 
 
 def run(*arguments: object) -> float:
