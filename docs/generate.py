@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,6 +33,13 @@ from forensics.verify import multibuffer
 from forensics.verify.checks import CHECKS
 from forensics.verify.engine import OPENSSL
 
+# Parts of docs/disagreements.md, and the verifier of each.
+DISAGREEMENTS = {
+    "dcap-qvl": "dcap-qvl 0.7.0",
+    "binding": "older binding",
+    "qvl": "QVL 2024",
+}
+
 NOTICE = "<!-- Made by docs/generate.py from the code. Do not edit. -->"
 REPOSITORY = Path(__file__).parent.parent
 
@@ -48,7 +56,7 @@ EXIT_CODES = (
 
 
 def write_reference(root: Path) -> None:
-    """Write `ROOT/docs/reference/*.md` and renew the made parts of `ROOT/README.md`."""
+    """Write `ROOT/docs/reference/*.md`; renew the made parts of the README and disagreements."""
     directory = root / "docs" / "reference"
     directory.mkdir(parents=True, exist_ok=True)
     pages = {
@@ -62,11 +70,31 @@ def write_reference(root: Path) -> None:
     }
     for name, text in pages.items():
         (directory / name).write_text(text, encoding="utf-8")
+    write_disagreements(root)
     readme = root / "README.md"
     text = readme.read_text(encoding="utf-8")
     text = replace_part(text, "detectors", summarise_detectors())
     text = replace_part(text, "audit", f"```text\n{run_demonstration(text)}```")
     readme.write_text(text, encoding="utf-8")
+
+
+def write_disagreements(root: Path) -> None:
+    """Renew the tables of `ROOT/docs/disagreements.md`, one for each verifier, from the rows that
+    the differential tests hold every difference against.
+    """
+    page = root / "docs" / "disagreements.md"
+    text = page.read_text(encoding="utf-8")
+    sys.path.append(str(REPOSITORY / "tests"))  # where those tests find their own modules
+    rows = import_module("differential.known").KNOWN
+    head = ("id", "there", "here", "why", "whose rule")
+    for name, verifier in DISAGREEMENTS.items():
+        lines = [
+            (f"`{row.id}`", row.theirs, row.ours, row.reason, row.follow)
+            for row in rows
+            if row.verifier == verifier
+        ]
+        text = replace_part(text, name, _table(head, lines))
+    page.write_text(text, encoding="utf-8")
 
 
 def replace_part(text: str, name: str, content: str) -> str:

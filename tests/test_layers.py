@@ -16,7 +16,7 @@ LAYERS: dict[str, tuple[str, str]] = {
     "errors": ("", ""),
     "formats": ("errors", "cryptography numpy pyarrow"),
     "verify": ("errors formats", "cryptography numpy"),
-    "case": ("errors formats verify", "duckdb msgspec numpy pyarrow"),
+    "case": ("errors formats verify", "cryptography duckdb msgspec numpy pyarrow rfc3161_client"),
     "sources": ("errors formats verify case", "msgspec yaml zstandard"),
     "detect": ("errors formats verify case", "duckdb pyarrow sqlglot"),
     "report": ("errors formats verify case sources detect", "cryptography duckdb pyarrow"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from forensics.case.disk import create_file
 from forensics.case.ledger import Entry, FileEntry, Ledger, clean_text, format_time
-from forensics.case.lock import DEFAULT_WAIT
+from forensics.case.lock import DEFAULT_WAIT, reading
 from forensics.case.settings import (
     Default,
     Settings,
@@ -17,6 +17,7 @@ from forensics.case.settings import (
     make_settings,
     read_settings,
 )
+from forensics.case.signing import PublicKey, Signer, choose_signer
 from forensics.case.staging import TABLES
 from forensics.case.writer import Writer
 from forensics.errors import UsageError
@@ -29,14 +30,16 @@ LEDGER_NAME = "ledger"
 FINDINGS_NAME = "findings"
 
 ANCHORS_NOTE = "trust_anchors"  # in the first entry: SHA-256 of each anchor, comma-separated
+KEYS_NOTE = "signing_keys"  # in the first entry of a signed case: each public key, so separated
 
 
 class Case:
     """An open case. Cheap to open: nothing but `case.toml` is read before it is asked for."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings, signer: Signer | None = None) -> None:
         self.path = path
         self.settings = settings
+        self._signer = signer
         self._ledger = Ledger(path / LEDGER_NAME)
 
     @property
@@ -65,9 +68,20 @@ class Case:
         notes: Mapping[str, str] | None = None,
         wait: float = DEFAULT_WAIT,
     ) -> Writer:
-        """A context manager for one commit; see `Writer`. `wait` is in seconds."""
+        """A context manager for one commit; see `Writer`. `wait` is in seconds.
+
+        Raises `UsageError` when the case's key and the signer at hand do not agree
+        (`choose_signer`).
+        """
         return Writer(
-            self.path, self._ledger, action=action, at=at, who=who, notes=notes, wait=wait
+            self.path,
+            self._ledger,
+            action=action,
+            at=at,
+            who=who,
+            notes=notes,
+            signer=choose_signer(self.settings.signing_keys, self._signer, self.path),
+            wait=wait,
         )
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation:
@@ -84,7 +98,8 @@ class Case:
         """The original bytes of a stored quote, by SHA-256 (32 bytes); see `rebuild_quote`."""
         from forensics.case.rebuild import rebuild_quote  # loads pyarrow
 
-        return rebuild_quote(self, quote_id)
+        with reading(self.path):
+            return rebuild_quote(self, quote_id)
 
 
 def create_case(
@@ -95,36 +110,46 @@ def create_case(
     anchors: Sequence[bytes],
     defaults: Mapping[str, Default] | None = None,
     who: str = "",
+    signer: Signer | None = None,
+    signing_keys: Sequence[PublicKey] = (),
 ) -> Case:
     """Make a case in a new or empty directory. `anchors` are root certificates, DER.
 
-    Raises `UsageError`: `case-exists`, `not-empty`, `bad-path`, `bad-anchor`, `naive-time`.
+    With a `signer` every commit is signed, by it or by one of `signing_keys`.
+
+    Raises `UsageError`: `case-exists`, `not-empty`, `bad-path`, `bad-anchor`, `naive-time`, and
+    what `choose_signer` raises.
     """
-    settings = make_settings(name, at, anchors, defaults or {})
+    keys = [signer.public_key, *signing_keys] if signer else list(signing_keys)
+    settings = make_settings(name, at, anchors, defaults or {}, keys)
     path = Path(path).absolute()
+    choose_signer(settings.signing_keys, signer, path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         _refuse_occupied(path)
         for folder in (TABLES, LEDGER_NAME, FINDINGS_NAME):
             (path / folder).mkdir(exist_ok=True)
-        _begin_ledger(Ledger(path / LEDGER_NAME), settings, at, who)
+        _begin_ledger(Ledger(path / LEDGER_NAME), settings, at, who, signer)
         # Last, because the directory is a case from here on.
         create_file(path / SETTINGS_NAME, format_settings(settings).encode())
     except OSError as error:
         message = f"cannot make a case at {clean_text(str(path))}: {error.strerror}"
         raise UsageError("bad-path", message) from None
-    return Case(path, settings)
+    return Case(path, settings, signer)
 
 
-def open_case(path: Path | str) -> Case:
-    """Open a case. Raises `UsageError` (`no-case`) or `CustodyError` (see `read_settings`)."""
+def open_case(path: Path | str, signer: Signer | None = None) -> Case:
+    """Open a case; `signer` is for commits to one that signs its ledger.
+
+    Raises `UsageError` (`no-case`) or `CustodyError` (see `read_settings`).
+    """
     path = Path(path).absolute()
     try:
         settings = read_settings(path / SETTINGS_NAME)
     except OSError as error:
         message = f"no case at {clean_text(str(path))}: {SETTINGS_NAME}: {error.strerror}"
         raise UsageError("no-case", message) from None
-    return Case(path, settings)
+    return Case(path, settings, signer)
 
 
 def _refuse_occupied(path: Path) -> None:
@@ -136,9 +161,18 @@ def _refuse_occupied(path: Path) -> None:
         raise UsageError("not-empty", f"{clean_text(str(path))} holds other files")
 
 
-def _begin_ledger(ledger: Ledger, settings: Settings, at: datetime, who: str) -> None:
-    for draft in (ledger.folder / "00000001.json", *ledger.folder.glob(".*.draft")):
+def _begin_ledger(
+    ledger: Ledger, settings: Settings, at: datetime, who: str, signer: Signer | None
+) -> None:
+    first = ledger.folder / "00000001.json"
+    for draft in (first, first.with_suffix(".note"), *ledger.folder.glob(".*.draft")):
         draft.unlink(missing_ok=True)
+    notes = {
+        "name": clean_text(settings.name),
+        ANCHORS_NOTE: ",".join(anchor.certificate_id for anchor in settings.anchors),
+    }
+    if settings.signing_keys:
+        notes[KEYS_NOTE] = ",".join(key.text for key in settings.signing_keys)
     ledger.append(
         Entry(
             entry=1,
@@ -149,9 +183,7 @@ def _begin_ledger(ledger: Ledger, settings: Settings, at: datetime, who: str) ->
             sources=[],
             files=[],
             removed=[],
-            notes={
-                "name": clean_text(settings.name),
-                ANCHORS_NOTE: ",".join(anchor.certificate_id for anchor in settings.anchors),
-            },
-        )
+            notes=notes,
+        ),
+        signer,
     )

@@ -15,13 +15,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from forensics.case.merkle import HASH_SIZE
 from forensics.case.signing import PublicKey, Signer
-from forensics.errors import CustodyError
+from forensics.errors import CustodyError, UsageError
 
 ORIGIN_PREFIX = "quote-forensics/"
 MAX_NOTE_SIZE = 1 << 16
@@ -91,6 +93,20 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> str:
     return f"{checkpoint.text}\n{_DASH} {name} {line}\n"
 
 
+def read_note(path: Path) -> Note:
+    """A note from its file. Raises `CustodyError` (`bad-checkpoint`)."""
+    if not path.is_file():  # a pipe, say, would hold us for ever
+        raise CustodyError("bad-checkpoint", f"{path.name} is not a file")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_NOTE_SIZE + 1)
+    except OSError as error:
+        raise CustodyError("bad-checkpoint", f"{path.name}: {error.strerror}") from None
+    if len(data) > MAX_NOTE_SIZE:
+        raise CustodyError("bad-checkpoint", f"{path.name} is larger than a checkpoint is")
+    return parse_note(data)
+
+
 def parse_note(data: bytes) -> Note:
     """A checkpoint, with or without signatures. Raises `CustodyError` (`bad-checkpoint`)."""
     try:
@@ -103,6 +119,24 @@ def parse_note(data: bytes) -> Note:
             raise CustodyError("bad-checkpoint", "a signature line without an end")
     lines = signatures.removesuffix("\n").split("\n") if blank else []
     return Note(_parse_checkpoint(body), tuple(_parse_signature(line) for line in lines))
+
+
+def parse_head(data: bytes) -> Note:
+    """A head as `custody anchor` prints it: a checkpoint, or JSON with one in it.
+
+    Raises `UsageError` (`bad-head`).
+    """
+    try:
+        if data.lstrip()[:1] in (b"[", b"{"):
+            record = json.loads(data)
+            record = record[0] if isinstance(record, list) else record
+            data = record["checkpoint"].encode()
+        return parse_note(data)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        message = "not a head that `custody anchor` printed"
+    except CustodyError as error:
+        message = f"not a head that `custody anchor` printed: {error.message}"
+    raise UsageError("bad-head", message)
 
 
 def _parse_checkpoint(text: str) -> Checkpoint:
@@ -123,7 +157,11 @@ def _parse_signature(line: str) -> tuple[str, bytes]:
 
 
 def _decode(text: str) -> bytes:
+    """One spelling only: in a file that must not change, the unused bits count too."""
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise CustodyError("bad-checkpoint", f"not base64: {text!r:.80}") from None
+        data = None
+    if data is None or base64.b64encode(data).decode() != text:
+        raise CustodyError("bad-checkpoint", f"not base64: {text!r:.80}")
+    return data

@@ -7,13 +7,13 @@ it can read the case's own tables and nothing else, and no setting can be change
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from forensics.case.tables import DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
+from forensics.case.lock import keep_reading
+from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
 from forensics.case.views import JUDGED_SQL, VIEW_SQL
 
 OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
@@ -46,8 +46,11 @@ def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.Duck
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("CREATE SCHEMA stored")
+    keep_reading(case.path, connection)
+    ledger = case.ledger  # once: all tables as of one entry
     for table in TABLES:
-        attach_table(connection, table, [str(path) for path in case.files(table.name)])
+        files = [str(case.locate(file)) for file in ledger.files(table.name)]
+        attach_table(connection, table, files)
     attach_table(connection, JUDGED_CHECK, [])
     attach_table(connection, CUSTODY_PROBLEM, [])
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
@@ -56,7 +59,8 @@ def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.Duck
 
 def _spill_folder() -> Path:
     """DuckDB would spill into the current directory; it makes this one when it needs it."""
-    return Path(tempfile.gettempdir()) / f"quote-forensics-{os.getpid()}"
+    folder = os.environ.get("TMPDIR") or Path.home() / ".cache"
+    return Path(folder) / f"quote-forensics-{os.getpid()}"
 
 
 def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Iterable[str]) -> None:

@@ -94,6 +94,13 @@ OBSERVATION = View(
             ("backend_verifier", TEXT, "as logged"),
             ("siem_forwarded", BOOLEAN, "as logged"),
             ("malformed_claims", LIST, "claims that cannot be what they claim to be"),
+            ("claimed_evaluation_number", INTEGER, "TCB evaluation number used; of `extra`"),
+            ("sequence_no", INTEGER, "the writer's own count of its events; of `extra`"),
+            ("token_id", TEXT, "SHA-256 of the verifier's token (a JWS); of `extra`"),
+            ("token_quote_hash", TEXT, "what the token says is the quote's SHA-256"),
+            ("token_measurement", TEXT, "the token's MRENCLAVE or MRTD"),
+            ("token_mrsigner", TEXT, "the token's MRSIGNER"),
+            ("token_report_data", TEXT, "the token's REPORT_DATA"),
             ("extra", TEXT, "unknown fields as a JSON object"),
         ),
     ),
@@ -148,6 +155,8 @@ QUOTE = View(
             ("sgx_type", INTEGER, "of the PCK certificate: 0 standard, 1 and 2 scalable"),
             ("ppid", TEXT, "of the PCK certificate"),
             ("pck_id", TEXT, "SHA-256 of the PCK certificate's signed part"),
+            ("pck_serial", TEXT, "serial number of the PCK certificate, hex"),
+            ("pck_ca_serial", TEXT, "serial number of the CA that issued it, hex"),
             ("pck_ca", TEXT, "common name of the CA that issued the PCK certificate"),
             ("chain_id", TEXT, "SHA-256 over the chain's DER certificates, in order"),
             ("chain_signed_id", TEXT, "SHA-256 over their signed parts: no re-signing hides it"),
@@ -327,6 +336,7 @@ REFERENCE_VALUE = View(
             ("rtmr3", TEXT, "TDX"),
             ("valid_from", TIME, "inclusive; null = always"),
             ("valid_to", TIME, "exclusive; null = for ever"),
+            ("approved_at", TIME, "when it was approved, if the entry says so"),
             ("recorded_at", TIME, "when this tool first read it"),
         ),
     ),
@@ -355,6 +365,8 @@ WORKLOAD = View(
         ("report_data_rule", TEXT, "the REPORT_DATA rule in words; null when there is none"),
         ("runtime", TEXT, "runtime that is expected to attest"),
         ("attest_within_ms", INTEGER, "milliseconds a launch has to attest; null: not said"),
+        ("evidence", LIST, "evidence that must come with the quote, e.g. gpu; null: none"),
+        ("one_per_platform", BOOLEAN, "its instances must not share a platform"),
     ),
 )
 
@@ -431,6 +443,17 @@ CERTIFICATE = View(
     ),
 )
 
+CUSTODY_PROBLEM = View(
+    "custody_problem",
+    "One row per difference between the case and its ledger, computed when asked for.",
+    _columns(
+        ("level", TEXT, "failure, or note: worth a look, contradicts nothing"),
+        ("path", TEXT, "relative to the case"),
+        ("code", TEXT, "stable code, e.g. file-changed"),
+        ("message", TEXT, "one line"),
+    ),
+)
+
 FINDING = View(
     "finding",
     "One row per finding of the newest `detect`, and per earlier one that is now resolved.",
@@ -488,6 +511,7 @@ VIEWS = (
     TCB_COMPONENT,
     CRL,
     CERTIFICATE,
+    CUSTODY_PROBLEM,
     FINDING,
     DETECTION,
 )

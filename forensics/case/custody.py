@@ -6,23 +6,35 @@ A file is opened as Parquet only after its SHA-256 has matched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import Literal
 
-from forensics.case.case import ANCHORS_NOTE, FINDINGS_NAME, LEDGER_NAME, SETTINGS_NAME, Case
+from forensics.case.case import (
+    ANCHORS_NOTE,
+    FINDINGS_NAME,
+    KEYS_NOTE,
+    LEDGER_NAME,
+    SETTINGS_NAME,
+    Case,
+)
+from forensics.case.checkpoints import Checkpoint, make_origin, read_note
 from forensics.case.disk import digest_file
 from forensics.case.ledger import (
     NO_PREDECESSOR,
     Entry,
     FileEntry,
+    StoredEntry,
     clean_text,
     number_entries,
     read_entry,
 )
-from forensics.case.lock import LOCK_NAME
+from forensics.case.lock import LOCK_NAME, reading
+from forensics.case.merkle import Tree
+from forensics.case.signing import PublicKey
+from forensics.case.tables import TIMESTAMP_TOKEN
 from forensics.errors import CustodyError
 
 Level = Literal["failure", "note"]
@@ -38,19 +50,36 @@ class CustodyProblem:
     level: Level = "failure"
 
 
-def verify_custody(case: Case) -> list[CustodyProblem]:
+def verify_custody(
+    case: Case, *, heads: Sequence[Checkpoint] = (), signing_keys: Sequence[PublicKey] = ()
+) -> list[CustodyProblem]:
     """Check the ledger against itself and every file against the ledger; empty when all is well.
 
-    Codes: `entry-missing`, `entry-unreadable`, `entry-broken`, `file-missing`, `file-unreadable`,
-    `file-changed`, `rows-changed`, `anchors-changed`, and the note `stray-file`.
-    A newest entry that was replaced together with its files passes: only a witness of the head's
-    hash outside the case can tell.
+    `heads` are checkpoints that a witness kept: the ledger must extend them. `signing_keys` are
+    known from elsewhere: one of them must have signed each entry. Both are what only the outside
+    can tell; without them a ledger whose newest entries were cut off, or a case that was replaced
+    whole, passes.
+
+    Codes: `entry-missing`, `entry-unreadable`, `entry-broken`, `signature-missing`,
+    `signature-invalid`, `file-missing`, `file-unreadable`, `file-changed`, `rows-changed`,
+    `anchors-changed`, `keys-changed`, `head-contradicted`, `timestamp-invalid`, and the notes
+    `stray-file` and `no-timestamp-library`.
     """
-    ledger = _LedgerCheck(case.path / LEDGER_NAME)
+    with reading(case.path):
+        return list(_check_case(case, heads, signing_keys))
+
+
+def _check_case(
+    case: Case, heads: Sequence[Checkpoint], signing_keys: Sequence[PublicKey]
+) -> list[CustodyProblem]:
+    ledger = _LedgerCheck(case, signing_keys or case.settings.signing_keys)
     problems = list(ledger.check())
-    problems += _check_anchors(case, ledger)
+    problems += _check_settings(case, ledger, signing_keys)
+    problems += ledger.check_heads(heads)
     for file in ledger.live.values():
         problems += _check_file(case.path, file)
+    damaged = {problem.path for problem in problems}
+    problems += _check_timestamps(case.path, ledger, damaged)
     problems += _find_strays(case.path, ledger)
     return problems
 
@@ -58,11 +87,16 @@ def verify_custody(case: Case) -> list[CustodyProblem]:
 class _LedgerCheck:
     """Walks the chain as far as its entries can be read, collecting what they name."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, case: Case, keys: Sequence[PublicKey]) -> None:
+        self.folder = case.path / LEDGER_NAME
         self.first: Entry | None = None
         self.live: dict[str, FileEntry] = {}
         self.known = {SETTINGS_NAME, LOCK_NAME}
+        self._keys = keys
+        self._origin = ""
+        self._tree = Tree()
+        self._roots: list[bytes] = []  # by size, from 1, as far as no entry is missing
+        self.digests: list[str] = []  # of the entries' files, as far as none is missing
         self._complete = True
 
     def check(self) -> Iterator[CustodyProblem]:
@@ -81,13 +115,57 @@ class _LedgerCheck:
                 previous, self._complete = None, False
                 continue
             try:
-                entry, digest = read_entry(path)
+                stored = read_entry(path)
             except CustodyError as error:
                 yield CustodyProblem(name, "entry-unreadable", error.message)
                 previous, self._complete = None, False
                 continue
-            yield from self._check_entry(entry, name, number, previous)
-            previous = digest
+            yield from self._check_entry(stored.entry, name, number, previous)
+            yield from self._check_signature(stored, number)
+            previous = stored.sha256
+
+    def check_heads(self, heads: Sequence[Checkpoint]) -> Iterator[CustodyProblem]:
+        """Whether the ledger extends what a witness saw."""
+        for head in heads:
+            seen = f"the head of {head.size} entries that was kept outside"
+            if self._origin and head.origin != self._origin:
+                message = f"{seen} is another case's: {head.origin}"
+            elif head.size > len(self._roots):
+                message = f"{seen} is longer than the {len(self._roots)} that are here"
+            elif self._roots[head.size - 1] != head.root:
+                message = f"{seen} has another root: entries up to {head.size} were rewritten"
+            else:
+                continue
+            yield CustodyProblem(LEDGER_NAME, "head-contradicted", message)
+
+    def _check_signature(self, stored: StoredEntry, number: int) -> Iterator[CustodyProblem]:
+        """The signed checkpoint beside an entry, which covers the entries before it too."""
+        if not self._complete:
+            return  # without the missing entry the root cannot be computed
+        if number == 1:
+            self._origin = make_origin(stored.sha256)
+        self.digests.append(stored.sha256)
+        self._tree.append(stored.leaf)
+        self._roots.append(self._tree.root())
+        if not self._keys:
+            return
+        name = f"{LEDGER_NAME}/{number:08}.note"
+        self.known.add(name)
+        path = self.folder / f"{number:08}.note"
+        if not path.exists():
+            yield CustodyProblem(name, "signature-missing", "the case signs; this entry is not")
+            return
+        try:
+            note = read_note(path)
+        except CustodyError as error:
+            yield CustodyProblem(name, "signature-invalid", error.message)
+            return
+        if note.checkpoint != Checkpoint(self._origin, number, self._roots[-1]):
+            message = f"signs another ledger than this one up to entry {number}"
+            yield CustodyProblem(name, "signature-invalid", message)
+        elif note.find_signer(self._keys) is None:
+            message = "the key that should have signed this has not"
+            yield CustodyProblem(name, "signature-invalid", message)
 
     def _check_entry(
         self, entry: Entry, name: str, number: int, previous: str | None
@@ -109,14 +187,24 @@ class _LedgerCheck:
             self.live[file.path] = file
 
 
-def _check_anchors(case: Case, ledger: _LedgerCheck) -> Iterator[CustodyProblem]:
-    """Whoever adds a trust anchor decides what verifies."""
+def _check_settings(
+    case: Case, ledger: _LedgerCheck, signing_keys: Sequence[PublicKey]
+) -> Iterator[CustodyProblem]:
+    """Whoever adds a trust anchor decides what verifies; whoever adds a key, what is signed."""
+    for key in signing_keys:
+        if key not in case.settings.signing_keys:
+            message = f"does not name the signing key {key.text}"
+            yield CustodyProblem(SETTINGS_NAME, "keys-changed", message)
     if ledger.first is None:
         return
     held = ",".join(anchor.certificate_id for anchor in case.settings.anchors)
     if ledger.first.notes.get(ANCHORS_NOTE) != held:
         message = "names other trust anchors than the ledger's first entry"
         yield CustodyProblem(SETTINGS_NAME, "anchors-changed", message)
+    keys = ",".join(key.text for key in case.settings.signing_keys)
+    if ledger.first.notes.get(KEYS_NOTE, "") != keys:
+        message = "names other signing keys than the ledger's first entry"
+        yield CustodyProblem(SETTINGS_NAME, "keys-changed", message)
 
 
 def _check_file(root: Path, file: FileEntry) -> Iterator[CustodyProblem]:
@@ -140,6 +228,22 @@ def _check_file(root: Path, file: FileEntry) -> Iterator[CustodyProblem]:
         yield CustodyProblem(file.path, "file-changed", message)
     else:
         yield from _check_rows(path, file)
+
+
+def _check_timestamps(
+    root: Path, ledger: _LedgerCheck, damaged: set[str]
+) -> Iterator[CustodyProblem]:
+    """Only of files that are as they were written."""
+    from forensics.case.timestamps import NO_LIBRARY, check_timestamps
+
+    table = TIMESTAMP_TOKEN.name
+    files = [file for file in ledger.live.values() if file.table == table]
+    for file in files:
+        if file.path in damaged:
+            continue
+        for error in check_timestamps([root / file.path], ledger.digests):
+            level: Level = "note" if error.code == NO_LIBRARY else "failure"
+            yield CustodyProblem(file.path, error.code, error.message, level)
 
 
 def _check_rows(path: Path, file: FileEntry) -> Iterator[CustodyProblem]:

@@ -134,9 +134,7 @@ def read_entry(path: Path) -> StoredEntry:
         raise CustodyError("ledger-unreadable", f"{name}: {error.strerror}") from None
     if len(data) > MAX_ENTRY_SIZE:
         raise CustodyError("ledger-unreadable", f"{name}: larger than any entry may be")
-    return StoredEntry(
-        decode_entry(data, name), hashlib.sha256(data).hexdigest(), hash_leaf(data)
-    )
+    return StoredEntry(decode_entry(data, name), hashlib.sha256(data).hexdigest(), hash_leaf(data))
 
 
 def number_entries(folder: Path) -> dict[int, Path]:
@@ -200,7 +198,7 @@ class Ledger:
         data = encode_entry(entry)
         path = self._locate(entry.entry)
         stored = StoredEntry(entry, hashlib.sha256(data).hexdigest(), hash_leaf(data))
-        note = path.with_suffix(".note")
+        note = self.locate_note(entry.entry)
         try:
             if signer is not None:
                 create_file(note, self._sign(stored, signer))
@@ -236,6 +234,25 @@ class Ledger:
     def has_file(self, number: int) -> bool:
         """Whether entry `number` is on the disk, read or not."""
         return self._locate(number).exists()
+
+    def has_note(self, number: int) -> bool:
+        """Whether a signature lies beside entry `number`."""
+        return self.locate_note(number).exists()
+
+    def locate_note(self, number: int) -> Path:
+        """Where the signature of entry `number` is, if there is one."""
+        return self._locate(number).with_suffix(".note")
+
+    def read_bytes(self, number: int) -> bytes:
+        """The bytes of an entry that was read. Raises `CustodyError` (`ledger-broken`)."""
+        try:
+            data = self._locate(number).read_bytes()
+        except OSError as error:
+            message = f"ledger/{number:08}.json: {error.strerror}"
+            raise CustodyError("ledger-unreadable", message) from None
+        if hash_leaf(data) != self.leaves[number - 1]:
+            raise CustodyError("ledger-broken", f"ledger/{number:08}.json changed meanwhile")
+        return data
 
     def knows_source(self, source_id: bytes) -> bool:
         return source_id in self._sources

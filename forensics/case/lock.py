@@ -1,17 +1,26 @@
-"""One writer at a time: an advisory lock on `CASE/.lock`, held until its file is closed."""
+"""Advisory locks of a case: one writer at a time, and no file is deleted under a reader.
+
+A writer holds `CASE/.lock`. Readers share a lock on `case.toml`, which needs no right to write: a
+case on a read-only medium is read like any other. Files that a commit superseded are deleted when
+no other process reads, by that commit or by a later writer; nobody ever waits for a reader.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from forensics.errors import CustodyError, UsageError
 
 LOCK_NAME = ".lock"
+READ_LOCK_NAME = "case.toml"
 DEFAULT_WAIT = 3.0  # seconds
 
 _PAUSE = 0.05
@@ -45,3 +54,91 @@ def _acquire(descriptor: int, wait: float) -> None:
             continue
         return
     raise CustodyError("case-busy", f"another writer has held the case for {wait:g} s")
+
+
+@dataclass(slots=True)
+class _Readers:
+    """The readers of one case in this process, on one descriptor: they do not exclude us."""
+
+    descriptor: int
+    count: int = 0
+
+
+_readers: dict[Path, _Readers] = {}
+_mutex = threading.RLock()
+
+
+@contextmanager
+def reading(case: Path) -> Iterator[None]:
+    """Files that the ledger names stay where they are inside this block."""
+    held = _enter(case)
+    try:
+        yield
+    finally:
+        if held:
+            _leave(case)
+
+
+def keep_reading(case: Path, reader: object) -> None:
+    """Files that the ledger names now stay for as long as `reader` lives."""
+    if _enter(case):
+        weakref.finalize(reader, _leave, case)
+
+
+@contextmanager
+def exclude_readers(case: Path) -> Iterator[bool]:
+    """Whether no other process reads the case; if so, none begins to inside this block.
+
+    Only for the holder of the writer lock.
+    """
+    with reading(case), _mutex:
+        held = _readers.get(case)
+        if held is None:  # a file system without locks: nobody can tell
+            yield True
+            return
+        try:
+            fcntl.flock(held.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except OSError as error:
+            # Where a lock for reading exists and one for writing does not, nobody can tell.
+            alone = not isinstance(error, BlockingIOError)
+        try:
+            yield alone
+        finally:
+            with suppress(OSError):
+                fcntl.flock(held.descriptor, fcntl.LOCK_SH)
+
+
+def _enter(case: Path) -> bool:
+    """Count one more reader; false where the file system has no locks."""
+    with _mutex:
+        held = _readers.get(case)
+        if held is None:
+            descriptor = _share(case)
+            if descriptor is None:
+                return False
+            held = _readers[case] = _Readers(descriptor)
+        held.count += 1
+        return True
+
+
+def _leave(case: Path) -> None:
+    with _mutex:
+        held = _readers[case]
+        held.count -= 1
+        if not held.count:
+            del _readers[case]
+            os.close(held.descriptor)
+
+
+def _share(case: Path) -> int | None:
+    try:
+        descriptor = os.open(case / READ_LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from forensics.case.connection import connect, lock
+from forensics.case.custody import verify_custody
+from forensics.case.derived import load_rows
 from forensics.case.judgements import fill_check_results
+from forensics.case.tables import CUSTODY_PROBLEM
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,18 +19,35 @@ if TYPE_CHECKING:
     from forensics.case.case import Case
 
 
-def open_locked(case: Case, *, check_results: bool) -> duckdb.DuckDBPyConnection:
-    """A locked-down connection; `check_results` fills the view of that name first."""
+def open_locked(
+    case: Case, *, check_results: bool, custody_problems: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A locked-down connection; each flag fills the view of its name first."""
     connection = connect(case)
     if check_results:
         fill_check_results(connection)
+    if custody_problems:
+        fill_custody_problems(connection, case)
     lock(connection, case)
     return connection
 
 
+def fill_custody_problems(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+    """Hold every file against the ledger, and show what differs as a table."""
+    rows = [
+        {"level": p.level, "path": p.path, "code": p.code, "message": p.message}
+        for p in verify_custody(case)
+    ]
+    load_rows(connection, CUSTODY_PROBLEM.name, CUSTODY_PROBLEM.columns, rows)
+    connection.execute("CREATE OR REPLACE VIEW stored.custody_problem AS FROM temp.custody_problem")
+
+
 def query_case(case: Case, sql: str) -> duckdb.DuckDBPyRelation:
     """The result of exactly one SELECT, not yet computed. Raises `UsageError` (`bad-sql`)."""
-    connection = open_locked(case, check_results="check_result" in sql.lower())
+    text = sql.lower()
+    connection = open_locked(
+        case, check_results="check_result" in text, custody_problems="custody_problem" in text
+    )
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:

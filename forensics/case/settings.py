@@ -3,6 +3,8 @@
 Trust anchors are root certificates. Each is stated three ways, so that a person can compare it
 with the vendor's publication and no edit of the PEM goes unnoticed: the certificate, its SHA-256,
 and the SHA-256 of its public key (SubjectPublicKeyInfo).
+
+A case that names signing keys is signed by one of them with every commit.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from forensics.case.ledger import clean_text
+from forensics.case.signing import PublicKey, parse_public_key
 from forensics.errors import CustodyError, EvidenceError, UsageError
 from forensics.formats.der import SEQUENCE, iterate_elements, read_element, read_exactly
 from forensics.formats.pem import split_pem
@@ -57,6 +60,7 @@ class Settings:
     created: datetime
     anchors: tuple[Anchor, ...]
     defaults: Mapping[str, Default] = field(default_factory=dict)
+    signing_keys: tuple[PublicKey, ...] = ()
 
 
 def load_intel_root() -> bytes:
@@ -101,6 +105,8 @@ def format_settings(settings: Settings) -> str:
             "-----END CERTIFICATE-----",
             "'''",
         ]
+    for key in settings.signing_keys:
+        lines += ["", "[[signing_key]]", f"ed25519 = {_quote(key.text)}"]
     if settings.defaults:
         lines += ["", "[defaults]"]
         lines += [f"{_quote(key)} = {_format(value)}" for key, value in settings.defaults.items()]
@@ -108,7 +114,11 @@ def format_settings(settings: Settings) -> str:
 
 
 def make_settings(
-    name: str, created: datetime, anchors: Sequence[bytes], defaults: Mapping[str, Default]
+    name: str,
+    created: datetime,
+    anchors: Sequence[bytes],
+    defaults: Mapping[str, Default],
+    signing_keys: Sequence[PublicKey] = (),
 ) -> Settings:
     """Checked settings. Raises `UsageError` (`bad-anchor`, `naive-time`)."""
     if created.tzinfo is None:
@@ -120,7 +130,7 @@ def make_settings(
         except EvidenceError as error:
             message = f"a trust anchor is no X.509 certificate: {error.message}"
             raise UsageError("bad-anchor", message) from None
-    return Settings(name, created, unique, dict(defaults))
+    return Settings(name, created, unique, dict(defaults), tuple(dict.fromkeys(signing_keys)))
 
 
 def read_settings(path: Path) -> Settings:
@@ -131,21 +141,26 @@ def read_settings(path: Path) -> Settings:
         raise CustodyError("bad-settings", "case.toml is larger than it can be")
     try:
         return parse_settings(tomllib.loads(data.decode()))
-    except (ValueError, KeyError, TypeError, EvidenceError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, EvidenceError, UsageError, RecursionError) as error:
         message = f"case.toml cannot be read: {_describe(error)}"
         raise CustodyError("bad-settings", message) from None
 
 
 def parse_settings(values: Mapping[str, object]) -> Settings:
     """Settings from the values of `case.toml`. Raises `CustodyError` (`anchor-mismatch`),
-    `EvidenceError`, `KeyError`, `TypeError` or `ValueError`."""
+    `EvidenceError`, `UsageError`, `KeyError`, `TypeError` or `ValueError`."""
     name, created = values["name"], values["created"]
     stated, defaults = values.get("trust_anchor", []), values.get("defaults", {})
+    keys = values.get("signing_key", [])
     if not isinstance(name, str) or not isinstance(created, datetime) or created.tzinfo is None:
         raise ValueError("name must be text and created a time with its time zone")
-    if not isinstance(stated, list) or not isinstance(defaults, dict):
-        raise TypeError("trust_anchor must be an array of tables and defaults a table")
-    return Settings(name, created, tuple(_parse_anchor(item) for item in stated), defaults)
+    if not isinstance(stated, list) or not isinstance(keys, list):
+        raise TypeError("trust_anchor and signing_key must be arrays of tables")
+    if not isinstance(defaults, dict):
+        raise TypeError("defaults must be a table")
+    anchors = tuple(_parse_anchor(item) for item in stated)
+    signing_keys = tuple(parse_public_key(item["ed25519"]) for item in keys)
+    return Settings(name, created, anchors, defaults, signing_keys)
 
 
 def _parse_anchor(stated: Mapping[str, str]) -> Anchor:

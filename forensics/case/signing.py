@@ -70,12 +70,33 @@ def parse_public_key(text: str) -> PublicKey:
     """A key from its base64. Raises `UsageError` (`bad-public-key`)."""
     try:
         data = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
         data = b""
     if len(data) != KEY_SIZE:
         message = f"not an Ed25519 public key in base64: {text!r:.80}"
         raise UsageError("bad-public-key", message)
     return PublicKey(data)
+
+
+def choose_signer(keys: tuple[PublicKey, ...], signer: Signer | None, case: Path) -> Signer | None:
+    """The signer of a commit to `case`, which names `keys`.
+
+    Raises `UsageError`: `signature-wanted`, `foreign-key`, `unsigned-case`, `key-in-case`.
+    """
+    if signer is None:
+        if keys:
+            raise UsageError("signature-wanted", "this case signs its ledger: give --sign-key")
+        return None
+    if not keys:
+        message = "this case names no signing key; that is decided when it is made"
+        raise UsageError("unsigned-case", message)
+    if signer.public_key not in keys:
+        message = f"this case does not name the key {signer.public_key.text}"
+        raise UsageError("foreign-key", message)
+    if case.resolve() in signer.path.resolve().parents:
+        # Whoever gets hold of the case could sign what he likes.
+        raise UsageError("key-in-case", "the private key lies inside the case: move it away")
+    return signer
 
 
 def encode_private_key(seed: bytes) -> bytes:

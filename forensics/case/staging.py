@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from forensics.case.disk import digest_file, sync_file, sync_folder
-from forensics.case.ledger import TABLE_FILE, FileEntry, Ledger
+from forensics.case.ledger import TABLE_FILE, FileEntry, Ledger, number_notes
+from forensics.case.lock import exclude_readers
 from forensics.errors import CustodyError
 
 TABLES = "tables"
@@ -77,10 +78,25 @@ def find_unnamed_files(root: Path, ledger: Ledger) -> list[Path]:
     found = (root / TABLES).rglob("*.parquet")
     names = ((path, path.relative_to(root).as_posix()) for path in found)
     unnamed = [path for path, name in names if name not in live and TABLE_FILE.fullmatch(name)]
-    return sorted(unnamed) + sorted(ledger.folder.glob(".*.draft"))
+    notes = number_notes(ledger.folder).items()
+    early = [path for number, path in notes if number > len(ledger.entries)]
+    return sorted(unnamed) + early + sorted(ledger.folder.glob(".*.draft"))
 
 
 def remove_unnamed_files(root: Path, ledger: Ledger) -> None:
-    """Clean up after a crash. Only under the writer lock: a writer's own files look the same."""
-    for path in find_unnamed_files(root, ledger):
-        path.unlink(missing_ok=True)
+    """Clean up after a crash. Only under the writer lock: a writer's own files look the same.
+
+    Files of an entry that was committed may have readers still; then they stay for another time.
+    """
+    unnamed = find_unnamed_files(root, ledger)
+    if not unnamed:
+        return
+    with exclude_readers(root) as alone:
+        for path in unnamed:
+            if alone or not _was_committed(path, ledger):
+                path.unlink(missing_ok=True)
+
+
+def _was_committed(path: Path, ledger: Ledger) -> bool:
+    number = path.name.partition("-")[0]
+    return number.isdecimal() and int(number) <= len(ledger.entries)

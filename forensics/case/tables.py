@@ -429,6 +429,8 @@ WORKLOAD = Table(
         Column("report_data_recipe", "text", "a named recipe instead"),
         Column("runtime", "text", "runtime that is expected to attest"),
         Column("attest_within_ms", "i64", "time a launch has to attest"),
+        Column("evidence", "text[]", "evidence that must come with the quote, e.g. gpu"),
+        Column("one_per_platform", "bool", "its instances must not share a platform"),
     ),
 )
 
@@ -442,6 +444,20 @@ POLICY = Table(
         Column("max_quote_age_ms", "i64", "oldest acceptable quote"),
         Column("max_collateral_age_ms", "i64", "oldest acceptable collateral"),
         Column("accept", "text[]", "accepted TCB statuses"),
+    ),
+)
+
+TIMESTAMP_TOKEN = Table(
+    "timestamp_token",
+    "evidence",
+    "One row per RFC 3161 timestamp on a head of the ledger.",
+    (
+        Column("entry", "i64", "the ledger entry that was the head", "delta"),
+        Column("entry_sha256", "id", "SHA-256 of its file: what the authority signed"),
+        Column("issued_at", "time", "when, by the authority's clock", "delta"),
+        Column("authority", "text", "subject of the certificate that signed"),
+        Column("response", "bytes", "the TimeStampResp, DER", "plain"),
+        Column("anchors", "bytes", "the roots it was held against, PEM"),
     ),
 )
 
@@ -464,6 +480,7 @@ EVIDENCE_TABLES = (
     LISTED_PLATFORM,
     WORKLOAD,
     POLICY,
+    TIMESTAMP_TOKEN,
 )
 
 
@@ -688,6 +705,18 @@ JUDGED_CHECK = Table(
         Column("result", "text", "pass, fail, error, skipped or not_applicable"),
         Column("expected", "text", "what would have passed"),
         Column("observed", "text", "what was there"),
+    ),
+)
+
+CUSTODY_PROBLEM = Table(
+    "custody_problem",
+    "derived",
+    "One row per difference between the case and its ledger; never stored, filled when asked for.",
+    (
+        Column("level", "text", "failure or note"),
+        Column("path", "text", "relative to the case"),
+        Column("code", "text", "stable code"),
+        Column("message", "text", "one line"),
     ),
 )
 

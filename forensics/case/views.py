@@ -6,6 +6,7 @@ read them: hex text, UTC timestamps, parts joined. Only the columns that a query
 
 from __future__ import annotations
 
+from forensics.case import extras
 from forensics.case.tables import (
     DETECTION,
     FINDING,
@@ -75,7 +76,15 @@ SELECT {_observation_id("o")} AS observation_id,
             WHEN o.claimed_policy_allowed THEN true
        END AS claimed_ok,
        o.sgx_extensions, o.backend_verifier, o.siem_forwarded,
-       o.malformed_claims, o.extra
+       o.malformed_claims,
+       {extras.first_number("o.extra", extras.EVALUATION_NUMBERS)} AS claimed_evaluation_number,
+       {extras.first_number("o.extra", extras.SEQUENCES)} AS sequence_no,
+       sha256({extras.token_text("o.extra")}) AS token_id,
+       {extras.token_claim("o.extra", extras.QUOTE_HASHES)} AS token_quote_hash,
+       {extras.token_claim("o.extra", extras.MEASUREMENTS)} AS token_measurement,
+       {extras.token_claim("o.extra", extras.SIGNERS)} AS token_mrsigner,
+       {extras.token_claim("o.extra", extras.REPORT_DATA)} AS token_report_data,
+       o.extra
 FROM stored.observation AS o
 LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
 """
@@ -121,6 +130,8 @@ SELECT {_hex("q.quote_id")} AS quote_id,
        ch.sgx_type AS sgx_type,
        {_hex("ch.ppid")} AS ppid,
        {_hex("ch.pck_id")} AS pck_id,
+       ch.pck_serial AS pck_serial,
+       ch.ca_serial AS pck_ca_serial,
        ch.ca_name AS pck_ca,
        {_hex("ch.chain_id")} AS chain_id,
        {_hex("ch.chain_signed_id")} AS chain_signed_id,
@@ -243,7 +254,9 @@ SELECT {_hex("r.source_id")} AS source_id, r.source_line, r.workload_id,
        r.isv_prodid, r.min_isv_svn, {_hex("r.mrtd")} AS mrtd,
        {_hex("r.rtmr0")} AS rtmr0, {_hex("r.rtmr1")} AS rtmr1,
        {_hex("r.rtmr2")} AS rtmr2, {_hex("r.rtmr3")} AS rtmr3,
-       r.valid_from, r.valid_to, s.ingested_at AS recorded_at
+       r.valid_from, r.valid_to,
+       TRY_CAST(r.extra ->> '$.approved_at' AS TIMESTAMPTZ) AS approved_at,
+       s.ingested_at AS recorded_at
 FROM stored.reference_value AS r
 LEFT JOIN stored.source AS s ON s.source_id = r.source_id
 """
@@ -264,7 +277,8 @@ END
 """
 
 _WORKLOAD = f"""
-SELECT w.workload_id, {_RULE} AS report_data_rule, w.runtime, w.attest_within_ms
+SELECT w.workload_id, {_RULE} AS report_data_rule, w.runtime, w.attest_within_ms,
+       w.evidence, w.one_per_platform
 FROM stored.workload AS w
 LEFT JOIN stored.source AS s ON s.source_id = w.source_id
 QUALIFY row_number() OVER (
@@ -345,6 +359,7 @@ VIEW_SQL = {
     "tcb_component": _TCB_COMPONENT,
     "crl": _CRL,
     "certificate": _CERTIFICATE,
+    "custody_problem": "SELECT level, path, code, message FROM stored.custody_problem",
     "finding": f"SELECT {', '.join(FINDING.names)} FROM stored.finding",
     "detection": f"SELECT {', '.join(DETECTION.names)} FROM stored.detection",
 }

@@ -9,7 +9,7 @@ somebody else (DuckDB) wrote, and then nothing heavy is imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from forensics.case.ledger import Entry, Ledger, SourceEntry, clean_text, format_time
-from forensics.case.lock import hold_lock
+from forensics.case.ledger import Entry, FileEntry, Ledger, SourceEntry, clean_text, format_time
+from forensics.case.lock import exclude_readers, hold_lock
 from forensics.case.records import SourceHeader
 from forensics.case.staging import Staging, remove_unnamed_files
 from forensics.errors import CustodyError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from forensics.case.intake import Intake, SourceIntake
+    from forensics.case.signing import Signer
 
 
 @dataclass(slots=True)
@@ -55,16 +56,19 @@ class Writer:
         at: datetime,
         who: str,
         notes: Mapping[str, str] | None,
+        signer: Signer | None,
         wait: float,
     ) -> None:
         self.summary = Summary()
+        self.notes = dict(notes or {})
+        """What the entry will say beside its files; may grow until the commit."""
         self._root = root
         self._ledger = ledger
         self._action = action
         self._at = at
         self._time = format_time(at)
         self._who = who
-        self._notes = dict(notes or {})
+        self._signer = signer
         self._wait = wait
         self._resources = ExitStack()
         self._staging: Staging
@@ -139,9 +143,9 @@ class Writer:
 
     # Derived tables
 
-    def new_path(self, table: str) -> Path:
-        """Where to write the next file of a table, for `adopt_file`."""
-        return self._staging.new_path(table)
+    def new_path(self, table: str, part: str | None = None) -> Path:
+        """Where to write the next file of a table (of its part), for `adopt_file`."""
+        return self._staging.new_path(table, part)
 
     def adopt_file(self, table: str, path: Path, rows: int) -> None:
         """Add a Parquet file that was written at a path from `new_path`."""
@@ -158,9 +162,12 @@ class Writer:
 
     def drop_table(self, name: str) -> None:
         """Supersede all files that the table has now; they are deleted after the commit."""
+        self.supersede(self._ledger.files(name))
+
+    def supersede(self, files: Iterable[FileEntry]) -> None:
+        """Take these files out of the case; they are deleted after the commit."""
         known = set(self._removed)
-        files = (file.path for file in self._ledger.files(name))
-        self._removed.extend(path for path in files if path not in known)
+        self._removed.extend(file.path for file in files if file.path not in known)
 
     def replace_table(self, name: str, data: pa.Table) -> None:
         """`drop_table`, then `append_table`."""
@@ -193,16 +200,20 @@ class Writer:
                 sources=list(self._sources.values()),
                 files=self._staging.files,
                 removed=self._removed,
-                notes={key: clean_text(value) for key, value in self._notes.items()},
-            )
+                notes={key: clean_text(value) for key, value in self.notes.items()},
+            ),
+            self._signer,
         )
         self.summary.entry = self._staging.entry
 
     def _delete_superseded(self) -> None:
-        """What cannot be deleted now is a leftover for the next writer."""
-        for path in self._removed:
-            with suppress(OSError):
-                (self._root / path).unlink(missing_ok=True)
+        """What cannot be deleted now, or is being read, is a leftover for the next writer."""
+        if not self._removed:
+            return
+        with exclude_readers(self._root) as alone:
+            for path in self._removed if alone else ():
+                with suppress(OSError):
+                    (self._root / path).unlink(missing_ok=True)
 
     def _abandon(self) -> None:
         if self._intake is not None:

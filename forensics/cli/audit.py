@@ -29,7 +29,9 @@ from forensics.cli.options import (
     NoIntelRootOption,
     NowOption,
     RootOption,
+    SignKeyOption,
     ThreadsOption,
+    load_signer,
     read_anchors,
     read_time,
 )
@@ -38,6 +40,7 @@ from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.case.signing import Signer
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
 
@@ -58,6 +61,7 @@ def audit(
     threads: ThreadsOption = DEFAULT_THREADS,
     fast: FastOption = True,
     form: FormatOption = Format.table,
+    sign_key: SignKeyOption = None,
     now: NowOption = None,
 ) -> None:
     """Ingest, verify, detect and report; makes the case when it is missing.
@@ -74,7 +78,8 @@ def audit(
     """
     moment = read_time(now)
     cut_off = moment if as_of is None else read_time(as_of)
-    opened = _open_or_make(case, sources or [], root_ca, no_intel_root, moment)
+    signer = load_signer(sign_key)
+    opened = _open_or_make(case, sources or [], root_ca, no_intel_root, moment, signer)
     quarantined = 0
     if sources:
         summary = steps.ingest(opened, sources, moment)
@@ -103,6 +108,7 @@ def _open_or_make(
     root_ca: list[Path] | None,
     no_intel_root: bool,
     now: datetime,
+    signer: Signer | None,
 ) -> Case:
     """The case; a new one only once the sources are known to be there."""
     from forensics.case.case import SETTINGS_NAME, open_case
@@ -110,12 +116,12 @@ def _open_or_make(
 
     check_paths(sources)
     if (path / SETTINGS_NAME).exists():
-        case = open_case(path)
+        case = open_case(path, signer)
         steps.check_custody(case)
         if root_ca:
             _check_anchors(case, read_anchors(root_ca, no_intel_root=True))
         return case
-    return steps.make_case(path, read_anchors(root_ca, no_intel_root), now)
+    return steps.make_case(path, read_anchors(root_ca, no_intel_root), now, signer)
 
 
 def _check_anchors(case: Case, wanted: list[bytes]) -> None:

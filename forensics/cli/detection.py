@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forensics.cli import steps
-from forensics.cli.options import AsOfOption, CaseArgument, FormatOption, NowOption, read_time
+from forensics.cli.options import (
+    AsOfOption,
+    CaseArgument,
+    FormatOption,
+    NowOption,
+    SignKeyOption,
+    load_signer,
+    read_time,
+)
 from forensics.cli.output import Format, print_records, say
 from forensics.errors import UsageError
 
@@ -63,6 +71,7 @@ def detect(
     fail_on: FailOnOption = Severity.high,
     strict: StrictOption = False,
     form: FormatOption = Format.table,
+    sign_key: SignKeyOption = None,
     now: NowOption = None,
 ) -> None:
     """Run the detectors and renew the findings (exit 1 when there are any at `--fail-on`).
@@ -76,7 +85,7 @@ def detect(
 
     moment = read_time(now)
     detection = steps.detect(
-        open_case(case),
+        open_case(case, load_signer(sign_key)),
         moment if as_of is None else read_time(as_of),
         moment,
         chosen=detector or (),

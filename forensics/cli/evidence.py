@@ -15,6 +15,8 @@ from forensics.cli.options import (
     NoIntelRootOption,
     NowOption,
     RootOption,
+    SignKeyOption,
+    load_signer,
     read_anchors,
     read_time,
 )
@@ -28,13 +30,28 @@ def init(
     case: CaseArgument,
     root_ca: RootOption = None,
     no_intel_root: NoIntelRootOption = False,
+    sign_key: SignKeyOption = None,
+    signing_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="A colleague's public key that may sign too."),
+    ] = None,
     now: NowOption = None,
 ) -> None:
     """Make a case. Intel's SGX root is trusted unless told otherwise.
 
-    Example: quote-forensics init incident-42 --root-ca staging-root.pem
+    With `--sign-key` every entry of the ledger will be signed, by that key or by one that
+    `--signing-key` names; a commit without is refused.
+
+    \b
+    Examples:
+      quote-forensics init incident-42 --root-ca staging-root.pem
+      quote-forensics init incident-42 --sign-key ~/.config/custody.pem
     """
-    made = steps.make_case(case, read_anchors(root_ca, no_intel_root), read_time(now))
+    from forensics.case.signing import parse_public_key
+
+    anchors = read_anchors(root_ca, no_intel_root)
+    colleagues = [parse_public_key(text) for text in signing_key or ()]
+    made = steps.make_case(case, anchors, read_time(now), load_signer(sign_key), colleagues)
     say(f"made {case}, trusting {len(made.settings.anchors)} root(s)")
 
 
@@ -44,6 +61,7 @@ def ingest(
         list[Path], typer.Argument(metavar="SOURCE...", help="Files or directories of evidence.")
     ],
     form: FormatOption = Format.table,
+    sign_key: SignKeyOption = None,
     now: NowOption = None,
 ) -> None:
     """Bring evidence in: quotes, events, collateral, manifests, archives of them.
@@ -55,7 +73,7 @@ def ingest(
     """
     from forensics.case.case import open_case
 
-    summary = steps.ingest(open_case(case), sources, read_time(now))
+    summary = steps.ingest(open_case(case, load_signer(sign_key)), sources, read_time(now))
     counts = [("table", table, rows) for table, rows in sorted(summary.rows.items())]
     counts.append(("total", "sources", summary.sources))
     counts.append(("total", "new_quotes", summary.new_quotes))

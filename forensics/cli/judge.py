@@ -14,7 +14,9 @@ from forensics.cli.options import (
     FastOption,
     FormatOption,
     NowOption,
+    SignKeyOption,
     ThreadsOption,
+    load_signer,
     read_time,
 )
 from forensics.cli.output import Format, print_records, say, to_plain
@@ -33,6 +35,7 @@ def verify(
     ] = None,
     threads: ThreadsOption = DEFAULT_THREADS,
     fast: FastOption = True,
+    sign_key: SignKeyOption = None,
     now: NowOption = None,
 ) -> None:
     """Prove the facts that are missing and renew the verdicts.
@@ -49,7 +52,7 @@ def verify(
     from forensics.case.case import open_case
 
     moment = read_time(now)
-    opened = open_case(case)
+    opened = open_case(case, load_signer(sign_key))
     summary = steps.verify(
         opened,
         moment if as_of is None else read_time(as_of),

@@ -1,19 +1,14 @@
-"""Commands that look at a case and change nothing: sql, show, custody."""
+"""Commands that look at a case and change nothing: sql, show."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from forensics.cli.options import CaseArgument, FormatOption
-from forensics.cli.output import Format, print_records, to_plain, write_line
+from forensics.cli.output import Format, print_records
 from forensics.errors import UsageError
-
-CUSTODY_BROKEN = 4
-
-custody_app = typer.Typer(no_args_is_help=True, help="The chain of custody.")
 
 
 def sql(
@@ -69,43 +64,3 @@ def show(
     records = [{"view": match.view, **match.row} for match in matches]
     columns = list(dict.fromkeys(name for record in records for name in record))
     print_records(records, columns, form)
-
-
-@custody_app.command("verify")
-def custody_verify(case: CaseArgument, form: FormatOption = Format.table) -> None:
-    """Check every file against the ledger, and the ledger against itself (exit 4 on a problem).
-
-    Example: quote-forensics custody verify incident-42
-    """
-    from forensics.case.case import open_case
-    from forensics.case.custody import verify_custody
-
-    opened = open_case(case)
-    problems = verify_custody(opened)
-    rows = [
-        {"level": p.level, "path": p.path, "code": p.code, "message": p.message} for p in problems
-    ]
-    if rows or form is not Format.table:
-        print_records(rows, ("level", "code", "path", "message"), form)
-    if any(problem.level == "failure" for problem in problems):
-        raise typer.Exit(CUSTODY_BROKEN)
-    if form is Format.table:
-        write_line(sys.stdout, "custody holds")
-
-
-@custody_app.command("anchor")
-def custody_anchor(case: CaseArgument, form: FormatOption = Format.table) -> None:
-    """Print the head of the ledger, for a witness outside.
-
-    Example: quote-forensics custody anchor incident-42 --format json
-    """
-    from forensics.case.case import open_case
-
-    ledger = open_case(case).ledger
-    last = ledger.entries[-1] if ledger.entries else None
-    head = {
-        "entry": last.entry if last else 0,
-        "sha256": ledger.head,
-        "time": to_plain(last.time if last else None),
-    }
-    print_records([head], ("entry", "sha256", "time"), form)

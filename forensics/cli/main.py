@@ -16,6 +16,7 @@ from forensics import __version__
 from forensics.cli import (
     audit,
     collateral,
+    custody,
     detection,
     detectors,
     evidence,
@@ -24,6 +25,7 @@ from forensics.cli import (
     look,
     simulate,
     timeline,
+    upkeep,
 )
 from forensics.cli.output import say
 from forensics.errors import ForensicsError
@@ -71,7 +73,8 @@ app.command()(timeline.timeline)
 app.command()(look.sql)
 app.command()(evidence.quote)
 app.command("detectors")(detectors.detectors_command)
-app.add_typer(look.custody_app, name="custody")
+app.add_typer(custody.custody_app, name="custody")
+app.command()(upkeep.compact)
 app.command("simulate")(simulate.simulate_command)
 
 

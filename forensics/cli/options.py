@@ -7,12 +7,15 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from forensics.cli.output import Format
 from forensics.errors import UsageError
+
+if TYPE_CHECKING:
+    from forensics.case.signing import Signer
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="The case directory.")]
 
@@ -59,6 +62,16 @@ FastOption = Annotated[
     typer.Option("--fast/--no-fast", help="Use Intel's multi-buffer library where it is there."),
 ]
 
+SignKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign-key",
+        metavar="FILE",
+        envvar="QUOTE_FORENSICS_SIGN_KEY",
+        help="Sign the ledger with this Ed25519 key (PEM; see `custody keygen`).",
+    ),
+]
+
 DEFAULT_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 
 
@@ -82,6 +95,15 @@ def read_user() -> str:
     except (OSError, KeyError):
         user = "unknown"
     return f"{user}@{platform.node() or 'unknown'}"
+
+
+def load_signer(path: Path | None) -> Signer | None:
+    """The key to sign with. Raises `UsageError` (`unreadable-path`, `bad-sign-key`)."""
+    if path is None:
+        return None
+    from forensics.case.signing import read_signer
+
+    return read_signer(path)
 
 
 def read_anchors(paths: list[Path] | None, no_intel_root: bool) -> list[bytes]:

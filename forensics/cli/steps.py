@@ -12,15 +12,30 @@ from forensics.cli.progress import measure, show_progress
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.case.signing import PublicKey, Signer
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
     from forensics.detect.detection import Detection
 
 
-def make_case(path: Path, anchors: Sequence[bytes], now: datetime) -> Case:
+def make_case(
+    path: Path,
+    anchors: Sequence[bytes],
+    now: datetime,
+    signer: Signer | None = None,
+    signing_keys: Sequence[PublicKey] = (),
+) -> Case:
     from forensics.case.case import create_case
 
-    return create_case(path, name=path.name, at=now, anchors=anchors, who=read_user())
+    return create_case(
+        path,
+        name=path.name,
+        at=now,
+        anchors=anchors,
+        who=read_user(),
+        signer=signer,
+        signing_keys=signing_keys,
+    )
 
 
 def check_custody(case: Case) -> None:
@@ -87,12 +102,16 @@ def detect(
     from forensics.detect.store import load_detections, save_detection
 
     catalog = load_catalog(queries)
-    needs_checks = any("check_result" in d.inputs for d in select(catalog, chosen))
+    inputs = {view for detector in select(catalog, chosen) for view in detector.inputs}
     with (
         show_progress("detect", unit="detectors") as progress,
         case.writer(action="detect", at=now, who=read_user()) as writer,
     ):
-        connection = open_locked(case, check_results=needs_checks)
+        connection = open_locked(
+            case,
+            check_results="check_result" in inputs,
+            custody_problems="custody_problem" in inputs,
+        )
         previous = load_detections(connection)
         detection = run_detection(
             connection,

@@ -30,6 +30,7 @@ _FUNCTIONS: Final = frozenset(
         *("And", "Or", "Xor", "Case", "If", "Coalesce", "Nullif", "Cast", "Interval", "Struct"),
         *("Greatest", "Least", "Floor", "Abs", "TimeToUnix"),
         *("Lower", "Upper", "Substring", "Length", "Pad", "StrPosition", "Split"),
+        *("Replace", "Reverse"),
         *("Count", "Min", "Max", "Sum", "ArgMin", "ArgMax", "LogicalOr", "LogicalAnd"),
         *("ArrayAgg", "GroupConcat", "RowNumber", "FirstValue", "LastValue", "Lag", "Lead"),
         *("Array", "ArraySort", "ArrayDistinct", "ArrayContains", "ArrayToString", "Flatten"),

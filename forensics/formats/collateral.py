@@ -246,6 +246,8 @@ def _read_tcb_info(body: bytes) -> TcbInfo:
     tdx = outline.id == "TDX"
     if ("tdxModule" in members) != tdx:
         raise _invalid("tdxModule belongs to TDX documents, and to all of them")
+    if "tdxModuleIdentities" in members and not tdx and version == 3:
+        raise _invalid("tdxModuleIdentities belongs to TDX documents")
     levels = [_read_tcb_level(item, version, tdx) for item in _list(members, "tcbLevels")]
     ordered = sorted(levels, key=lambda level: level.order, reverse=True)
     if len({level.order for level in levels}) != len(levels):

@@ -74,7 +74,7 @@ def _read_extension(value: bytes) -> SgxExtension:
         cpu_svn=_octets(tcb_entries, "18", 16),
         pce_id=_octets(entries, "3", 2),
         fmspc=_octets(entries, "4", 6),
-        sgx_type=_integer(entries, "5", 2, der.ENUMERATED),
+        sgx_type=_integer(entries, "5", 0xFF, der.ENUMERATED),  # Intel may add types
         platform_instance_id=_octets(entries, "6", 16) if "6" in entries else None,
         dynamic_platform=configuration.get("1"),
         cached_keys=configuration.get("2"),

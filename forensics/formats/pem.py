@@ -17,7 +17,7 @@ MAX_BLOCKS = 64
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END \1-----")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
-_BLANKS = b"\r\n\t \x00"
+_BLANKS = b"\r\n\t "
 
 
 def split_pem(text: bytes) -> list[tuple[str, bytes]]:

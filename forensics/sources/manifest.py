@@ -234,10 +234,12 @@ def _read_rule(value: object) -> dict[str, object]:
 
 def _read_expected(value: object) -> dict[str, object]:
     table = _table(value)
-    _refuse_keys(table, ("runtime", "attest_within"))
+    _refuse_keys(table, ("runtime", "attest_within", "evidence", "one_per_platform"))
     return {
         "runtime": _word(table, "runtime"),
         "attest_within_ms": _duration(table, "attest_within"),
+        "evidence": _words(table, "evidence"),
+        "one_per_platform": _flag(table, "one_per_platform"),
     }
 
 
@@ -262,10 +264,11 @@ def _read_allowed(workload: str, table: dict[str, object]) -> Row:
 
 def _read_window(table: dict[str, object]) -> dict[str, object]:
     """`valid_from` and `valid_to`, as far as they are given."""
-    row = {name: _moment(table, name) for name in ("valid_from", "valid_to") if name in table}
-    if len(row) == 2 and row["valid_from"] >= row["valid_to"]:
+    names = [name for name in ("valid_from", "valid_to") if name in table]
+    moments = [_moment(table, name) for name in names]
+    if len(moments) == 2 and moments[0] >= moments[1]:
         raise _wrong("valid_from is not before valid_to")
-    return dict(row)
+    return dict(zip(names, moments, strict=True))
 
 
 def _extra_json(extra: dict[str, object]) -> str:
@@ -304,6 +307,13 @@ def _words(table: dict[str, object], name: str) -> list[str] | None:
         return None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _wrong(f"{name} is not a list of strings")
+    return value
+
+
+def _flag(table: dict[str, object], name: str) -> bool | None:
+    value = table.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(f"{name} is neither true nor false")
     return value
 
 

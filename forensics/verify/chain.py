@@ -1,8 +1,9 @@
 """Checks P1-P7: what certification data proves of itself, given the trust anchors.
 
 Roles are found as Intel's QVL finds them (CertificateChain.cpp): the root is self-issued, the PCK
-certificate has the PCK name, the intermediate is the first other certificate with "CA" in its
-name. Order does not matter; the count does.
+certificate has the PCK name, the intermediate is the first certificate that is not self-issued and
+has "CA" in its name. Order does not matter; the count does. The root's name does not: it is known
+by its key.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def assign_roles(chain: list[Certificate]) -> tuple[Certificate, Certificate, Ce
     if len(chain) != 3:
         raise EvidenceError("bad-chain", f"{len(chain)} certificates, expected 3")
     for certificate in chain:
-        absent = [oid for oid in REQUIRED_EXTENSIONS if oid not in certificate.extensions]
+        absent = find_absent_extensions(certificate)
         if absent:
             name = certificate.subject_name
             raise EvidenceError("bad-chain", f"{name}: no extension {absent[0]}")
@@ -104,6 +105,11 @@ def assign_roles(chain: list[Certificate]) -> tuple[Certificate, Certificate, Ce
         names = ", ".join(certificate.subject_name for certificate in chain)
         raise EvidenceError("bad-chain", f"roles not found among: {names}")
     return root, ca, pck
+
+
+def find_absent_extensions(certificate: Certificate) -> list[str]:
+    """OIDs of the extensions that every certificate of Intel's must carry and this one lacks."""
+    return [oid for oid in REQUIRED_EXTENSIONS if oid not in certificate.extensions]
 
 
 def is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:

@@ -20,7 +20,7 @@ from forensics.formats.collateral import (
 )
 from forensics.formats.crl import Crl
 from forensics.formats.json_text import compact, parse_object
-from forensics.verify.chain import is_signed_by
+from forensics.verify.chain import find_absent_extensions, is_signed_by
 from forensics.verify.checks import Outcome, judge, missing
 from forensics.verify.facts import CrlFact, DocumentFact, Results
 from forensics.verify.signatures import verify_der, verify_raw
@@ -42,8 +42,11 @@ class Signer:
 
 
 def find_signers(certificates: Iterable[Certificate], anchors: Collection[bytes]) -> list[Signer]:
-    """TCB signing certificates with a valid chain, trusted and long-lived ones first."""
-    known = list(certificates)
+    """TCB signing certificates with a valid chain, trusted and long-lived ones first.
+
+    As in a PCK chain, no certificate may lack an extension of Intel's (QVL TCBSigningChain.cpp).
+    """
+    known = [c for c in certificates if not find_absent_extensions(c)]
     roots = [c for c in known if c.self_issued and is_signed_by(c, c)]
     signers = [
         Signer(certificate, root, root.public_key in anchors)

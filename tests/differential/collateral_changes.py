@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from differential.quote_changes import flip
 from differential.verifiers import Exhibit
+
 from forensics.formats.collateral import split_envelope
 from forensics.formats.pem import split_pem
 from forensics.simulate.certificates import chain_pem, flip_certificate_signature
@@ -54,10 +55,14 @@ def _documents(name: str, exhibit: Exhibit) -> Iterator[tuple[str, bytes]]:
     pretty = json.dumps(json.loads(body), indent=2).encode()
     yield "s := n - s", envelope(signature=flip_s(signature))
     yield "signature in upper case", envelope().replace(digits, digits.upper())
-    yield "blanks around the signed object", b'{ "%s" : %s ,\n"signature" : "%s" }\n' % (
-        member,
-        body,
-        digits,
+    yield (
+        "blanks around the signed object",
+        b'{ "%s" : %s ,\n"signature" : "%s" }\n'
+        % (
+            member,
+            body,
+            digits,
+        ),
     )
     yield "another member", envelope()[:-1] + b',"x":1}'
     yield "signature first", b'{"signature":"%s","%s":%s}' % (digits, member, body)
@@ -66,8 +71,14 @@ def _documents(name: str, exhibit: Exhibit) -> Iterator[tuple[str, bytes]]:
     yield "a member inside the signed object", envelope(body[:-1] + b',"x":1}')
     yield "a member twice", envelope(body[:-1] + b',"version":3}')
     yield "an escape in a string", envelope(body.replace(b'"id"', b'"\\u0069d"', 1))
-    yield "another status", envelope(re.sub(rb'"(OutOfDate|UpToDate)"', b'"Revoked"', body, count=1))
-    yield "another SVN", envelope(re.sub(rb'("(?:isv|pce)?svn":\s?)\d+', rb"\g<1>99", body, count=1))
+    yield (
+        "another status",
+        envelope(re.sub(rb'"(OutOfDate|UpToDate)"', b'"Revoked"', body, count=1)),
+    )
+    yield (
+        "another SVN",
+        envelope(re.sub(rb'("(?:isv|pce)?svn":\s?)\d+', rb"\g<1>99", body, count=1)),
+    )
     yield "another end", envelope(re.sub(rb'("nextUpdate":\s?")20\d\d', rb"\g<1>2046", body))
     yield "one bit of the signature", envelope(signature=flip(signature, 20))
     yield "signature of zeros", envelope(signature=bytes(64))
@@ -115,10 +126,13 @@ def _exchanges(exhibit: Exhibit, others: list[Exhibit]) -> Iterator[tuple[str, E
                 changed = replace(exhibit, **{name: getattr(other, name)})
                 yield f"{name}: that of another set ({number})", changed
         mine, theirs = exhibit.parsed, other.parsed
-        if mine and theirs and mine.version == theirs.version and mine.qe_report != theirs.qe_report:
+        if (
+            mine
+            and theirs
+            and mine.version == theirs.version
+            and mine.qe_report != theirs.qe_report
+        ):
             spliced = replace(mine, certification_data=theirs.certification_data)
             yield f"PCK chain of another set ({number})", replace(exhibit, quote=spliced.to_bytes())
-            spliced = replace(
-                mine, signed=theirs.signed, signature=theirs.signature
-            )
+            spliced = replace(mine, signed=theirs.signed, signature=theirs.signature)
             yield f"body of another set ({number})", replace(exhibit, quote=spliced.to_bytes())

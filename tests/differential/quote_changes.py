@@ -30,10 +30,15 @@ def list_changes(quote: Quote) -> Iterator[tuple[str, bytes]]:
         yield from group(quote)
 
 
-def list_flips(quote: Quote) -> Iterator[tuple[str, bytes]]:
-    """One bit of every byte of the quote."""
-    data = quote.to_bytes()
-    for position in range(len(data)):
+def list_flips(quote: Quote, step: int) -> Iterator[tuple[str, bytes]]:
+    """One bit of every byte of the quote; in the certification data, of every `step`th."""
+    data, at = quote.to_bytes(), Offsets(quote)
+    positions = (
+        *range(at.cert_data),
+        *range(at.cert_data, at.cert_end, step),
+        *range(at.cert_end, len(data)),
+    )
+    for position in positions:
         yield f"one bit of byte {position}", flip(data, position)
 
 
@@ -114,7 +119,10 @@ def _signatures(quote: Quote) -> Iterator[tuple[str, bytes]]:
     }
     for name, signature in forged.items():
         yield name, replace(quote, signature=signature).to_bytes()
-    yield "QE report signature of the quote", replace(quote, qe_signature=quote.signature).to_bytes()
+    yield (
+        "QE report signature of the quote",
+        replace(quote, qe_signature=quote.signature).to_bytes(),
+    )
     for name, key in (("zero", bytes(64)), ("off the curve", b"\x05" * 64)):
         yield f"attestation key {name}", replace(quote, attestation_key=key).to_bytes()
     mirrored = quote.attestation_key[:32] + flip(quote.attestation_key[32:], 0, 0xFF)

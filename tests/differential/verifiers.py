@@ -29,7 +29,7 @@ from forensics.verify.appraisal import Appraiser, Judgement
 from forensics.verify.archive import Selection
 from forensics.verify.certification import prove_certification
 from forensics.verify.chain import prove_chain, unproven_chain
-from forensics.verify.documents import Signer, find_signers, prove_crl, prove_document
+from forensics.verify.documents import find_signers, prove_crl, prove_document
 from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, Subject
 from forensics.verify.signatures import verify_raw
 
@@ -98,8 +98,9 @@ def ask_ours(exhibit: Exhibit) -> OurAnswer:
     quarantined: list[str] = []
     chain = _prove_chain(quote, exhibit.root)
     known = _known_certificates(exhibit, quote)
+    signers = _find_signers(known, exhibit.root)
     documents = {
-        kind: _attempt(quarantined, _prove_document, kind, data, known, exhibit.root)
+        kind: _attempt(quarantined, _prove_document, kind, data, signers, exhibit.root)
         for kind, data in (("tcb_info", exhibit.tcb_info), ("qe_identity", exhibit.qe_identity))
     }
     crls = [
@@ -173,8 +174,10 @@ def _known_certificates(exhibit: Exhibit, quote: Quote) -> tuple[bytes, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _find_signers(known: tuple[bytes, ...], root: bytes) -> tuple[Signer, ...]:
-    return tuple(find_signers(filter(None, map(_parse_certificate, known)), {_anchor(root)}))
+def _find_signers(known: tuple[bytes, ...], root: bytes) -> tuple[bytes, ...]:
+    """The certificates of the TCB signers and their roots, without all the others."""
+    signers = find_signers(filter(None, map(_parse_certificate, known)), {_anchor(root)})
+    return tuple(dict.fromkeys(join(*((s.certificate.der, s.root.der) for s in signers))))
 
 
 def _anchor(root: bytes) -> bytes:
@@ -191,7 +194,8 @@ def _prove_document(
     found, body, signature = split_envelope(data)
     if found != kind:
         return None
-    fact = prove_document(kind, body, signature, _find_signers(known, root))
+    certificates = list(filter(None, map(_parse_certificate, known)))
+    fact = prove_document(kind, body, signature, find_signers(certificates, {_anchor(root)}))
     _BODIES[fact.document_id] = body
     return fact
 
@@ -372,8 +376,11 @@ def ask_binding(exhibit: Exhibit) -> Answer:
 def _split_chain(quote: bytes) -> tuple[bytes, bytes]:
     """(PCK certificate, text of the other certificates) as a caller cuts them from a quote."""
     blocks = [(match[0], match[1]) for match in _PEM_BLOCK.finditer(quote)]
-    leaf = next((text for text, body in blocks if _names_pck(body)), blocks[0][0] if blocks else b"")
-    return leaf, b"".join(text for text, _ in blocks if text != leaf)
+    if not blocks:
+        return b"", b""
+    chosen = next((n for n, (_, body) in enumerate(blocks) if _names_pck(body)), 0)
+    leaf, _ = blocks.pop(chosen)
+    return leaf, b"".join(text for text, _ in blocks)
 
 
 def _names_pck(body: bytes) -> bool:

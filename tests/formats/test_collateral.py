@@ -263,8 +263,9 @@ def test_identity_lacks_nothing(path: str) -> None:
     assert code_of(parse_enclave_identity, body(document)) == "bad-qe-identity"
 
 
-def test_sgx_documents_have_no_module() -> None:
-    document = tcb_info("sgx") | {"tdxModule": tcb_info()["tdxModule"]}
+@pytest.mark.parametrize("name", ["tdxModule", "tdxModuleIdentities"])
+def test_sgx_documents_have_no_module(name: str) -> None:
+    document = tcb_info("sgx") | {name: tcb_info()[name]}
 
     assert code_of(parse_tcb_info, body(document)) == "bad-tcb-info"
 

@@ -199,7 +199,7 @@ def test_components_are_integers_up_to_255(value: bytes) -> None:
         pytest.param(2, entry((3,), element(4, bytes(1))), id="pce-id-of-1"),
         pytest.param(3, entry((4,), element(4, bytes(5))), id="fmspc-of-5"),
         pytest.param(3, entry((4,), element(4, b"")), id="fmspc-empty"),
-        pytest.param(4, entry((5,), element(10, b"\x03")), id="type-3"),
+        pytest.param(4, entry((5,), element(10, b"\x01\x00")), id="type-256"),
         pytest.param(4, entry((5,), element(2, b"\x01")), id="type-as-integer"),
         pytest.param(4, element(0x31, b""), id="entry-as-set"),
         pytest.param(4, element(0x30, element(4, b"x") * 2), id="entry-without-name"),

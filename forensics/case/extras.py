@@ -1,0 +1,72 @@
+"""Members of `extra` that views show as columns: what many logs have and the normal form has not.
+
+Names as the sources write them: a count of the writer's own events, the TCB evaluation number that
+a verifier used, and the claims of a verifier's token (a JWS, or its claims as an object, or flat
+beside the other fields). Every expression is NULL for what is not there or not of that form, so
+that nothing in the evidence can make a view fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EVALUATION_NUMBERS = ("tcb_evaluation_data_number", "tcb_eval_number", "tcb_eval_num")
+SEQUENCES = ("sequence_no", "sequence", "seq")
+
+# MAA's and ITA's names; ITA's second version nests them under the TEE.
+QUOTE_HASHES = (
+    "x-ms-sgx-collateral.quotehash",
+    "maa-attestationcollateral.quotehash",
+    "quote_sha256",
+    "quotehash",
+)
+MEASUREMENTS = (
+    "x-ms-sgx-mrenclave",
+    "sgx-mrenclave",
+    "sgx_mrenclave",
+    "sgx.sgx_mrenclave",
+    "tdx_mrtd",
+    "tdx.tdx_mrtd",
+)
+SIGNERS = ("x-ms-sgx-mrsigner", "sgx-mrsigner", "sgx_mrsigner", "sgx.sgx_mrsigner")
+REPORT_DATA = (
+    "x-ms-sgx-report-data",
+    "sgx_report_data",
+    "sgx.sgx_report_data",
+    "tdx_report_data",
+    "tdx.tdx_report_data",
+)
+
+
+def first_text(document: str, names: Sequence[str]) -> str:
+    """SQL: the first member that is there, as text. A dot goes into an object."""
+    members = ", ".join(f"{document} ->> '{_path(name)}'" for name in names)
+    return f"coalesce({members})"
+
+
+def first_number(document: str, names: Sequence[str]) -> str:
+    """SQL: the first member that is there, as a number; NULL when it is none."""
+    return f"TRY_CAST({first_text(document, names)} AS BIGINT)"
+
+
+def token_text(extra: str) -> str:
+    """SQL: the token as it was logged, when it was logged as text."""
+    return f"CASE WHEN json_type({extra}, '$.token') = 'VARCHAR' THEN {extra} ->> '$.token' END"
+
+
+def token_claim(extra: str, names: Sequence[str]) -> str:
+    """SQL: a claim of the token, in lower case; of the event itself when there is no token."""
+    payload = f"split_part({extra} ->> '$.token', '.', 2)"
+    padded = f"rpad({payload}, ((length({payload}) + 3) // 4 * 4)::INTEGER, '=')"
+    standard = f"replace(replace({padded}, '-', '+'), '_', '/')"
+    decoded = f"TRY(decode(from_base64({standard})))"
+    claims = (
+        f"CASE json_type({extra}, '$.token') "
+        f"WHEN 'VARCHAR' THEN CASE WHEN json_valid({decoded}) THEN {decoded} END "
+        f"WHEN 'OBJECT' THEN {extra} ->> '$.token' ELSE {extra} END"
+    )
+    return f"lower({first_text(f'({claims})', names)})"
+
+
+def _path(name: str) -> str:
+    return "$." + ".".join(f'"{part}"' for part in name.split("."))
