@@ -75,7 +75,7 @@ def test_an_entry_that_is_not_understood_is_refused_alone(entry: dict[str, objec
     record = read_manifest({"platform": [entry, {"ppid": OTHER}]}, b"", None)
 
     assert record.problem is not None
-    assert record.problem.code == "bad-manifest"
+    assert record.problem.reason == "bad-manifest"
     assert "platform 1" in record.problem.message
     assert list(record.rows) == ROWS[1:]
 
