@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from forensics.simulate.incidents import (
     endorsements,
-    hosts,
     identity,
     platform,
     replay,
@@ -19,7 +18,7 @@ from forensics.simulate.incidents.scene import Incident, Truth
 
 INCIDENTS: dict[str, Incident] = {
     incident.id: incident
-    for module in (replay, rollback, identity, platform, verifier, endorsements, hosts)
+    for module in (replay, rollback, identity, platform, verifier, endorsements)
     for incident in module.INCIDENTS
 }
 
