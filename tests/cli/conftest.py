@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.fixture(scope="session")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A case with the audited sample; tests must not change it."""
     case = tmp_path_factory.mktemp("audited") / "case"
     arguments = ["audit", str(case), str(SAMPLE / "evidence")]
@@ -59,4 +60,12 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with pytest.raises(SystemExit) as stop:
             main()
     assert stop.value.code == 1
-    return case
+    entries = sorted((case / "ledger").iterdir())
+    yield case
+    assert sorted((case / "ledger").iterdir()) == entries, "a test changed the shared case"
+
+
+@pytest.fixture
+def own_audited(audited: Path, tmp_path: Path) -> Path:
+    """The same in a copy of its own, for tests that change it."""
+    return Path(shutil.copytree(audited, tmp_path / "audited"))

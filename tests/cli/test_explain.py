@@ -110,10 +110,10 @@ def test_collateral_lists_the_series_and_draws_them(run, audited: Path):
     assert "█" in run("collateral", audited).out
 
 
-def test_judging_under_one_version_of_the_collateral(run, audited: Path):
+def test_judging_under_one_version_of_the_collateral(run, own_audited: Path):
     """Under the older TCB info, before the recovery, its platforms were up to date."""
     (older,) = run(
-        "sql", audited,
+        "sql", own_audited,
         "SELECT collateral_id, tcb_evaluation_data_number AS number FROM collateral "
         "WHERE id = 'SGX' AND fmspc = '00906ed50000' ORDER BY issued_at LIMIT 1",
         "--format", "json",
@@ -124,12 +124,14 @@ def test_judging_under_one_version_of_the_collateral(run, audited: Path):
     )
 
     def count() -> int:
-        return run("sql", audited, counts, "--format", "json").records[0]["n"]
+        return run("sql", own_audited, counts, "--format", "json").records[0]["n"]
 
     assert count() == 0
-    run("verify", audited, "--as-of", END_OF_SAMPLE, "--collateral", older["collateral_id"][:12])
+    run(
+        "verify", own_audited, "--as-of", END_OF_SAMPLE, "--collateral", older["collateral_id"][:12]
+    )
     assert count() > 0
-    noted = json.loads(max((audited / "ledger").glob("*.json")).read_text())["notes"]
+    noted = json.loads(max((own_audited / "ledger").glob("*.json")).read_text())["notes"]
     assert noted["collateral"] == older["collateral_id"]
-    run("verify", audited, "--as-of", END_OF_SAMPLE)
+    run("verify", own_audited, "--as-of", END_OF_SAMPLE)
     assert count() == 0
