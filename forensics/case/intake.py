@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -254,7 +255,13 @@ def _gather_columns(name: str, rows: Sequence[Row]) -> dict[str, Sequence[object
     unknown = present.difference(TABLES[name].names)
     if unknown:
         raise CustodyError("unknown-column", f"{name} has no column {sorted(unknown)}")
-    return {column: [row.get(column) for row in rows] for column in present}
+    columns: dict[str, Sequence[object]] = {}
+    for column in sorted(present):
+        try:
+            columns[column] = list(map(itemgetter(column), rows))
+        except KeyError:  # some rows lack it
+            columns[column] = [row.get(column) for row in rows]
+    return columns
 
 
 def _compare_report_data(observation: Row, report_data: bytes) -> None:
