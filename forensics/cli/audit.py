@@ -82,7 +82,7 @@ def audit(
     opened = _open_or_make(case, sources or [], root_ca, no_intel_root, moment, signer)
     quarantined = 0
     if sources:
-        summary = steps.ingest(opened, sources, moment)
+        summary = steps.ingest(opened, sources, moment, threads=threads)
         quarantined = summary.quarantined
         _say_ingest(summary)
     _say_verify(steps.verify(opened, cut_off, moment, threads=threads, fast=fast))

@@ -50,7 +50,7 @@ def check_custody(case: Case) -> None:
         raise CustodyError("custody-broken", f"{message}; see `custody verify`")
 
 
-def ingest(case: Case, sources: Sequence[Path], now: datetime) -> Summary:
+def ingest(case: Case, sources: Sequence[Path], now: datetime, *, threads: int) -> Summary:
     from forensics.sources import ingest_paths
 
     total = measure(sources)
@@ -58,7 +58,8 @@ def ingest(case: Case, sources: Sequence[Path], now: datetime) -> Summary:
         show_progress("ingest", unit="bytes") as progress,
         case.writer(action="ingest", at=now, who=read_user()) as writer,
     ):
-        ingest_paths(writer, sources, progress=lambda done: progress(done, total))
+        workers = threads if threads > 1 else 0
+        ingest_paths(writer, sources, progress=lambda done: progress(done, total), workers=workers)
     return writer.summary
 
 
