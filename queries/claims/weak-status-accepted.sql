@@ -10,6 +10,7 @@
 -- why = "A weak status is a known vulnerability that nobody closed. Accepting it may be a decision; then it should be written down, and it should end."
 -- inputs = ["observation", "policy", "quote", "verdict"]
 -- requires = ["verdict"]
+-- scope = ["observation_id"]
 -- discriminator = ["status"]
 -- grain = "one row per platform and status"
 -- nulls = "an OK whose status could not be recomputed is counted; a platform without PPID is told by its attestation key; without a policy the parameter decides"

@@ -10,6 +10,7 @@
 -- why = "A verifier that refuses good evidence is broken, or is being used to keep somebody out; and people learn to go around it."
 -- inputs = ["binding", "observation", "policy", "quote", "reference_value", "verdict"]
 -- requires = ["verdict"]
+-- scope = ["observation_id"]
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "what was not approved, not bound or not determined may have been refused for that: no finding; where the manifests name no measurements, or no rule, that is not asked"

@@ -10,6 +10,7 @@
 -- why = "Whoever can keep new collateral away from a verifier decides which vulnerabilities and revocations it knows. Expiry is what ends that, if it is checked."
 -- inputs = ["collateral", "crl", "observation", "quote", "verdict"]
 -- requires = ["verdict"]
+-- scope = ["observation_id"]
 -- discriminator = ["kind", "item"]
 -- grain = "one row per verifier, else instance, and kind and item"
 -- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; a verifier that does not log when it fetched its collateral can only be unresolved"

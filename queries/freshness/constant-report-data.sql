@@ -10,6 +10,7 @@
 -- why = "What is constant holds no challenge: such evidence is as good tomorrow and elsewhere as it is here and now. All zero, it does not even bind a key."
 -- inputs = ["observation", "quote", "workload"]
 -- requires = ["quote"]
+-- scope = ["report_data"]
 -- discriminator = []
 -- grain = "one row per workload, else enclave"
 -- nulls = "sightings without session are told apart by their nonce, without either by the signature alone; without workload and enclave they are counted"

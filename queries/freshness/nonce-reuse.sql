@@ -9,6 +9,7 @@
 -- question = "Which nonces were issued twice, or accepted in several sessions over different evidence?"
 -- why = "A challenge works once. A verifier that repeats them has a broken or cloned random generator, or a constant in the place of one, and accepts what was made for somebody else."
 -- inputs = ["nonce", "observation", "quote"]
+-- scope = ["nonce"]
 -- discriminator = []
 -- grain = "one row per nonce"
 -- nulls = "where no session is logged, the enclave stands for it; events and challenges with neither say nothing; no word from the verifier counts as accepted"

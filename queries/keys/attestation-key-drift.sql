@@ -10,6 +10,7 @@
 -- why = "Intel's quoting enclaves derive the attestation key from a seal key: one platform, TEE, QE signer, microcode and QE version give one key. A second one was certified by a platform that is not in the state that it reports."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["ppid"]
 -- discriminator = ["tee", "quoting_enclave"]
 -- grain = "one row per platform, TEE and state of its quoting enclave"
 -- nulls = "a platform without PPID cannot be told and is counted; keys are compared even where sightings have no time, but then none is known to have come back"

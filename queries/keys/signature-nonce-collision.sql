@@ -9,6 +9,7 @@
 -- question = "Which values r occur in signatures of more than one attestation key?"
 -- why = "r is a hash-like image of a secret random number. Two keys that draw the same one run on one cloned or broken generator; whoever learns one of the keys can compute the other."
 -- inputs = ["key_recovery", "observation", "quote"]
+-- scope = ["signature_r"]
 -- discriminator = []
 -- grain = "one row per r"
 -- nulls = "quotes without a proof of their own signature are not compared"

@@ -10,6 +10,7 @@
 -- why = "All guests run on one microcode and one TDX module at a time. An update moves them on once; a state that comes back after another was seen is told by somebody who is not there."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["ppid"]
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its state"
 -- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time; TDs of TDX 1.0 report the module of their launch and count once, which takes an enclave id"

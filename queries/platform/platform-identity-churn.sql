@@ -10,6 +10,7 @@
 -- why = "QE_ID, PPID and FMSPC are all given by one piece of hardware. A repair changes them once; identities that alternate are shared by two machines, or made up."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["qe_id", "ppid"]
 -- discriminator = ["kind"]
 -- grain = "one row per QE_ID or platform"
 -- nulls = "a hidden (all-zero) QE_ID identifies nothing; sightings without a time cannot show an alternation and are counted, but a second FMSPC needs none"

@@ -10,6 +10,7 @@
 -- why = "A platform has a PCK certificate for every TCB that it passed through, and may show any that is not above it. Choosing an older one changes the verdict: what was fixed looks unfixed, and an advisory or a revocation is dodged."
 -- inputs = ["observation", "quote", "verdict"]
 -- requires = ["quote"]
+-- scope = ["ppid"]
 -- discriminator = []
 -- grain = "one row per platform"
 -- nulls = "sightings without a time are counted; a platform without PPID cannot be told from others and is counted"

@@ -10,6 +10,7 @@
 -- why = "Quoting enclave and PCE only move forward in honest operation. An older one brings back the holes that leaked attestation keys, or the quote was made elsewhere with keys of the old one."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["ppid", "attestation_key_id"]
 -- discriminator = ["part"]
 -- grain = "one row per platform and part"
 -- nulls = "a platform without PPID is followed by its attestation key; header fields that a version does not have are not compared; sightings without a time are counted"
