@@ -784,9 +784,27 @@ DETECTION = Table(
         Column("findings", "i64", "findings that it gave"),
         Column("unjudged", "i64", "subjects that it could not judge"),
         Column("gaps", "json", "array of [reason, count]"),
+        Column("mode", "text", "full or incremental"),
+        Column("mode_reason", "text", "why it ran in full"),
+        Column("observations_read", "i64", "sightings judged again by an incremental run"),
+        Column("basis", "json", "how far the run had seen"),
     ),
 )
 
-FINDING_TABLES = (FINDING, DETECTION)
+VERDICT_STATE = Table(
+    "verdict_state",
+    "derived",
+    "What the newest `detect` knew as verdicts, condensed: where a later one differs, the "
+    "sightings that it is about are judged again.",
+    (
+        Column("moment", "text", "receipt or hindsight"),
+        Column("subject_no", "i64", "the subject judged", "delta"),
+        Column("starts", "i64", "first moment at which this holds", "delta"),
+        Column("ends", "i64", "first moment at which it no longer holds", "delta"),
+        Column("digest", "text", "MD5 over the judgement, its span aside", "plain"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE)
 
 TABLES = (*EVIDENCE_TABLES, *DERIVED_TABLES, *FINDING_TABLES)

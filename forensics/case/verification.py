@@ -82,7 +82,7 @@ def verify_case(
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
         connection = connect_stored(case)
         tables = DerivedTables(case, connection, writer)
-        stale = _covered_evidence(case) != evidence_entry or not case.files(RECEIPT.name)
+        stale = not covers_evidence(case) or not case.files(RECEIPT.name)
         if stale:
             summary.signatures = _prove(case, connection, tables, engine, threads, progress)
             prove_key_recoveries(connection, tables)
@@ -116,6 +116,11 @@ def _prove(
         counts["quotes"] = quotes
         renew_bindings(connection, tables)
     return counts
+
+
+def covers_evidence(case: Case) -> bool:
+    """Whether the last `verify` took all evidence of the case into account."""
+    return _covered_evidence(case) == _last_evidence(case)
 
 
 def _last_evidence(case: Case) -> int:

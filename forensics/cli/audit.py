@@ -15,6 +15,7 @@ from forensics.cli.detection import (
     FOUND,
     INCOMPLETE,
     FailOnOption,
+    FullOption,
     ParamOption,
     QueriesOption,
     Severity,
@@ -58,6 +59,7 @@ def audit(
     strict: StrictOption = False,
     param: ParamOption = None,
     queries: QueriesOption = None,
+    full: FullOption = False,
     threads: ThreadsOption = DEFAULT_THREADS,
     fast: FastOption = True,
     form: FormatOption = Format.table,
@@ -92,6 +94,7 @@ def audit(
         moment,
         overrides=detecting.read_params(param),
         queries=queries or (),
+        full=full,
     )
     detecting.print_findings(detecting.describe_findings(detection), form)
     detecting.say_detection(detection)

@@ -60,6 +60,10 @@ QueriesOption = Annotated[
     list[Path] | None,
     typer.Option("--queries", metavar="DIR", help="Also run the detectors of this folder."),
 ]
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="Judge all evidence again, not only what new evidence touches."),
+]
 
 
 def detect(
@@ -67,6 +71,7 @@ def detect(
     detector: DetectorOption = None,
     param: ParamOption = None,
     queries: QueriesOption = None,
+    full: FullOption = False,
     as_of: AsOfOption = None,
     fail_on: FailOnOption = Severity.high,
     strict: StrictOption = False,
@@ -76,9 +81,13 @@ def detect(
 ) -> None:
     """Run the detectors and renew the findings (exit 1 when there are any at `--fail-on`).
 
+    A run goes on from the one before: what new evidence does not touch is not judged again, and
+    the findings are those of a run with `--full`. The view `detection` says how each detector ran.
+
     \b
     Examples:
       quote-forensics detect incident-42
+      quote-forensics detect incident-42 --full
       quote-forensics detect incident-42 --detector replayed-quote --param retry_window=10s
     """
     from forensics.case.case import open_case
@@ -91,6 +100,7 @@ def detect(
         chosen=detector or (),
         overrides=read_params(param),
         queries=queries or (),
+        full=full,
     )
     print_findings(describe_findings(detection), form)
     say_detection(detection)
@@ -174,6 +184,9 @@ def say_detection(detection: Detection) -> None:
     counts = Counter(f.severity for f in detection.findings if f.state in ("new", "recurring"))
     shown = ", ".join(f"{counts[s.value]} {s.value}" for s in Severity if counts[s.value])
     say(f"{len(detection.runs)} detectors: {shown or 'no findings'}")
+    if narrow := [run for run in detection.runs if run.mode == "incremental"]:
+        most = max(run.observations_read or 0 for run in narrow)
+        say(f"{len(narrow)} of them judged only what is new, over at most {most} observations")
     for run in detection.not_evaluable:
         for gap in run.gaps:
             say(f"not evaluable: {run.detector.id}: {gap.count} × {gap.reason}")

@@ -95,15 +95,19 @@ def detect(
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     queries: Sequence[Path] = (),
+    full: bool = False,
 ) -> Detection:
+    from forensics.case.news import read_verdict_state
     from forensics.case.query import open_locked
     from forensics.detect.catalog import load_catalog
     from forensics.detect.detection import detect as run_detection
     from forensics.detect.detection import select
+    from forensics.detect.incremental import recall
     from forensics.detect.store import load_detections, save_detection
 
     catalog = load_catalog(queries)
-    inputs = {view for detector in select(catalog, chosen) for view in detector.inputs}
+    detectors = select(catalog, chosen)
+    inputs = {view for detector in detectors for view in detector.inputs}
     with (
         show_progress("detect", unit="detectors") as progress,
         case.writer(action="detect", at=now, who=read_user()) as writer,
@@ -114,13 +118,34 @@ def detect(
             custody_problems="custody_problem" in inputs,
         )
         previous = load_detections(connection)
+        past = recall(case, connection, previous, detectors, full=full)
         detection = run_detection(
             connection,
             catalog,
             as_of=as_of,
             chosen=chosen,
             overrides=overrides,
+            past=past,
             progress=progress,
         )
-        save_detection(writer, detection.findings, detection.runs, previous)
+        bases = {detector.id: past.describe(detector, as_of) for detector in detectors}
+        save_detection(writer, detection.findings, detection.runs, previous, bases)
+        writer.replace_table("verdict_state", read_verdict_state(connection))
+        writer.notes |= describe_modes(detection)
     return detection
+
+
+def describe_modes(detection: Detection) -> dict[str, str]:
+    """Ledger notes: which detectors judged only what is new, and which read everything and why."""
+    notes = {}
+    narrow = [run for run in detection.runs if run.mode == "incremental"]
+    if narrow:
+        most = max(run.observations_read or 0 for run in narrow)
+        notes["incremental"] = f"{len(narrow)} detectors, each over at most {most} observations"
+    reasons: dict[str, list[str]] = {}
+    for run in detection.runs:
+        if run.full_because is not None:
+            reasons.setdefault(run.full_because, []).append(run.detector.id)
+    if reasons:
+        notes["full"] = "; ".join(f"{why}: {', '.join(ids)}" for why, ids in reasons.items())
+    return notes

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -14,6 +16,9 @@ from forensics.detect.findings import Finding, renew
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
 from forensics.detect.store import load_findings
 from forensics.errors import UsageError
+
+if TYPE_CHECKING:
+    from forensics.detect.incremental import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +41,31 @@ def detect(
     as_of: datetime.datetime,
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
+    past: Past | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Detection:
     """Run detectors (all but drafts and deprecated ones, or those chosen by id) and renew findings.
 
     The connection has the views of a case, `finding` included. `as_of` is the case's cut-off, the
-    end of what can be missed. `progress` is called with detectors done and in total. Raises
-    `UsageError` (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and `DetectorError`.
+    end of what can be missed. With a `past` only what it does not cover is judged again, to the
+    same findings. `progress` is called with detectors done and in total. Raises `UsageError`
+    (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and `DetectorError`.
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
     check_overrides(detectors, given)
     previous = load_findings(connection)
+    active = defaultdict(list)
+    for finding in previous:
+        if finding.state != "resolved":
+            active[finding.detector].append(finding)
     runs = []
     for done, detector in enumerate(detectors, start=1):
-        runs.append(run_detector(connection, detector, as_of=as_of, overrides=given))
+        if past is None:
+            run = run_detector(connection, detector, as_of=as_of, overrides=given)
+        else:
+            run = past.run(connection, detector, active[detector.id], as_of=as_of, overrides=given)
+        runs.append(run)
         if progress:
             progress(done, len(detectors))
     findings = [finding for run in runs for finding in run.findings]

@@ -52,6 +52,9 @@ class Detector:
     nothing can be judged at all. `discriminator` names the keys of `details` that tell several
     findings about one subject apart; they and the subject make the fingerprint, by the rule that
     `fingerprint_version` numbers. `signed` says that only proven evidence may raise a finding.
+
+    `scope`, `pending` and `widens` say how little has to be read when little is new: see
+    `forensics.detect.scope`. Without a scope every run reads everything.
     """
 
     id: str
@@ -65,6 +68,9 @@ class Detector:
     why: str
     inputs: tuple[str, ...]
     requires: tuple[str, ...]
+    scope: tuple[str, ...]
+    pending: str | None
+    widens: bool
     grain: str
     discriminator: tuple[str, ...]
     nulls: str
@@ -149,6 +155,9 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         why=header.text("why"),
         inputs=header.texts("inputs"),
         requires=header.texts("requires", empty=True),
+        scope=header.texts("scope", empty=True),
+        pending=header.text("pending", empty=True),
+        widens=header.flag("widens", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
         nulls=header.text("nulls"),
@@ -182,6 +191,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not set(detector.requires) <= set(detector.inputs):
         raise header_error(where, "requires names views that are not in inputs")
+    if (detector.pending or detector.widens) and not detector.scope:
+        raise header_error(where, "pending and widens mean nothing without a scope")
     if detector.updated < detector.created:
         raise header_error(where, "updated lies before created")
     if not detector.sql:

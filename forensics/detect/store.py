@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
@@ -49,18 +49,22 @@ def save_detection(
     findings: Sequence[Finding],
     runs: Sequence[DetectorRun],
     previous: Sequence[dict[str, Any]] = (),
+    bases: Mapping[str, str] | None = None,
 ) -> None:
     """Replace the case's findings, and what it knows of each detector's newest run.
 
     `findings` are all there are, renewed (`forensics.detect.findings.renew`). `previous` are the
-    detections so far: those of detectors that are not among `runs` stay.
+    detections so far: those of detectors that are not among `runs` stay. `bases` say, by detector,
+    what the next run can go on from.
     """
     import pyarrow as pa
 
     rows = [{name: getattr(f, name) for name in FINDING.names} for f in findings]
     writer.replace_table("finding", pa.Table.from_pylist(rows, schema=FINDING.arrow_schema()))
     detections = {row["detector"]: row for row in previous}
-    detections |= {run.detector.id: describe_run(run) for run in runs}
+    for run in runs:
+        basis = (bases or {}).get(run.detector.id)
+        detections[run.detector.id] = describe_run(run) | {"basis": basis}
     table = pa.Table.from_pylist(
         [detections[name] for name in sorted(detections)], schema=DETECTION.arrow_schema()
     )
@@ -79,6 +83,10 @@ def describe_run(run: DetectorRun) -> dict[str, Any]:
         "findings": len(run.findings),
         "unjudged": run.unjudged,
         "gaps": json.dumps([[gap.reason, gap.count] for gap in run.gaps]),
+        "mode": run.mode,
+        "mode_reason": run.full_because,
+        "observations_read": run.observations_read,
+        "basis": None,
     }
 
 
