@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -46,5 +47,6 @@ def create_file(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.link(draft, path)
     finally:
-        draft.unlink()
+        with suppress(OSError):  # the file is there or not; the draft is for the next to clear away
+            draft.unlink()
     sync_folder(path.parent)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from forensics.case.derived import DerivedTables
+from forensics.case.derived import DerivedTables, copy_to
 from forensics.case.tables import FACT_QUOTE, SUBJECT
 from forensics.verify.engine import Engine
 
@@ -89,12 +89,13 @@ def prove_quotes(
     _load_outcomes(connection, outcomes)
     _file_subjects(connection, tables)
     with tables.new_file(FACT_QUOTE) as path:
-        target = str(path).replace("'", "''")
         same = " AND ".join(f'k."{name}" IS NOT DISTINCT FROM s."{name}"' for name in _KEY)
-        connection.execute(
-            f"COPY (SELECT k.quote_no, k.signature_ok, s.subject_no FROM ({_KEYED}) AS k "
-            f"JOIN stored.subject AS s ON {same} ORDER BY k.quote_no) "
-            f"TO '{target}' (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
+        copy_to(
+            connection,
+            f"(SELECT k.quote_no, k.signature_ok, s.subject_no FROM ({_KEYED}) AS k "
+            f"JOIN stored.subject AS s ON {same} ORDER BY k.quote_no)",
+            path,
+            ", PARQUET_VERSION v2",
         )
     connection.execute("DROP TABLE proven")
 
