@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from forensics.errors import CustodyError, UsageError
 from forensics.formats.quote import Quote
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from forensics.case.case import Case
 
 Row = dict[str, object]
+
+_PARTS = ("statement", "certification", "certification_data")
+_BATCH_ROWS = 1 << 12
 
 
 def rebuild_quote(case: Case, quote_id: bytes) -> bytes:
@@ -35,6 +40,41 @@ def rebuild_quote(case: Case, quote_id: bytes) -> bytes:
         message = f"the stored parts of quote {quote_id.hex()} give other bytes"
         raise CustodyError("quote-damaged", message)
     return rebuilt
+
+
+def rebuild_quotes(case: Case) -> Iterator[tuple[bytes, bytes]]:
+    """`(SHA-256, original bytes)` of every quote, in ledger order.
+
+    Its repeated parts are held in memory, its own rows are not. Raises `CustodyError`
+    (`quote-damaged`).
+    """
+    parts = {name: _load_parts(case, name) for name in _PARTS}
+    for path in case.files("quote"):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH_ROWS):
+                for row in batch.to_pylist():
+                    yield row["quote_id"], _rebuild(row, parts)
+
+
+def _rebuild(row: Row, parts: Mapping[str, Mapping[object, Row]]) -> bytes:
+    quote_id = _bytes(row, "quote_id")
+    try:
+        statement = parts["statement"][row["statement_id"]]
+        certification = parts["certification"][row["certification_id"]]
+        data = parts["certification_data"][certification["certification_data_id"]]
+    except KeyError:
+        message = f"parts of the quote {quote_id.hex()} are not in the case"
+        raise CustodyError("quote-damaged", message) from None
+    rebuilt = join_quote(row, statement, certification, data)
+    if hashlib.sha256(rebuilt).digest() != quote_id:
+        message = f"the stored parts of quote {quote_id.hex()} give other bytes"
+        raise CustodyError("quote-damaged", message)
+    return rebuilt
+
+
+def _load_parts(case: Case, table: str) -> dict[object, Row]:
+    rows = (row for path in case.files(table) for row in pq.read_table(path).to_pylist())
+    return {row[f"{table}_id"]: row for row in rows}
 
 
 def join_quote(row: Row, statement: Row, certification: Row, certification_data: Row) -> bytes:

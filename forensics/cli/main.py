@@ -22,6 +22,7 @@ from forensics.cli import (
     detectors,
     evidence,
     explain,
+    export,
     judge,
     look,
     simulate,
@@ -76,6 +77,7 @@ app.command()(evidence.quote)
 app.command("detectors")(detectors.detectors_command)
 app.add_typer(custody.custody_app, name="custody")
 app.command()(upkeep.compact)
+app.add_typer(export.export_app, name="export")
 app.command("simulate")(simulate.simulate_command)
 
 

@@ -1,0 +1,110 @@
+"""`export`: what leaves a case, whole or with its platforms' names taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forensics.cli.options import CaseArgument, FormatOption, NowOption, read_time
+from forensics.cli.output import Format, print_records, say
+from forensics.errors import UsageError
+
+export_app = typer.Typer(no_args_is_help=True, help="What leaves a case.")
+
+_LARGEST_KEY = 1 << 16
+
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="A new directory.")]
+RedactOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="KEY_FILE",
+        help="Replace what names platforms, sessions and hosts by hashes under this key.",
+    ),
+]
+
+
+@export_app.command("bundle")
+def export_bundle_command(
+    case: CaseArgument, out: OutArgument, redact: RedactOption = None, now: NowOption = None
+) -> None:
+    """A read-only, self-verifying archive to hand over (BagIt).
+
+    In it: the case with its ledger, the evidence as the bytes that were seen (quotes, collateral,
+    CRLs, certificates, quarantined records), findings and verdicts as JSON lines, the detectors,
+    and `verify_bundle.py`, which verifies it with Python's standard library alone.
+
+    `--redact` takes a file of at least 16 random bytes. Case and evidence, which name platforms
+    on every page, stay out; the views go in, with each identifier replaced by a keyed hash.
+
+    \b
+    Examples:
+      quote-forensics export bundle incident-42 incident-42.bag
+      python3 incident-42.bag/verify_bundle.py --head heads/2026-01.txt
+      quote-forensics export bundle incident-42 shared.bag --redact redaction.key
+    """
+    from forensics.case.case import open_case
+    from forensics.report.bundle import export_bundle
+
+    key = None if redact is None else _read_key(redact)
+    summary = export_bundle(open_case(case), out, read_time(now), key)
+    say(f"{out}: {summary.files} files, {summary.size} bytes; verify with {out}/verify_bundle.py")
+
+
+@export_app.command("views")
+def export_views_command(
+    case: CaseArgument,
+    out: OutArgument,
+    view: Annotated[
+        list[str] | None, typer.Option("--view", metavar="NAME", help="Only these views.")
+    ] = None,
+    redact: RedactOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """The documented views as JSON lines, one file each.
+
+    `--redact` takes a file of at least 16 random bytes. PPIDs, QE_IDs, keys and certificates of
+    platforms, hosts, containers and sessions give the same replacement under the same key, in
+    every view and every export. Columns that could hold an identifier anywhere (raw bytes, paths,
+    what others logged in `extra`) are null.
+
+    \b
+    Examples:
+      quote-forensics export views incident-42 out --view finding --view verdict
+      head -c 32 /dev/urandom > redaction.key
+      quote-forensics export views incident-42 shared --redact redaction.key
+    """
+    from forensics.case.case import open_case
+    from forensics.case.connection import connect
+    from forensics.case.contract import VIEWS
+    from forensics.case.judgements import fill_check_results
+    from forensics.report.records import write_view
+    from forensics.report.redaction import Redactor
+
+    known = [entry.name for entry in VIEWS if entry.name != "custody_problem"]
+    chosen = view or known
+    for name in chosen:
+        if name not in known:
+            raise UsageError("no-such-view", f"there is no view {name!r:.60} to export")
+    connection = connect(open_case(case))
+    if "check_result" in chosen:
+        fill_check_results(connection)
+    redactor = None if redact is None else Redactor(_read_key(redact), connection)
+    try:
+        out.mkdir(parents=True)
+        rows = [
+            {"view": name, "rows": write_view(connection, name, out / f"{name}.jsonl", redactor)}
+            for name in chosen
+        ]
+    except OSError as error:
+        raise UsageError("unwritable-path", f"cannot write {out}: {error.strerror}") from None
+    print_records(rows, ("view", "rows"), form)
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST_KEY)
+    except OSError as error:
+        raise UsageError("unreadable-path", f"cannot read {path}: {error.strerror}") from None

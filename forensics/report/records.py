@@ -1,0 +1,54 @@
+"""The documented views as JSON lines, for other programs; redacted where that is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forensics.case.contract import VIEWS
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from forensics.report.redaction import Redactor
+
+COLUMNS = {view.name: view.names for view in VIEWS}
+
+_BATCH_ROWS = 1 << 10
+
+
+def write_view(
+    connection: duckdb.DuckDBPyConnection, view: str, path: Path, redactor: Redactor | None = None
+) -> int:
+    """Write a view's rows, in order of all columns, as JSON lines; how many there were."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = _read_rows(connection, view, COLUMNS[view])
+    if redactor is not None:
+        rows = ({name: redactor.apply(name, value) for name, value in row.items()} for row in rows)
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _read_rows(
+    connection: duckdb.DuckDBPyConnection, view: str, names: Sequence[str]
+) -> Iterator[Mapping[str, Any]]:
+    columns = ", ".join(f'"{name}"' for name in names)
+    cursor = connection.execute(f'SELECT {columns} FROM "{view}" ORDER BY ALL')
+    while batch := cursor.fetchmany(_BATCH_ROWS):
+        for row in batch:
+            yield {name: _plain(value) for name, value in zip(names, row, strict=True)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value
