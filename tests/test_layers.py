@@ -19,7 +19,10 @@ LAYERS: dict[str, tuple[str, str]] = {
     "case": ("errors formats verify", "cryptography duckdb msgspec numpy pyarrow rfc3161_client"),
     "sources": ("errors formats verify case", "msgspec yaml zstandard"),
     "detect": ("errors formats verify case", "duckdb pyarrow sqlglot"),
-    "report": ("errors formats verify case sources detect", "cryptography duckdb pyarrow"),
+    "report": (
+        "errors formats verify case sources detect",
+        "cryptography duckdb jinja2 markupsafe pyarrow",
+    ),
     "simulate": ("errors formats", "cryptography"),
     "cli": ("errors formats verify case sources detect report simulate", "rich typer"),
 }

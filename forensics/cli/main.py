@@ -25,6 +25,7 @@ from forensics.cli import (
     export,
     judge,
     look,
+    report,
     simulate,
     timeline,
     upkeep,
@@ -72,6 +73,7 @@ app.command()(look.show)
 app.command()(explain.explain)
 app.command()(collateral.collateral)
 app.command()(timeline.timeline)
+app.command()(report.report)
 app.command()(look.sql)
 app.command()(evidence.quote)
 app.command("detectors")(detectors.detectors_command)

@@ -10,9 +10,12 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, TextIO
+
+from forensics.report.text import escape, to_plain
+
+__all__ = ["Format", "escape", "print_records", "say", "to_plain", "write_line"]
 
 Record = Mapping[str, Any]
 
@@ -54,32 +57,6 @@ def say(message: str) -> None:
 
 def write_line(stream: TextIO, text: str) -> None:
     stream.write(text + "\n")
-
-
-def to_plain(value: object) -> Any:
-    """A value as JSON has it: bytes as hex, times as RFC 3339 in UTC."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
-
-
-def escape(text: str) -> str:
-    """Control characters and other unprintables as `\\x1b`, so that they cannot move a cursor."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == " " else _escape_character(c) for c in text)
-
-
-def _escape_character(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
