@@ -24,6 +24,7 @@ from forensics.cli import (
     explain,
     judge,
     look,
+    quote,
     simulate,
     timeline,
     upkeep,
@@ -72,7 +73,7 @@ app.command()(explain.explain)
 app.command()(collateral.collateral)
 app.command()(timeline.timeline)
 app.command()(look.sql)
-app.command()(evidence.quote)
+app.add_typer(quote.quote_app, name="quote")
 app.command("detectors")(detectors.detectors_command)
 app.add_typer(custody.custody_app, name="custody")
 app.command()(upkeep.compact)
