@@ -20,6 +20,10 @@ LAYERS: dict[str, tuple[str, str]] = {
     "sources": ("errors formats verify case", "msgspec yaml zstandard"),
     "detect": ("errors formats verify case", "duckdb pyarrow sqlglot"),
     "report": ("errors formats verify case sources detect", "cryptography duckdb pyarrow"),
+    "notebook": (
+        "errors formats verify case sources detect report",
+        "altair duckdb jinja2 pandas polars pyarrow",
+    ),
     "simulate": ("errors formats", "cryptography"),
     "cli": ("errors formats verify case sources detect report simulate", "rich typer"),
 }

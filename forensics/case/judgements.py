@@ -123,6 +123,17 @@ def renew_hindsight(bench: Bench, tables: DerivedTables, as_of: int) -> None:
     tables.replace(HINDSIGHT, rows)
 
 
+def judge_hindsight(connection: duckdb.DuckDBPyConnection, as_of: int) -> None:
+    """Let the views of this connection show hindsight at `as_of` (microseconds); store nothing."""
+    bench = Bench(connection)
+    rows = [
+        _judgement_row(bench, subject, as_of, as_of + 1)
+        for _, subject in sorted(bench.subjects.items())
+    ]
+    load_rows(connection, HINDSIGHT.name, HINDSIGHT.columns, rows)
+    connection.execute("CREATE OR REPLACE VIEW stored.hindsight AS FROM temp.hindsight")
+
+
 def renew_receipts(
     bench: Bench, connection: duckdb.DuckDBPyConnection, tables: DerivedTables
 ) -> None:
