@@ -25,6 +25,7 @@ from forensics.cli import (
     export,
     judge,
     look,
+    quote,
     report,
     simulate,
     timeline,
@@ -75,7 +76,7 @@ app.command()(collateral.collateral)
 app.command()(timeline.timeline)
 app.command()(report.report)
 app.command()(look.sql)
-app.command()(evidence.quote)
+app.add_typer(quote.quote_app, name="quote")
 app.command("detectors")(detectors.detectors_command)
 app.add_typer(custody.custody_app, name="custody")
 app.command()(upkeep.compact)
