@@ -15,7 +15,9 @@ from forensics.cli.detection import (
     FOUND,
     INCOMPLETE,
     FailOnOption,
+    NewOnlyOption,
     ParamOption,
+    PatienceOption,
     QueriesOption,
     Severity,
     StrictOption,
@@ -36,6 +38,7 @@ from forensics.cli.options import (
     read_time,
 )
 from forensics.cli.output import Format, say, to_plain
+from forensics.cli.suppressing import SuppressionsOption, load_suppressions, say_review
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +57,10 @@ def audit(
     root_ca: RootOption = None,
     no_intel_root: NoIntelRootOption = False,
     as_of: AsOfOption = None,
+    patience: PatienceOption = "6h",
+    suppressions: SuppressionsOption = None,
     fail_on: FailOnOption = Severity.high,
+    fail_on_new: NewOnlyOption = False,
     strict: StrictOption = False,
     param: ParamOption = None,
     queries: QueriesOption = None,
@@ -80,6 +86,7 @@ def audit(
     cut_off = moment if as_of is None else read_time(as_of)
     signer = load_signer(sign_key)
     opened = _open_or_make(case, sources or [], root_ca, no_intel_root, moment, signer)
+    suppression_file = load_suppressions(suppressions, opened, moment)
     quarantined = 0
     if sources:
         summary = steps.ingest(opened, sources, moment)
@@ -92,10 +99,13 @@ def audit(
         moment,
         overrides=detecting.read_params(param),
         queries=queries or (),
+        suppressions=suppression_file,
+        patience=detecting.read_patience(patience),
     )
     detecting.print_findings(detecting.describe_findings(detection), form)
     detecting.say_detection(detection)
-    code = detecting.exit_code(detection, fail_on, strict)
+    say_review(suppression_file, detection.findings, moment)
+    code = detecting.exit_code(detection, fail_on, strict, news_only=fail_on_new)
     if code != FOUND and quarantined:
         code = INCOMPLETE
     if code:

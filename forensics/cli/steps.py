@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forensics.case.signing import PublicKey, Signer
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
+    from forensics.cli.suppressing import SuppressionFile
     from forensics.detect.detection import Detection
 
 
@@ -94,6 +95,8 @@ def detect(
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     queries: Sequence[Path] = (),
+    suppressions: SuppressionFile | None = None,
+    patience: timedelta | None = None,
 ) -> Detection:
     from forensics.case.query import open_locked
     from forensics.detect.catalog import load_catalog
@@ -103,9 +106,10 @@ def detect(
 
     catalog = load_catalog(queries)
     inputs = {view for detector in select(catalog, chosen) for view in detector.inputs}
+    notes = {} if suppressions is None else {"suppressions_sha256": suppressions.sha256}
     with (
         show_progress("detect", unit="detectors") as progress,
-        case.writer(action="detect", at=now, who=read_user()) as writer,
+        case.writer(action="detect", at=now, who=read_user(), notes=notes) as writer,
     ):
         connection = open_locked(
             case,
@@ -117,9 +121,19 @@ def detect(
             connection,
             catalog,
             as_of=as_of,
+            at=now,
+            patience=patience,
+            suppressions=suppressions.entries if suppressions else (),
             chosen=chosen,
             overrides=overrides,
             progress=progress,
         )
-        save_detection(writer, detection.findings, detection.runs, previous)
+        save_detection(
+            writer,
+            detection.findings,
+            detection.runs,
+            previous,
+            as_of=as_of,
+            evidence_entry=detection.evidence_entry,
+        )
     return detection

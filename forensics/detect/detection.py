@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from forensics.detect.catalog import Catalog
+from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
-from forensics.detect.findings import Finding, renew
+from forensics.detect.feeds import Feed, find_cut_off, read_feeds
+from forensics.detect.findings import Finding
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
-from forensics.detect.store import load_findings
+from forensics.detect.states import Round, renew
+from forensics.detect.store import load_detections, load_findings
+from forensics.detect.suppressions import Suppression, select_active
+from forensics.detect.triage import load_words
 from forensics.errors import UsageError
 
 
@@ -22,6 +27,11 @@ class Detection:
 
     findings: tuple[Finding, ...]
     runs: tuple[DetectorRun, ...]
+    at: datetime.datetime | None = None
+    """The time of the run: what came into its state now has it as `state_since`."""
+    feeds: tuple[Feed, ...] = ()
+    evidence_entry: int = 0
+    """The newest ledger entry with evidence that the run saw."""
 
     @property
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
@@ -34,6 +44,9 @@ def detect(
     catalog: Catalog,
     *,
     as_of: datetime.datetime,
+    at: datetime.datetime | None = None,
+    patience: datetime.timedelta | None = None,
+    suppressions: Sequence[Suppression] = (),
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -41,21 +54,63 @@ def detect(
     """Run detectors (all but drafts and deprecated ones, or those chosen by id) and renew findings.
 
     The connection has the views of a case, `finding` included. `as_of` is the case's cut-off, the
-    end of what can be missed. `progress` is called with detectors done and in total. Raises
-    `UsageError` (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and `DetectorError`.
+    end of what can be missed; `at` is the time of the run, by default the same. Rules about
+    absence wait up to `patience` for feeds, by default not at all. `progress` is called with
+    detectors done and in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`,
+    `bad-parameter`) and `DetectorError`.
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
     check_overrides(detectors, given)
-    previous = load_findings(connection)
+    previous, before = load_findings(connection), load_detections(connection)
+    feeds = read_feeds(connection)
     runs = []
     for done, detector in enumerate(detectors, start=1):
-        runs.append(run_detector(connection, detector, as_of=as_of, overrides=given))
+        cut_off = as_of
+        if patience is not None:
+            cut_off = find_cut_off(detector, feeds, as_of, patience)
+        runs.append(_run(connection, detector, as_of, cut_off, given))
         if progress:
             progress(done, len(detectors))
+    state = Round(
+        at=at or as_of,
+        judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
+        blind=_find_blind(runs, previous, everything=not chosen),
+        pending=frozenset(finding.fingerprint for run in runs for finding in run.pending),
+        suppressions=select_active(suppressions, at or as_of),
+        words=load_words(connection),
+        explain=Explainer(connection, runs, before),
+    )
     findings = [finding for run in runs for finding in run.findings]
-    judged = {run.detector.id for run in runs if run.evaluated}
-    return Detection(tuple(renew(findings, previous, judged)), tuple(runs))
+    renewed = tuple(renew(findings, previous, state))
+    return Detection(renewed, tuple(runs), state.at, feeds, newest_entry(connection))
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    as_of: datetime.datetime,
+    cut_off: datetime.datetime,
+    overrides: Mapping[str, str],
+) -> DetectorRun:
+    """A detector up to its cut-off; what it would add up to `as_of` is pending."""
+    run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+    if cut_off == as_of:
+        return replace(run, cut_off=cut_off)
+    ahead = run_detector(connection, detector, as_of=as_of, overrides=overrides)
+    known = {finding.fingerprint for finding in run.findings}
+    pending = tuple(f for f in ahead.findings if f.fingerprint not in known)
+    return replace(run, cut_off=cut_off, pending=pending)
+
+
+def _find_blind(
+    runs: Sequence[DetectorRun], previous: Sequence[Finding], *, everything: bool
+) -> frozenset[str]:
+    """Detectors that could not look; in a run of all, also those that are no longer there."""
+    blind = {run.detector.id for run in runs if not run.evaluated}
+    if everything:
+        blind |= {finding.detector for finding in previous} - {run.detector.id for run in runs}
+    return frozenset(blind)
 
 
 def select(catalog: Catalog, chosen: Sequence[str] = ()) -> list[Detector]:

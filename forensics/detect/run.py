@@ -32,13 +32,18 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class DetectorRun:
-    """How one detector went. Not `evaluated`: an input that it requires has no rows at all."""
+    """How one detector went. Not `evaluated`: an input that it requires has no rows at all.
+
+    `pending` are findings that will stand unless a feed that lags behind brings what is missing.
+    """
 
     detector: Detector
     params: Mapping[str, Value]
     evaluated: bool
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
+    cut_off: datetime.datetime | None = None
+    pending: tuple[Finding, ...] = ()
 
     @property
     def unjudged(self) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import duckdb
 
 from forensics.case.tables import DETECTION, FINDING
-from forensics.detect.findings import Finding, State
+from forensics.detect.findings import Cause, Finding, State
 from forensics.detect.run import DetectorRun
 from forensics.errors import CustodyError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Outcome = Literal["evaluated", "not_evaluable"]
+
+_TIMES = [column.name for column in FINDING.columns if column.type == "time"]
 
 
 class TableWriter(Protocol):
@@ -49,22 +51,34 @@ def save_detection(
     findings: Sequence[Finding],
     runs: Sequence[DetectorRun],
     previous: Sequence[dict[str, Any]] = (),
+    *,
+    as_of: datetime | None = None,
+    evidence_entry: int = 0,
 ) -> None:
     """Replace the case's findings, and what it knows of each detector's newest run.
 
-    `findings` are all there are, renewed (`forensics.detect.findings.renew`). `previous` are the
-    detections so far: those of detectors that are not among `runs` stay.
+    `findings` are all there are, renewed (`forensics.detect.states.renew`). `previous` are the
+    detections so far: those of detectors that are not among `runs` stay. `as_of` is the cut-off
+    of the run, `evidence_entry` the newest ledger entry with evidence.
     """
     import pyarrow as pa
 
-    rows = [{name: getattr(f, name) for name in FINDING.names} for f in findings]
-    writer.replace_table("finding", pa.Table.from_pylist(rows, schema=FINDING.arrow_schema()))
+    save_findings(writer, findings)
     detections = {row["detector"]: row for row in previous}
-    detections |= {run.detector.id: describe_run(run) for run in runs}
+    seen = {"as_of": as_of, "evidence_entry": evidence_entry}
+    detections |= {run.detector.id: describe_run(run) | seen for run in runs}
     table = pa.Table.from_pylist(
         [detections[name] for name in sorted(detections)], schema=DETECTION.arrow_schema()
     )
     writer.replace_table("detection", table)
+
+
+def save_findings(writer: TableWriter, findings: Sequence[Finding]) -> None:
+    """Replace the case's findings."""
+    import pyarrow as pa
+
+    rows = [{name: getattr(f, name) for name in FINDING.names} for f in findings]
+    writer.replace_table("finding", pa.Table.from_pylist(rows, schema=FINDING.arrow_schema()))
 
 
 def describe_run(run: DetectorRun) -> dict[str, Any]:
@@ -79,15 +93,18 @@ def describe_run(run: DetectorRun) -> dict[str, Any]:
         "findings": len(run.findings),
         "unjudged": run.unjudged,
         "gaps": json.dumps([[gap.reason, gap.count] for gap in run.gaps]),
+        "cut_off": run.cut_off,
+        "pending": len(run.pending),
     }
 
 
 def _read(row: dict[str, Any]) -> Finding:
     if row["state"] not in get_args(State):
         raise CustodyError("bad-findings", f"a stored finding has the state {row['state']!r}")
-    first_seen, last_seen = _utc(row["first_seen"]), _utc(row["last_seen"])
+    if row["cause"] is not None and row["cause"] not in get_args(Cause):
+        raise CustodyError("bad-findings", f"a stored finding has the cause {row['cause']!r}")
     known = {name: row[name] for name in FINDING.names}
-    known |= {"first_seen": first_seen, "last_seen": last_seen}
+    known |= {name: _utc(row[name]) for name in _TIMES}
     return Finding(**known | {"observation_ids": tuple(row["observation_ids"])})
 
 

@@ -10,6 +10,7 @@
 -- why = "An enclave that fails is still talking; one that is silent may not be an enclave at all. Silence therefore escalates faster than failure."
 -- inputs = ["launch", "observation", "stop", "workload"]
 -- requires = ["launch"]
+-- waits_for = ["observation"]
 -- discriminator = ["kind", "container_id", "launch_no"]
 -- grain = "one row per launch and kind"
 -- nulls = "a launch without container and enclave id, or without a time, is counted as not evaluable; a verdict that was not logged is neither success nor failure"
