@@ -45,8 +45,11 @@ class Severity(StrEnum):
     low = "low"
     info = "info"
 
+    def covers(self, other: str) -> bool:
+        """Whether `other` is this severity or worse."""
+        order = [severity.value for severity in Severity]
+        return order.index(other) <= order.index(self.value)
 
-_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 FailOnOption = Annotated[
     Severity, typer.Option("--fail-on", help="Exit 1 on findings of this severity or worse.")
@@ -114,7 +117,7 @@ def detect(
         overrides=read_params(param),
         queries=queries or (),
         suppressions=suppression_file,
-        patience=read_patience(patience),
+        patience=read_duration("--patience", patience),
     )
     print_findings(describe_findings(detection), form)
     say_detection(detection)
@@ -152,7 +155,7 @@ def findings(
     chosen = [
         row
         for row in rows
-        if (severity is None or _RANK[row["severity"]] <= _RANK[severity])
+        if (severity is None or severity.covers(row["severity"]))
         and (not state or row["state"] in state)
         and (not detector or row["detector"] in detector)
     ]
@@ -170,11 +173,11 @@ def read_params(texts: Iterable[str] | None) -> dict[str, str]:
     return params
 
 
-def read_patience(text: str) -> timedelta:
+def read_duration(option: str, text: str) -> timedelta:
     """A duration such as `6h`. Raises `UsageError` (`bad-parameter`)."""
     from forensics.detect.parameters import read_value
 
-    value = read_value("--patience", "INTERVAL", text)
+    value = read_value(option, "INTERVAL", text)
     assert isinstance(value, timedelta)
     return value
 
@@ -205,9 +208,7 @@ def print_findings(records: Iterable[Mapping[str, Any]], form: Format) -> None:
 
 def say_detection(detection: Detection) -> None:
     """Counts by severity, what came and went and why, then what could not be judged and why."""
-    from forensics.detect.findings import OPEN
-
-    counts = Counter(f.severity for f in detection.findings if f.state in OPEN)
+    counts = Counter(f.severity for f in detection.open_findings)
     shown = ", ".join(f"{counts[s.value]} {s.value}" for s in Severity if counts[s.value])
     say(f"{len(detection.runs)} detectors: {shown or 'no findings'}")
     for line in describe_changes(detection.findings, detection.at):
@@ -237,17 +238,18 @@ def describe_changes(findings: Iterable[Finding], at: datetime | None) -> Iterat
             yield f"{found.total()} {state}: {by}"
 
 
+def count_failing(detection: Detection, fail_on: Severity, *, news_only: bool = False) -> int:
+    """Open findings at or above `fail_on`; with `news_only` those that came in this run."""
+    from forensics.detect.findings import NEWS
+
+    chosen = (f for f in detection.open_findings if f.state in NEWS or not news_only)
+    return sum(fail_on.covers(finding.severity) for finding in chosen)
+
+
 def exit_code(
     detection: Detection, fail_on: Severity, strict: bool, *, news_only: bool = False
 ) -> int:
-    """1: open findings at or above `fail_on` (`news_only`: that came or came back in this run);
-    else 3: blind spots, under `strict`, or nothing could be judged at all; else 0."""
-    from forensics.detect.findings import NEWS, OPEN
-
-    states = NEWS if news_only else OPEN
-    active = [f for f in detection.findings if f.state in states]
-    if any(_RANK[finding.severity] <= _RANK[fail_on] for finding in active):
+    """1 for findings; else 3 when nothing could be judged, or under `strict` not all; else 0."""
+    if count_failing(detection, fail_on, news_only=news_only):
         return FOUND
-    blind = not any(run.evaluated for run in detection.runs)
-    incomplete = detection.not_evaluable or any(run.pending for run in detection.runs)
-    return INCOMPLETE if blind or (strict and incomplete) else 0
+    return INCOMPLETE if detection.blind or (strict and detection.incomplete) else 0

@@ -10,13 +10,14 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, TextIO
 
-Record = Mapping[str, Any]
+from forensics.report.plain import to_cell, to_plain
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+__all__ = ["Format", "escape", "print_records", "say", "to_plain", "write_line"]
+
+Record = Mapping[str, Any]
 
 
 class Format(StrEnum):
@@ -56,21 +57,6 @@ def write_line(stream: TextIO, text: str) -> None:
     stream.write(text + "\n")
 
 
-def to_plain(value: object) -> Any:
-    """A value as JSON has it: bytes as hex, times as RFC 3339 in UTC."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
-
-
 def escape(text: str) -> str:
     """Control characters and other unprintables as `\\x1b`, so that they cannot move a cursor."""
     if text.isprintable():
@@ -86,17 +72,7 @@ def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_to_cell(row[name]) for name in columns])
-
-
-def _to_cell(value: object) -> object:
-    if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+        writer.writerow([to_cell(row[name]) for name in columns])
 
 
 def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:

@@ -12,7 +12,7 @@ from forensics.detect.catalog import Catalog
 from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
 from forensics.detect.feeds import Feed, find_cut_off, read_feeds
-from forensics.detect.findings import Finding
+from forensics.detect.findings import OPEN, Finding
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
 from forensics.detect.states import Round, renew
 from forensics.detect.store import load_detections, load_findings
@@ -37,6 +37,21 @@ class Detection:
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
         """The runs that could not judge everything, or anything."""
         return tuple(run for run in self.runs if run.gaps)
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """Those that somebody has to look at."""
+        return tuple(finding for finding in self.findings if finding.state in OPEN)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something could not be judged, or not yet."""
+        return any(run.gaps or run.pending for run in self.runs)
+
+    @property
+    def blind(self) -> bool:
+        """Whether no detector could look at all."""
+        return not any(run.evaluated for run in self.runs)
 
 
 def detect(
