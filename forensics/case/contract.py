@@ -507,7 +507,7 @@ DETECTION = View(
         ("as_of", TIME, "the cut-off of the run"),
         ("evidence_entry", INTEGER, "the newest ledger entry with evidence that it saw"),
         ("cut_off", TIME, "`as_of`, or earlier where the detector waits for a feed"),
-        ("pending", INTEGER, "findings that wait for a feed to catch up"),
+        ("waiting", INTEGER, "findings that wait for a feed to catch up"),
     ),
 )
 

@@ -794,7 +794,7 @@ DETECTION = Table(
         Column("as_of", "time", "the cut-off of the run"),
         Column("evidence_entry", "i64", "the newest ledger entry with evidence that it saw"),
         Column("cut_off", "time", "as_of, or earlier where the detector waits for a feed"),
-        Column("pending", "i64", "findings that wait for a feed to catch up"),
+        Column("waiting", "i64", "findings that wait for a feed to catch up"),
     ),
 )
 

@@ -217,10 +217,10 @@ def say_detection(detection: Detection) -> None:
         for gap in run.gaps:
             say(f"not evaluable: {run.detector.id}: {gap.count} × {gap.reason}")
     for run in detection.runs:
-        if run.pending:
+        if run.waiting:
             views = ", ".join(run.detector.waits_for)
             say(
-                f"pending: {run.detector.id}: {len(run.pending)} after {to_plain(run.cut_off)}: "
+                f"waiting: {run.detector.id}: {len(run.waiting)} after {to_plain(run.cut_off)}: "
                 f"the feeds of {views} have not come further"
             )
     sys.stderr.flush()

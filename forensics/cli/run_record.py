@@ -156,7 +156,7 @@ def describe_detection(detection: Detection) -> dict[str, Any]:
                 "evaluated": run.evaluated,
                 "findings": len(run.findings),
                 "cut_off": to_plain(run.cut_off),
-                "pending": [finding.fingerprint for finding in run.pending],
+                "waiting": [finding.fingerprint for finding in run.waiting],
                 "not_evaluable": [{"reason": g.reason, "count": g.count} for g in run.gaps],
             }
             for run in detection.runs

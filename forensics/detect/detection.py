@@ -46,7 +46,7 @@ class Detection:
     @property
     def incomplete(self) -> bool:
         """Whether something could not be judged, or not yet."""
-        return any(run.gaps or run.pending for run in self.runs)
+        return any(run.gaps or run.waiting for run in self.runs)
 
     @property
     def blind(self) -> bool:
@@ -91,7 +91,7 @@ def detect(
         at=at or as_of,
         judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
         blind=_find_blind(runs, previous, everything=not chosen),
-        pending=frozenset(finding.fingerprint for run in runs for finding in run.pending),
+        waiting=frozenset(finding.fingerprint for run in runs for finding in run.waiting),
         suppressions=select_active(suppressions, at or as_of),
         words=load_words(connection),
         explain=Explainer(connection, runs, before),
@@ -108,14 +108,14 @@ def _run(
     cut_off: datetime.datetime,
     overrides: Mapping[str, str],
 ) -> DetectorRun:
-    """A detector up to its cut-off; what it would add up to `as_of` is pending."""
+    """A detector up to its cut-off; what it would add up to `as_of` is waiting."""
     run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
     if cut_off == as_of:
         return replace(run, cut_off=cut_off)
     ahead = run_detector(connection, detector, as_of=as_of, overrides=overrides)
     known = {finding.fingerprint for finding in run.findings}
-    pending = tuple(f for f in ahead.findings if f.fingerprint not in known)
-    return replace(run, cut_off=cut_off, pending=pending)
+    waiting = tuple(f for f in ahead.findings if f.fingerprint not in known)
+    return replace(run, cut_off=cut_off, waiting=waiting)
 
 
 def _find_blind(

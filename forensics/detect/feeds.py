@@ -3,7 +3,7 @@
 A feed is what one log file becomes over the days: the files whose paths differ only in a date or
 a number of rotation, per view. Its watermark is the newest event time in it. A rule that concludes
 something from what is missing may do so up to the watermark of the feeds that would bring it; what
-comes after that is pending. Nobody can hold an alarm back by cutting a feed off: after `patience`
+comes after that is waiting. Nobody can hold an alarm back by cutting a feed off: after `patience`
 a rule goes on without a feed.
 """
 

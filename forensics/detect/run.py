@@ -34,7 +34,7 @@ class Gap:
 class DetectorRun:
     """How one detector went. Not `evaluated`: an input that it requires has no rows at all.
 
-    `pending` are findings that will stand unless a feed that lags behind brings what is missing.
+    `waiting` are findings that will stand unless a feed that lags behind brings what is missing.
     """
 
     detector: Detector
@@ -43,7 +43,7 @@ class DetectorRun:
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
     cut_off: datetime.datetime | None = None
-    pending: tuple[Finding, ...] = ()
+    waiting: tuple[Finding, ...] = ()
 
     @property
     def unjudged(self) -> int:

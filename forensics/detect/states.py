@@ -32,14 +32,14 @@ class Round:
 
     `judged`: what each detector that could look left unjudged, a count by id. `blind`: ids of
     those that could not look at all, or were not there any more. Findings of detectors in neither
-    stay as they were: nobody asked. `pending` are fingerprints that wait for a feed. `explain`
+    stay as they were: nobody asked. `waiting` are fingerprints that wait for a feed. `explain`
     says what changed a finding that is found (true) or gone (false).
     """
 
     at: datetime | None = None
     judged: Mapping[str, int] = field(default_factory=dict)
     blind: Set[str] = frozenset()
-    pending: Set[str] = frozenset()
+    waiting: Set[str] = frozenset()
     suppressions: tuple[Suppression, ...] = ()
     words: Mapping[str, Word] = field(default_factory=dict)
     explain: Explain = _blame_evidence
@@ -83,7 +83,7 @@ def _miss(old: Finding, run: Round) -> Finding:
         return old
     # More is unjudged than when it was seen: its subject may be among them.
     doubtful = unjudged is None or unjudged > (old.unjudged or 0)
-    if doubtful or old.fingerprint in run.pending:
+    if doubtful or old.fingerprint in run.waiting:
         return _enter(old, old, "unobserved", run, old.cause) if old.state in OPEN else old
     if old.state == "resolved":
         return old

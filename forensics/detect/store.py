@@ -94,7 +94,7 @@ def describe_run(run: DetectorRun) -> dict[str, Any]:
         "unjudged": run.unjudged,
         "gaps": json.dumps([[gap.reason, gap.count] for gap in run.gaps]),
         "cut_off": run.cut_off,
-        "pending": len(run.pending),
+        "waiting": len(run.waiting),
     }
 
 

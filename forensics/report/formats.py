@@ -114,7 +114,7 @@ def load_controls(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
     relation = connection.sql(
         """
         SELECT d.detector, d.detector_version, d.outcome, d.unjudged,
-               coalesce(d.pending, 0) AS pending, d.as_of,
+               coalesce(d.waiting, 0) AS waiting, d.as_of,
                count(f.fingerprint) AS open_findings,
                arg_min(f.severity, CASE f.severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1
                    WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END) AS severity

@@ -25,7 +25,7 @@ METRICS: Final = {
     "finding_changes": "Findings that came into a state in this run, and by what.",
     "detector_evaluated": "1 where the detector could look.",
     "detector_not_evaluable": "Subjects that the detector could not judge.",
-    "detector_pending": "Findings that wait for a feed to catch up.",
+    "detector_waiting": "Findings that wait for a feed to catch up.",
     "ingested_sources": "Sources that the run read.",
     "known_sources": "Sources that the case had already.",
     "quarantined_records": "Records of this run that could not be read.",
@@ -67,7 +67,7 @@ def _collect(record: Mapping[str, Any]) -> dict[str, list[Sample]]:
             ({"detector": d["id"]}, sum(gap["count"] for gap in d["not_evaluable"]))
             for d in detectors
         ],
-        "detector_pending": [({"detector": d["id"]}, len(d["pending"])) for d in detectors],
+        "detector_waiting": [({"detector": d["id"]}, len(d["waiting"])) for d in detectors],
         "ingested_sources": _single(ingest, "sources"),
         "known_sources": _single(ingest, "known_sources"),
         "quarantined_records": _single(ingest, "quarantined"),

@@ -87,7 +87,7 @@ def to_ocsf_compliance(row: Mapping[str, Any], detector: Detector | None) -> dic
     a warning, never a pass.
     """
     name = row["detector"]
-    blind = row["outcome"] != "evaluated" or row["unjudged"] or row["pending"]
+    blind = row["outcome"] != "evaluated" or row["unjudged"] or row["waiting"]
     status = _FAIL if row["open_findings"] else _WARNING if blind else _PASS
     said = {_FAIL: "Fail", _WARNING: "Warning", _PASS: "Pass"}[status]
     title = detector.title if detector else name

@@ -107,10 +107,10 @@ def test_a_launch_waits_for_the_feed_that_would_bring_its_attestation(
     assert [f.subject_id for f in detection.findings] == ["early"]
     [run] = detection.runs
     assert run.cut_off == NOON - HOUR
-    assert [f.subject_id for f in run.pending] == ["late"]
+    assert [f.subject_id for f in run.waiting] == ["late"]
 
 
-def test_what_is_pending_is_found_when_the_feed_has_come_and_brought_nothing(
+def test_what_waits_is_found_when_the_feed_has_come_and_brought_nothing(
     case: Case, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"

@@ -86,7 +86,7 @@ def test_a_recurring_finding_has_todays_words() -> None:
     [
         pytest.param({"judged": {}, "blind": {DETECTOR.id}}, id="detector-blind"),
         pytest.param({"judged": {DETECTOR.id: 1}}, id="more-unjudged-than-then"),
-        pytest.param({"pending": {FOUND.fingerprint}}, id="waits-for-a-feed"),
+        pytest.param({"waiting": {FOUND.fingerprint}}, id="waits-for-a-feed"),
     ],
 )
 def test_what_was_not_judged_again_is_unobserved_and_stays_open(run: dict[str, Any]) -> None:
