@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensics.case.derived import DerivedTables, load_rows
+from forensics.case.derived import DerivedTables, copy_to, load_rows
 from forensics.case.tables import BINDING, Column
 from forensics.verify.binding import Rule, make_rule
 
@@ -69,7 +69,9 @@ computed AS (
 judged AS (
     SELECT *,
            CASE WHEN expected IS NULL THEN 'not_evaluable'
-                WHEN hex(expected)[1:2 * compared] = hex(report_data)[1:2 * compared] THEN 'match'
+                WHEN expected = report_data THEN 'match'
+                WHEN compared < 64
+                 AND hex(expected)[1:2 * compared] = hex(report_data)[1:2 * compared] THEN 'match'
                 ELSE 'mismatch' END AS result
     FROM computed
 ),
@@ -116,8 +118,7 @@ def renew_bindings(connection: duckdb.DuckDBPyConnection, tables: DerivedTables)
     load_rows(connection, "rule", _RULE, rows)
     register_rules(connection, {number: rule for number, (_, rule) in numbered})
     with tables.replacement(BINDING) as path:
-        target = str(path).replace("'", "''")
-        connection.execute(f"COPY ({_BINDINGS}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+        copy_to(connection, f"({_BINDINGS})", path)
     connection.remove_function("expect")
 
 

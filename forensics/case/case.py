@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from forensics.case.disk import create_file
 from forensics.case.ledger import Entry, FileEntry, Ledger, clean_text, format_time
-from forensics.case.lock import DEFAULT_WAIT, reading
+from forensics.case.lock import DEFAULT_WAIT, LOCK_NAME, hold_lock, reading
 from forensics.case.settings import (
     Default,
     Settings,
@@ -118,7 +118,7 @@ def create_case(
     With a `signer` every commit is signed, by it or by one of `signing_keys`.
 
     Raises `UsageError`: `case-exists`, `not-empty`, `bad-path`, `bad-anchor`, `naive-time`, and
-    what `choose_signer` raises.
+    what `choose_signer` and `hold_lock` raise.
     """
     keys = [signer.public_key, *signing_keys] if signer else list(signing_keys)
     settings = make_settings(name, at, anchors, defaults or {}, keys)
@@ -127,11 +127,13 @@ def create_case(
     try:
         path.mkdir(parents=True, exist_ok=True)
         _refuse_occupied(path)
-        for folder in (TABLES, LEDGER_NAME, FINDINGS_NAME):
-            (path / folder).mkdir(exist_ok=True)
-        _begin_ledger(Ledger(path / LEDGER_NAME), settings, at, who, signer)
-        # Last, because the directory is a case from here on.
-        create_file(path / SETTINGS_NAME, format_settings(settings).encode())
+        with hold_lock(path):  # two that make the same case would take the other's first entry away
+            _refuse_occupied(path)
+            for folder in (TABLES, LEDGER_NAME, FINDINGS_NAME):
+                (path / folder).mkdir(exist_ok=True)
+            _begin_ledger(Ledger(path / LEDGER_NAME), settings, at, who, signer)
+            # Last, because the directory is a case from here on.
+            create_file(path / SETTINGS_NAME, format_settings(settings).encode())
     except OSError as error:
         message = f"cannot make a case at {clean_text(str(path))}: {error.strerror}"
         raise UsageError("bad-path", message) from None
@@ -156,7 +158,9 @@ def _refuse_occupied(path: Path) -> None:
     """A directory may hold nothing but the first steps of a creation that was cut off."""
     if (path / SETTINGS_NAME).exists():
         raise UsageError("case-exists", f"{clean_text(str(path))} is a case already")
-    strangers = {item.name for item in path.iterdir()} - {TABLES, LEDGER_NAME, FINDINGS_NAME}
+    own = {TABLES, LEDGER_NAME, FINDINGS_NAME, LOCK_NAME}
+    drafts = {item.name for item in path.glob(f".{SETTINGS_NAME}.*.draft")}
+    strangers = {item.name for item in path.iterdir()} - own - drafts
     if strangers or any(path.glob("*/*.parquet")) or len(list(path.glob("ledger/*.json"))) > 1:
         raise UsageError("not-empty", f"{clean_text(str(path))} holds other files")
 
@@ -165,7 +169,9 @@ def _begin_ledger(
     ledger: Ledger, settings: Settings, at: datetime, who: str, signer: Signer | None
 ) -> None:
     first = ledger.folder / "00000001.json"
-    for draft in (first, first.with_suffix(".note"), *ledger.folder.glob(".*.draft")):
+    case = ledger.folder.parent
+    drafts = [*case.glob(f".{SETTINGS_NAME}.*.draft"), *ledger.folder.glob(".*.draft")]
+    for draft in (first, first.with_suffix(".note"), *drafts):
         draft.unlink(missing_ok=True)
     notes = {
         "name": clean_text(settings.name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,10 @@ def prove_documents(
 
 
 def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
-    """What new authentic TCB infos say of the components."""
+    """What new authentic TCB infos say of the components.
+
+    A document may be authentic and of a form that is not read: a later version, say. Check S3 tells.
+    """
     missing = connection.execute(
         """
         SELECT d.document_id, d.body, f.fmspc FROM stored.document AS d
@@ -111,11 +115,13 @@ def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTable
         """,
         [TCB_INFO],
     ).fetchall()
-    rows = [
-        {"document_id": identity, "fmspc": fmspc, **asdict(component)}
-        for identity, body, fmspc in missing
-        for component in describe_components(body)
-    ]
+    rows: list[Row] = []
+    for identity, body, fmspc in missing:
+        with suppress(EvidenceError):
+            rows += [
+                {"document_id": identity, "fmspc": fmspc, **asdict(component)}
+                for component in describe_components(body)
+            ]
     tables.append(FACT_COMPONENT, rows)
 
 

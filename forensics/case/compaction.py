@@ -98,6 +98,20 @@ def _merge(case: Case, writer: Writer, group: list[FileEntry]) -> None:
     writer.notes[name] = json.dumps([file.path for file in group])
 
 
+def _complete(data: pa.Table, schema: pa.Schema) -> pa.Table:
+    """In the declared schema; a column that is younger than the file is null."""
+    import pyarrow as pa
+
+    held = set(data.column_names)
+    columns = [
+        data[field.name].cast(field.type)
+        if field.name in held
+        else pa.nulls(data.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
 def _read_row_groups(case: Case, group: list[FileEntry]) -> Iterator[pa.Table]:
     """All rows in order, in pieces of the size of a row group or of many bytes."""
     import pyarrow as pa
@@ -115,7 +129,7 @@ def _read_row_groups(case: Case, group: list[FileEntry]) -> Iterator[pa.Table]:
             raise CustodyError("file-changed", message)
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_BATCH_ROWS, columns=schema.names):
-                waiting.append(pa.Table.from_batches([batch]).cast(schema))
+                waiting.append(_complete(pa.Table.from_batches([batch]), schema))
                 rows, size = rows + batch.num_rows, size + batch.nbytes
                 if rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
                     yield pa.concat_tables(waiting)

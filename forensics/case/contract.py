@@ -59,6 +59,7 @@ OBSERVATION = View(
             ("observation_id", TEXT, "id of the sighting: source and line"),
             ("observation_no", INTEGER, "ledger order over the whole case"),
             ("quote_id", TEXT, "SHA-256 of the quote's bytes as seen; null when none came"),
+            ("quote_no", INTEGER, "the quote by number: joins faster than its id"),
         ),
         *_PLACE,
         *_columns(
@@ -112,6 +113,7 @@ QUOTE = View(
     (
         *_columns(
             ("quote_id", TEXT, "SHA-256 of its bytes as seen"),
+            ("quote_no", INTEGER, "order of first sight over the whole case, from 1"),
             ("signed_id", TEXT, "SHA-256 of the signed region"),
             ("signing_id", TEXT, "one signing event: attestation key, signed region and r"),
             ("signature_r", TEXT, "r of the quote signature"),
@@ -186,6 +188,7 @@ VERDICT = View(
     "One row per quote observation and moment.",
     _columns(
         ("observation_id", TEXT, "the sighting"),
+        ("observation_no", INTEGER, "the sighting by number: joins faster than its id"),
         ("quote_id", TEXT, "the quote"),
         ("moment", TEXT, "receipt or hindsight"),
         ("as_of", TIME, "the instant judged: received_at, or the run's --as-of"),
@@ -230,6 +233,7 @@ BINDING = View(
     "One row per quote observation that a REPORT_DATA rule applies to: the rule recomputed.",
     _columns(
         ("observation_id", TEXT, "the sighting"),
+        ("observation_no", INTEGER, "the sighting by number: joins faster than its id"),
         ("quote_id", TEXT, "the quote"),
         ("workload_id", TEXT, "the workload whose rule was applied"),
         ("rule", TEXT, "the rule in words, e.g. sha256(initial_state ‖ nonce)"),
@@ -504,6 +508,10 @@ DETECTION = View(
         ("findings", INTEGER, "findings that it gave"),
         ("unjudged", INTEGER, "subjects that it could not judge"),
         ("gaps", TEXT, "JSON array of [reason, count] for those subjects"),
+        ("mode", TEXT, "full, or incremental: only what new evidence touches was judged again"),
+        ("mode_reason", TEXT, "why it ran in full; null when it did not"),
+        ("observations_read", INTEGER, "sightings judged again; null in a full run"),
+        ("basis", TEXT, "JSON object: how far the run had seen, for the next one to go on from"),
         ("as_of", TIME, "the cut-off of the run"),
         ("evidence_entry", INTEGER, "the newest ledger entry with evidence that it saw"),
         ("cut_off", TIME, "`as_of`, or earlier where the detector waits for a feed"),

@@ -29,9 +29,23 @@ def write_rows(
 ) -> None:
     """Write rows to a new Parquet file, in the order given."""
     load_rows(connection, "outgoing", table.columns, rows)
-    target = str(path).replace("'", "''")
-    connection.execute(f"COPY outgoing TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    copy_to(connection, "outgoing", path)
     connection.execute("DROP TABLE outgoing")
+
+
+def copy_to(
+    connection: duckdb.DuckDBPyConnection, source: str, path: Path, options: str = ""
+) -> None:
+    """Write a table, or a query in parentheses, to a new Parquet file. Raises `OSError`."""
+    import duckdb
+
+    target = str(path).replace("'", "''")
+    try:
+        connection.execute(
+            f"COPY {source} TO '{target}' (FORMAT parquet, COMPRESSION zstd{options})"
+        )
+    except duckdb.IOException as error:
+        raise OSError(str(error).splitlines()[0]) from None
 
 
 def load_rows(

@@ -139,7 +139,7 @@ def check_proof(data: bytes, kept: Checkpoint) -> Proven:
     try:
         proof = msgspec.json.decode(data, type=Proof)
         newer = parse_note(proof.checkpoint.encode())
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise UsageError("bad-proof", f"not a proof: {error}") from None
     except CustodyError as error:
         raise UsageError("bad-proof", f"not a proof: {error.message}") from None

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
-from forensics.verify.binding import INPUTS, Rule
+from forensics.verify.binding import Rule
 
 
 def register_rules(connection: duckdb.DuckDBPyConnection, rules: Mapping[int, Rule | None]) -> None:
@@ -23,15 +23,18 @@ def register_rules(connection: duckdb.DuckDBPyConnection, rules: Mapping[int, Ru
         nonces: pa.ChunkedArray,
         runtime_data: pa.ChunkedArray,
     ) -> pa.Array:
-        columns = (initial_states, nonces, runtime_data)
-        values = zip(*(column.to_pylist() for column in columns), strict=True)
-        return pa.array(
-            [
-                rule.expect(dict(zip(INPUTS, row, strict=True))) if rule else None
-                for rule, row in zip(map(rules.get, numbers.to_pylist()), values, strict=True)
-            ],
-            pa.binary(),
-        )
+        rows = numbers.to_pylist()
+        columns = [column.to_pylist() for column in (initial_states, nonces, runtime_data)]
+        expected: list[bytes | None] = [None] * len(rows)
+        for number in sorted(set(rows)):
+            rule = rules.get(number)
+            if rule is None:
+                continue
+            places = [place for place, at in enumerate(rows) if at == number]
+            chosen = [[column[place] for place in places] for column in columns]
+            for place, value in zip(places, rule.expect_many(chosen), strict=True):
+                expected[place] = value
+        return pa.array(expected, pa.binary())
 
     connection.create_function(
         "expect",

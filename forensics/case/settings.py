@@ -156,8 +156,10 @@ def parse_settings(values: Mapping[str, object]) -> Settings:
         raise ValueError("name must be text and created a time with its time zone")
     if not isinstance(stated, list) or not isinstance(keys, list):
         raise TypeError("trust_anchor and signing_key must be arrays of tables")
-    if not isinstance(defaults, dict):
-        raise TypeError("defaults must be a table")
+    if not isinstance(defaults, dict) or not all(
+        isinstance(value, Default) for value in defaults.values()
+    ):
+        raise TypeError("defaults must be a table of texts, numbers and truth values")
     anchors = tuple(_parse_anchor(item) for item in stated)
     signing_keys = tuple(parse_public_key(item["ed25519"]) for item in keys)
     return Settings(name, created, anchors, defaults, signing_keys)

@@ -80,7 +80,8 @@ def find_unnamed_files(root: Path, ledger: Ledger) -> list[Path]:
     unnamed = [path for path, name in names if name not in live and TABLE_FILE.fullmatch(name)]
     notes = number_notes(ledger.folder).items()
     early = [path for number, path in notes if number > len(ledger.entries)]
-    return sorted(unnamed) + early + sorted(ledger.folder.glob(".*.draft"))
+    drafts = [*root.glob(".*.draft"), *ledger.folder.glob(".*.draft")]
+    return sorted(unnamed) + early + sorted(drafts)
 
 
 def remove_unnamed_files(root: Path, ledger: Ledger) -> None:

@@ -795,10 +795,28 @@ DETECTION = Table(
         Column("evidence_entry", "i64", "the newest ledger entry with evidence that it saw"),
         Column("cut_off", "time", "as_of, or earlier where the detector waits for a feed"),
         Column("waiting", "i64", "findings that wait for a feed to catch up"),
+        Column("mode", "text", "full or incremental"),
+        Column("mode_reason", "text", "why it ran in full"),
+        Column("observations_read", "i64", "sightings judged again by an incremental run"),
+        Column("basis", "json", "how far the run had seen"),
     ),
 )
 
-FINDING_TABLES = (FINDING, DETECTION)
+VERDICT_STATE = Table(
+    "verdict_state",
+    "derived",
+    "What the newest `detect` knew as verdicts, condensed: where a later one differs, the "
+    "sightings that it is about are judged again.",
+    (
+        Column("moment", "text", "receipt or hindsight"),
+        Column("subject_no", "i64", "the subject judged", "delta"),
+        Column("starts", "i64", "first moment at which this holds", "delta"),
+        Column("ends", "i64", "first moment at which it no longer holds", "delta"),
+        Column("digest", "text", "MD5 over the judgement, its span aside", "plain"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE)
 
 TRIAGE = Table(
     "triage",

@@ -82,13 +82,13 @@ def verify_case(
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
         connection = connect_stored(case)
         tables = DerivedTables(case, connection, writer)
-        stale = _covered_evidence(case) != evidence_entry or not case.files(RECEIPT.name)
+        stale = not covers_evidence(case) or not case.files(RECEIPT.name)
         if stale:
             summary.signatures = _prove(case, connection, tables, engine, threads, progress)
+            prove_key_recoveries(connection, tables)
         bench = Bench(connection)
         if stale:
             renew_receipts(bench, connection, tables)
-            renew_bindings(connection, tables)
         hindsight = Bench(connection, chosen) if chosen else bench
         renew_hindsight(hindsight, tables, _microseconds(as_of))
     summary.subjects = len(bench.subjects)
@@ -106,15 +106,21 @@ def _prove(
 ) -> dict[str, int]:
     anchors = [anchor.der for anchor in case.settings.anchors]
     trusted = frozenset(key for der in anchors if (key := parse_certificate(der).public_key))
-    counts = {"certificates": prove_chains(connection, tables, trusted)}
-    counts["qe_reports"] = prove_certifications(connection, tables, threads)
-    issuers = read_issuers(connection, anchors)
-    prove_certificates(connection, tables, issuers)
-    counts["documents"] = prove_documents(connection, tables, issuers, trusted)
-    counts["crls"] = prove_crls(connection, tables, issuers)
-    counts["quotes"] = prove_quotes(connection, tables, engine, threads, progress)
-    prove_key_recoveries(connection, tables)
+    with prove_quotes(connection, tables, engine, threads, progress) as quotes:
+        counts = {"certificates": prove_chains(connection, tables, trusted)}
+        counts["qe_reports"] = prove_certifications(connection, tables, threads)
+        issuers = read_issuers(connection, anchors)
+        prove_certificates(connection, tables, issuers)
+        counts["documents"] = prove_documents(connection, tables, issuers, trusted)
+        counts["crls"] = prove_crls(connection, tables, issuers)
+        counts["quotes"] = quotes
+        renew_bindings(connection, tables)
     return counts
+
+
+def covers_evidence(case: Case) -> bool:
+    """Whether the last `verify` took all evidence of the case into account."""
+    return _covered_evidence(case) == _last_evidence(case)
 
 
 def _last_evidence(case: Case) -> int:

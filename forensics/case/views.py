@@ -58,6 +58,7 @@ _OBSERVATION = f"""
 SELECT {_observation_id("o")} AS observation_id,
        o.observation_no,
        {_hex("q.quote_id")} AS quote_id,
+       o.quote_no,
        {_hex("o.source_id")} AS source_id,
        o.source_line,
        o.event_type, o.event_id, o.session_id,
@@ -97,6 +98,7 @@ _SIGNED = "s.head || q.report_data || s.tail"
 
 _QUOTE = f"""
 SELECT {_hex("q.quote_id")} AS quote_id,
+       q.quote_no,
        sha256({_SIGNED}) AS signed_id,
        sha256(c.attestation_key || {_SIGNED} || q.signature_r) AS signing_id,
        {_hex("q.signature_r")} AS signature_r,
@@ -180,6 +182,7 @@ JOIN stored.hindsight AS j ON j.subject_no = f.subject_no
 
 _VERDICT = f"""
 SELECT {_observation_id("j")} AS observation_id,
+       j.observation_no,
        {_hex("q.quote_id")} AS quote_id,
        j.moment,
        j.as_of,
@@ -210,6 +213,7 @@ JOIN stored.judged_check AS c
 
 _BINDING = f"""
 SELECT {_observation_id("o")} AS observation_id,
+       o.observation_no,
        {_hex("q.quote_id")} AS quote_id,
        b.workload_id, b.rule, b.result, b.missing,
        CASE b.result WHEN 'match' THEN {_hex("q.report_data")}

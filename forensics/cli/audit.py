@@ -17,6 +17,7 @@ from forensics.cli.detection import (
     FOUND,
     INCOMPLETE,
     FailOnOption,
+    FullOption,
     NewOnlyOption,
     ParamOption,
     PatienceOption,
@@ -108,6 +109,7 @@ class _Plan:
     fail_on_new: bool
     strict: bool
     params: dict[str, str]
+    full: bool
     queries: list[Path]
     threads: int
     fast: bool
@@ -134,6 +136,7 @@ def audit(
     output: OutputOption = None,
     param: ParamOption = None,
     queries: QueriesOption = None,
+    full: FullOption = False,
     threads: ThreadsOption = DEFAULT_THREADS,
     fast: FastOption = True,
     form: FormatOption = Format.table,
@@ -171,6 +174,7 @@ def audit(
         fail_on_new=fail_on_new,
         strict=strict,
         params=detecting.read_params(param),
+        full=full,
         queries=queries or [],
         threads=threads,
         fast=fast,
@@ -200,7 +204,7 @@ def _run(plan: _Plan, record: RunRecord) -> Detection:
     suppressions = load_suppressions(plan.suppressions, case, plan.now)
     if plan.sources:
         with record.step("ingest"):
-            summary = steps.ingest(case, plan.sources, plan.now)
+            summary = steps.ingest(case, plan.sources, plan.now, threads=plan.threads)
         record.document["ingest"] = describe_ingest(summary, case)
         _say_ingest(summary)
     with record.step("verify"):
@@ -214,6 +218,7 @@ def _run(plan: _Plan, record: RunRecord) -> Detection:
             plan.now,
             overrides=plan.params,
             queries=plan.queries,
+            full=plan.full,
             suppressions=suppressions,
             patience=plan.patience,
         )
@@ -284,6 +289,7 @@ def _describe_options(plan: _Plan) -> dict[str, Any]:
         "patience_seconds": plan.patience.total_seconds(),
         "max_silence_seconds": plan.max_silence and plan.max_silence.total_seconds(),
         "params": plan.params,
+        "full": plan.full,
         "queries": [clean_text(str(path)) for path in plan.queries],
     }
 

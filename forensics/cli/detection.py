@@ -80,6 +80,10 @@ QueriesOption = Annotated[
     list[Path] | None,
     typer.Option("--queries", metavar="DIR", help="Also run the detectors of this folder."),
 ]
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="Judge all evidence again, not only what new evidence touches."),
+]
 
 
 def detect(
@@ -87,6 +91,7 @@ def detect(
     detector: DetectorOption = None,
     param: ParamOption = None,
     queries: QueriesOption = None,
+    full: FullOption = False,
     as_of: AsOfOption = None,
     patience: PatienceOption = "6h",
     suppressions: SuppressionsOption = None,
@@ -99,9 +104,13 @@ def detect(
 ) -> None:
     """Run the detectors and renew the findings (exit 1 when there are any at `--fail-on`).
 
+    A run goes on from the one before: what new evidence does not touch is not judged again, and
+    the findings are those of a run with `--full`. The view `detection` says how each detector ran.
+
     \b
     Examples:
       quote-forensics detect incident-42
+      quote-forensics detect incident-42 --full
       quote-forensics detect incident-42 --detector replayed-quote --param retry_window=10s
     """
     from forensics.case.case import open_case
@@ -116,6 +125,7 @@ def detect(
         chosen=detector or (),
         overrides=read_params(param),
         queries=queries or (),
+        full=full,
         suppressions=suppression_file,
         patience=read_duration("--patience", patience),
     )
@@ -211,6 +221,9 @@ def say_detection(detection: Detection) -> None:
     counts = Counter(f.severity for f in detection.open_findings)
     shown = ", ".join(f"{counts[s.value]} {s.value}" for s in Severity if counts[s.value])
     say(f"{len(detection.runs)} detectors: {shown or 'no findings'}")
+    if narrow := [run for run in detection.runs if run.mode == "incremental"]:
+        most = max(run.observations_read or 0 for run in narrow)
+        say(f"{len(narrow)} of them judged only what is new, over at most {most} observations")
     for line in describe_changes(detection.findings, detection.at):
         say(line)
     for run in detection.not_evaluable:

@@ -10,12 +10,14 @@ import typer
 
 from forensics.cli import steps
 from forensics.cli.options import (
+    DEFAULT_THREADS,
     CaseArgument,
     FormatOption,
     NoIntelRootOption,
     NowOption,
     RootOption,
     SignKeyOption,
+    ThreadsOption,
     load_signer,
     read_anchors,
     read_time,
@@ -61,6 +63,7 @@ def ingest(
         list[Path], typer.Argument(metavar="SOURCE...", help="Files or directories of evidence.")
     ],
     form: FormatOption = Format.table,
+    threads: ThreadsOption = DEFAULT_THREADS,
     sign_key: SignKeyOption = None,
     now: NowOption = None,
 ) -> None:
@@ -73,7 +76,8 @@ def ingest(
     """
     from forensics.case.case import open_case
 
-    summary = steps.ingest(open_case(case, load_signer(sign_key)), sources, read_time(now))
+    opened = open_case(case, load_signer(sign_key))
+    summary = steps.ingest(opened, sources, read_time(now), threads=threads)
     counts = [("table", table, rows) for table, rows in sorted(summary.rows.items())]
     counts.append(("total", "sources", summary.sources))
     counts.append(("total", "new_quotes", summary.new_quotes))

@@ -53,7 +53,7 @@ ThreadsOption = Annotated[
         min=1,
         max=256,
         show_default="one per CPU",
-        help="Threads that verify signatures.",
+        help="Threads that verify signatures, processes that read large logs.",
     ),
 ]
 

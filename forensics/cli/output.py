@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO
 
-from forensics.report.plain import to_cell, to_plain
+from forensics.report.plain import to_cell
+from forensics.report.text import escape, to_plain
 
 __all__ = ["Format", "escape", "print_records", "say", "to_plain", "write_line"]
 
@@ -55,17 +56,6 @@ def say(message: str) -> None:
 
 def write_line(stream: TextIO, text: str) -> None:
     stream.write(text + "\n")
-
-
-def escape(text: str) -> str:
-    """Control characters and other unprintables as `\\x1b`, so that they cannot move a cursor."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == " " else _escape_character(c) for c in text)
-
-
-def _escape_character(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:

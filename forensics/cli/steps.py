@@ -51,7 +51,7 @@ def check_custody(case: Case) -> None:
         raise CustodyError("custody-broken", f"{message}; see `custody verify`")
 
 
-def ingest(case: Case, sources: Sequence[Path], now: datetime) -> Summary:
+def ingest(case: Case, sources: Sequence[Path], now: datetime, *, threads: int) -> Summary:
     from forensics.sources import ingest_paths
 
     total = measure(sources)
@@ -59,7 +59,8 @@ def ingest(case: Case, sources: Sequence[Path], now: datetime) -> Summary:
         show_progress("ingest", unit="bytes") as progress,
         case.writer(action="ingest", at=now, who=read_user()) as writer,
     ):
-        ingest_paths(writer, sources, progress=lambda done: progress(done, total))
+        workers = threads if threads > 1 else 0
+        ingest_paths(writer, sources, progress=lambda done: progress(done, total), workers=workers)
     return writer.summary
 
 
@@ -95,17 +96,21 @@ def detect(
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     queries: Sequence[Path] = (),
+    full: bool = False,
     suppressions: SuppressionFile | None = None,
     patience: timedelta | None = None,
 ) -> Detection:
+    from forensics.case.news import read_verdict_state
     from forensics.case.query import open_locked
     from forensics.detect.catalog import load_catalog
     from forensics.detect.detection import detect as run_detection
     from forensics.detect.detection import select
+    from forensics.detect.incremental import recall
     from forensics.detect.store import load_detections, save_detection
 
     catalog = load_catalog(queries)
-    inputs = {view for detector in select(catalog, chosen) for view in detector.inputs}
+    detectors = select(catalog, chosen)
+    inputs = {view for detector in detectors for view in detector.inputs}
     notes = {} if suppressions is None else {"suppressions_sha256": suppressions.sha256}
     with (
         show_progress("detect", unit="detectors") as progress,
@@ -117,6 +122,7 @@ def detect(
             custody_problems="custody_problem" in inputs,
         )
         previous = load_detections(connection)
+        past = recall(case, connection, previous, detectors, full=full)
         detection = run_detection(
             connection,
             catalog,
@@ -126,14 +132,38 @@ def detect(
             suppressions=suppressions.entries if suppressions else (),
             chosen=chosen,
             overrides=overrides,
+            past=past,
             progress=progress,
         )
+        bases = {
+            run.detector.id: past.describe(run.detector, run.cut_off or as_of)
+            for run in detection.runs
+        }
         save_detection(
             writer,
             detection.findings,
             detection.runs,
             previous,
+            bases,
             as_of=as_of,
             evidence_entry=detection.evidence_entry,
         )
+        writer.replace_table("verdict_state", read_verdict_state(connection))
+        writer.notes |= describe_modes(detection)
     return detection
+
+
+def describe_modes(detection: Detection) -> dict[str, str]:
+    """Ledger notes: which detectors judged only what is new, and which read everything and why."""
+    notes = {}
+    narrow = [run for run in detection.runs if run.mode == "incremental"]
+    if narrow:
+        most = max(run.observations_read or 0 for run in narrow)
+        notes["incremental"] = f"{len(narrow)} detectors, each over at most {most} observations"
+    reasons: dict[str, list[str]] = {}
+    for run in detection.runs:
+        if run.full_because is not None:
+            reasons.setdefault(run.full_because, []).append(run.detector.id)
+    if reasons:
+        notes["full"] = "; ".join(f"{why}: {', '.join(ids)}" for why, ids in reasons.items())
+    return notes

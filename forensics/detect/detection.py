@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -19,6 +21,9 @@ from forensics.detect.store import load_detections, load_findings
 from forensics.detect.suppressions import Suppression, select_active
 from forensics.detect.triage import load_words
 from forensics.errors import UsageError
+
+if TYPE_CHECKING:
+    from forensics.detect.incremental import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +69,30 @@ def detect(
     suppressions: Sequence[Suppression] = (),
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
+    past: Past | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Detection:
     """Run detectors (all but drafts and deprecated ones, or those chosen by id) and renew findings.
 
     The connection has the views of a case, `finding` included. `as_of` is the case's cut-off, the
     end of what can be missed; `at` is the time of the run, by default the same. Rules about
-    absence wait up to `patience` for feeds, by default not at all. `progress` is called with
-    detectors done and in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`,
-    `bad-parameter`) and `DetectorError`.
+    absence wait up to `patience` for feeds, by default not at all. With a `past` only what it does
+    not cover is judged again, to the same findings. `progress` is called with detectors done and
+    in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and
+    `DetectorError`.
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
     check_overrides(detectors, given)
     previous, before = load_findings(connection), load_detections(connection)
     feeds = read_feeds(connection)
+    judge = _make_judge(connection, previous, past, given)
     runs = []
     for done, detector in enumerate(detectors, start=1):
         cut_off = as_of
         if patience is not None:
             cut_off = find_cut_off(detector, feeds, as_of, patience)
-        runs.append(_run(connection, detector, as_of, cut_off, given))
+        runs.append(_run(judge, detector, as_of, cut_off))
         if progress:
             progress(done, len(detectors))
     state = Round(
@@ -101,19 +109,39 @@ def detect(
     return Detection(renewed, tuple(runs), state.at, feeds, newest_entry(connection))
 
 
-def _run(
+_Judge = Callable[[Detector, datetime.datetime], DetectorRun]
+
+
+def _make_judge(
     connection: duckdb.DuckDBPyConnection,
-    detector: Detector,
-    as_of: datetime.datetime,
-    cut_off: datetime.datetime,
+    previous: Sequence[Finding],
+    past: Past | None,
     overrides: Mapping[str, str],
+) -> _Judge:
+    """How a detector is run up to a cut-off: going on from the past, where there is one."""
+    active = defaultdict(list)
+    for finding in previous:
+        if finding.state != "resolved":
+            active[finding.detector].append(finding)
+
+    def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
+        if past is None:
+            return run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+        known = active[detector.id]
+        return past.run(connection, detector, known, as_of=cut_off, overrides=overrides)
+
+    return judge
+
+
+def _run(
+    judge: _Judge, detector: Detector, as_of: datetime.datetime, cut_off: datetime.datetime
 ) -> DetectorRun:
     """A detector up to its cut-off; what it would add up to `as_of` is waiting."""
-    run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+    run = judge(detector, cut_off)
     if cut_off == as_of:
         return replace(run, cut_off=cut_off)
-    ahead = run_detector(connection, detector, as_of=as_of, overrides=overrides)
     known = {finding.fingerprint for finding in run.findings}
+    ahead = judge(detector, as_of)
     waiting = tuple(f for f in ahead.findings if f.fingerprint not in known)
     return replace(run, cut_off=cut_off, waiting=waiting)
 

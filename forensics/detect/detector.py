@@ -61,6 +61,9 @@ class Detector:
     `fingerprint_version` numbers. `waits_for` names views of whose absence it concludes something:
     their feeds are waited for (`forensics.detect.feeds`). `signed` says that only proven evidence
     may raise a finding.
+
+    `scope`, `pending` and `widens` say how little has to be read when little is new: see
+    `forensics.detect.scope`. Without a scope every run reads everything.
     """
 
     id: str
@@ -75,6 +78,9 @@ class Detector:
     inputs: tuple[str, ...]
     requires: tuple[str, ...]
     waits_for: tuple[str, ...]
+    scope: tuple[str, ...]
+    pending: str | None
+    widens: bool
     grain: str
     discriminator: tuple[str, ...]
     nulls: str
@@ -160,6 +166,9 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         inputs=header.texts("inputs"),
         requires=header.texts("requires", empty=True),
         waits_for=header.texts("waits_for", empty=True),
+        scope=header.texts("scope", empty=True),
+        pending=header.text("pending", empty=True),
+        widens=header.flag("widens", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
         nulls=header.text("nulls"),
@@ -193,6 +202,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
+    if (detector.pending or detector.widens) and not detector.scope:
+        raise header_error(where, "pending and widens mean nothing without a scope")
     _check_waiting(detector, where)
     if detector.updated < detector.created:
         raise header_error(where, "updated lies before created")

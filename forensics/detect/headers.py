@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from typing import Literal, overload
 
 from forensics.errors import DetectorError
 
@@ -19,7 +20,14 @@ class Header:
         self.where = where
         self._values = dict(values)
 
-    def text(self, key: str) -> str:
+    @overload
+    def text(self, key: str, *, empty: Literal[False] = False) -> str: ...
+    @overload
+    def text(self, key: str, *, empty: Literal[True]) -> str | None: ...
+    def text(self, key: str, *, empty: bool = False) -> str | None:
+        """A text; absent only where it may be empty, and then None."""
+        if empty and key not in self._values:
+            return None
         value = self._take(key)
         if not isinstance(value, str) or not value.strip():
             raise header_error(self.where, f"{key} is not a text")
@@ -40,8 +48,9 @@ class Header:
             raise header_error(self.where, f"{key} is not a number from 1")
         return value
 
-    def flag(self, key: str) -> bool:
-        value = self._take(key)
+    def flag(self, key: str, *, empty: bool = False) -> bool:
+        """True or false; absent only where it may be empty, and then false."""
+        value = self._values.pop(key, False) if empty else self._take(key)
         if not isinstance(value, bool):
             raise header_error(self.where, f"{key} is neither true nor false")
         return value

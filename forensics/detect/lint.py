@@ -15,9 +15,11 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
+from forensics.case.news import EVENTS
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
+from forensics.detect.scope import ONE_BY_ONE
 
 # Views that detection itself writes: a detector over them would depend on the order of runs.
 _WRITTEN_BY_DETECTION: Final = frozenset({"finding", "detection"})
@@ -101,6 +103,7 @@ def _check_whole(
     yield from (f"order: {problem}" for problem in _check_order(detector, query))
     yield from (f"details: {problem}" for problem in _check_details(detector, query))
     yield from (f"columns: {problem}" for problem in _check_columns(connection, detector))
+    yield from (f"scope: {problem}" for problem in _check_scope(connection, detector))
     if detector.signed and not {"proven", "trusted"} & {c.name for c in query.find_all(exp.Column)}:
         yield "sig: the header says that only proven evidence counts, the query never asks"
 
@@ -161,6 +164,36 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
     got = dict(zip(relation.columns, map(str, relation.types), strict=True))
     if list(got.items()) != list(OUTPUT_COLUMNS.items()):
         yield f"the query gives {got}"
+
+
+def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
+    """Its keys are columns, every event view has one of them, and `pending` gives such keys."""
+    known = {*OBSERVATION.names, *QUOTE.names}
+    if unknown := sorted(set(detector.scope) - known):
+        yield f"{unknown} are no columns of observation or quote"
+    if ONE_BY_ONE in detector.scope and len(detector.scope) > 1:
+        yield f"{ONE_BY_ONE} stands alone: each sighting is judged by itself"
+    for view in VIEWS:
+        read = detector.scope and view.name in EVENTS and view.name in detector.inputs
+        if read and not set(detector.scope) & set(view.names):
+            yield f"{view.name} has none of these columns, so none of its rows would be read"
+    if detector.pending is None:
+        return
+    values = bind(detector.params, _LONG_AGO, {}) | {"since": _LONG_AGO}
+    tree, problems = _parse(connection, detector.pending)
+    yield from (f"pending: {problem}" for _, problem in problems)
+    if tree is None:
+        return
+    if not _tables(tree) <= set(detector.inputs):
+        yield "pending reads views that are not in inputs"
+    try:
+        used = connection.extract_statements(detector.pending)[0].named_parameters
+        rows = connection.sql(detector.pending, params={name: values[name] for name in used})
+    except (duckdb.Error, KeyError) as error:
+        yield f"pending: {_first_line(error)}"
+        return
+    if not set(rows.columns) <= set(detector.scope):
+        yield f"pending gives {rows.columns}, not columns of the scope"
 
 
 def _check_stars(tree: exp.Query) -> Iterator[str]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 
@@ -34,7 +36,10 @@ class Gap:
 class DetectorRun:
     """How one detector went. Not `evaluated`: an input that it requires has no rows at all.
 
-    `waiting` are findings that will stand unless a feed that lags behind brings what is missing.
+    `full_because` says why everything was read; None when only what new evidence touches was, and
+    then `observations_read` is the number of sightings read. `waiting` are findings that will
+    stand unless a feed that lags behind brings what is missing; `cut_off` is the end of what was
+    judged, where a detector waits.
     """
 
     detector: Detector
@@ -42,8 +47,14 @@ class DetectorRun:
     evaluated: bool
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
+    full_because: str | None = "asked for"
+    observations_read: int | None = None
     cut_off: datetime.datetime | None = None
     waiting: tuple[Finding, ...] = ()
+
+    @property
+    def mode(self) -> Literal["full", "incremental"]:
+        return "incremental" if self.full_because is None else "full"
 
     @property
     def unjudged(self) -> int:
@@ -78,33 +89,66 @@ def run_detector(
     that this detector has.
     """
     params = bind(detector.params, as_of, overrides or {})
+    if missing := find_missing(connection, detector):
+        return DetectorRun(detector, params, False, (), missing)
+    findings = judge(connection, detector, params)
+    gaps = make_gaps(count_gaps(connection, detector, params))
+    return DetectorRun(detector, params, True, findings, gaps)
+
+
+def find_missing(connection: duckdb.DuckDBPyConnection, detector: Detector) -> tuple[Gap, ...]:
+    """A gap for each view that the detector requires and that has no row in the whole case."""
+    with _blaming(detector):
+        return tuple(
+            Gap(f"no rows in {view}", 1)
+            for view in detector.requires
+            if not connection.execute(f'SELECT 1 FROM memory.main."{view}" LIMIT 1').fetchall()
+        )
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> tuple[Finding, ...]:
+    """What the query finds in the views as they are."""
+    with _blaming(detector):
+        return _make_findings(detector, _select(connection, detector, detector.sql, params))
+
+
+def count_gaps(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> dict[str, int]:
+    """Reason -> subjects that could not be judged in the views as they are, 0 included."""
+    with _blaming(detector):
+        return {
+            blindness.reason: _count(connection, detector, blindness.count, params)
+            for blindness in detector.not_evaluable
+        }
+
+
+def make_gaps(counts: Mapping[str, int]) -> tuple[Gap, ...]:
+    return tuple(Gap(reason, count) for reason, count in counts.items() if count)
+
+
+@contextmanager
+def _blaming(detector: Detector) -> Iterator[None]:
     try:
-        missing = [view for view in detector.requires if _is_empty(connection, view)]
-        if missing:
-            gaps = tuple(Gap(f"no rows in {view}", 1) for view in missing)
-            return DetectorRun(detector, params, False, (), gaps)
-        rows = _select(connection, detector, detector.sql, params)
-        gaps = tuple(_count_gaps(connection, detector, params))
+        yield
     except duckdb.Error as error:
         problem = str(error).strip().split("\n")[0]
         raise DetectorError("detector-query", f"{detector.path}: {problem}") from error
-    return DetectorRun(detector, params, True, _make_findings(detector, rows), gaps)
 
 
-def _is_empty(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
-    return not connection.table(f'"{view}"').project("1").limit(1).fetchall()
-
-
-def _count_gaps(
-    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
-) -> Iterable[Gap]:
-    for blindness in detector.not_evaluable:
-        [row] = _select(connection, detector, blindness.count, params)
-        [count] = row.values()
-        if not isinstance(count, int):
-            raise DetectorError("detector-output", f"{detector.path}: a count is {count!r}")
-        if count:
-            yield Gap(blindness.reason, count)
+def _count(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    sql: str,
+    params: Mapping[str, Value],
+) -> int:
+    [row] = _select(connection, detector, sql, params)
+    [count] = row.values()
+    if not isinstance(count, int):
+        raise DetectorError("detector-output", f"{detector.path}: a count is {count!r}")
+    return count
 
 
 def _select(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
@@ -51,6 +51,7 @@ def save_detection(
     findings: Sequence[Finding],
     runs: Sequence[DetectorRun],
     previous: Sequence[dict[str, Any]] = (),
+    bases: Mapping[str, str] | None = None,
     *,
     as_of: datetime | None = None,
     evidence_entry: int = 0,
@@ -58,15 +59,18 @@ def save_detection(
     """Replace the case's findings, and what it knows of each detector's newest run.
 
     `findings` are all there are, renewed (`forensics.detect.states.renew`). `previous` are the
-    detections so far: those of detectors that are not among `runs` stay. `as_of` is the cut-off
-    of the run, `evidence_entry` the newest ledger entry with evidence.
+    detections so far: those of detectors that are not among `runs` stay. `bases` say, by detector,
+    what the next run can go on from. `as_of` is the cut-off of the run, `evidence_entry` the
+    newest ledger entry with evidence.
     """
     import pyarrow as pa
 
     save_findings(writer, findings)
     detections = {row["detector"]: row for row in previous}
     seen = {"as_of": as_of, "evidence_entry": evidence_entry}
-    detections |= {run.detector.id: describe_run(run) | seen for run in runs}
+    for run in runs:
+        basis = (bases or {}).get(run.detector.id)
+        detections[run.detector.id] = describe_run(run) | seen | {"basis": basis}
     table = pa.Table.from_pylist(
         [detections[name] for name in sorted(detections)], schema=DETECTION.arrow_schema()
     )
@@ -93,6 +97,10 @@ def describe_run(run: DetectorRun) -> dict[str, Any]:
         "findings": len(run.findings),
         "unjudged": run.unjudged,
         "gaps": json.dumps([[gap.reason, gap.count] for gap in run.gaps]),
+        "mode": run.mode,
+        "mode_reason": run.full_because,
+        "observations_read": run.observations_read,
+        "basis": None,
         "cut_off": run.cut_off,
         "waiting": len(run.waiting),
     }

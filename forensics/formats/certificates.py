@@ -10,6 +10,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -70,8 +71,11 @@ class Certificate:
         return self.subject == self.issuer
 
 
+@lru_cache(maxsize=256)
 def parse_certificate(data: bytes) -> Certificate:
-    """Raises `EvidenceError` (`bad-certificate`)."""
+    """The parsed certificate; a fleet's chains repeat all but their leaves.
+
+    Raises `EvidenceError` (`bad-certificate`)."""
     if len(data) > MAX_CERTIFICATE_SIZE:
         raise EvidenceError("bad-certificate", f"certificate of {len(data)} bytes")
     try:

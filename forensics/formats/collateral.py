@@ -184,7 +184,8 @@ class Component:
 
 
 def describe_components(body: bytes) -> list[Component]:
-    """What a TCB info that `parse_tcb_info` accepts says of its components."""
+    """What a TCB info says of its components. Raises `EvidenceError` (`bad-tcb-info`)."""
+    parse_tcb_info(body)
     levels = [_object(level, "tcb") for level in _list(parse_object(body), "tcbLevels")]
     return [
         Component(

@@ -18,7 +18,8 @@ from forensics.case.ledger import TOOL_NAME
 from forensics.case.tables import FINDING
 from forensics.detect.catalog import Catalog
 from forensics.report.outgoing import Outgoing
-from forensics.report.plain import to_cell, to_line, to_microseconds, to_plain
+from forensics.report.plain import to_cell, to_line, to_microseconds
+from forensics.report.text import to_plain
 
 SARIF_VERSION: Final = "2.1.0"
 _SARIF_LEVEL: Final = {

@@ -102,7 +102,8 @@ class Explainer:
         quote = None
         if observation["quote_id"]:
             quote = self._one("quote", "quote_id", observation["quote_id"])
-        explanation.facts = _compare(observation, quote, verdicts) + self._binding(observation_id)
+        explanation.facts = compare_claims(observation, quote, verdicts)
+        explanation.facts += self._binding(observation_id)
         if quote is None:
             explanation.lacking.append("the quote: the event came without one that can be read")
             return explanation
@@ -204,7 +205,7 @@ class Explainer:
         return self._rows(view, column, value)[0]
 
 
-def _compare(observation: Row, quote: Row | None, verdicts: dict[str, Row]) -> list[Row]:
+def compare_claims(observation: Row, quote: Row | None, verdicts: dict[str, Row]) -> list[Row]:
     """Claim beside evidence, conflicts marked."""
     facts = []
     for name, claim, column in _CLAIMS:

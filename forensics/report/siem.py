@@ -14,7 +14,8 @@ from forensics import __version__
 from forensics.case.ledger import TOOL_NAME
 from forensics.detect.detector import Detector
 from forensics.report.outgoing import Outgoing
-from forensics.report.plain import to_line, to_milliseconds, to_plain
+from forensics.report.plain import to_line, to_milliseconds
+from forensics.report.text import to_plain
 
 OCSF_VERSION: Final = "1.5.0"
 ECS_VERSION: Final = "8.17.0"

@@ -38,7 +38,8 @@ VERIFIERS = {"verifier-a": "qvs-dcap/1.23.1", "verifier-b": "fleet-attestd/2.4.0
 class Fleet:
     """Everything that exists, and the log of what happened.
 
-    `extra_files` are evidence files that no log or daily job wrote: path -> content.
+    `extra_files` are evidence files that no log or daily job wrote: path -> content. `attested`
+    are the PPIDs of the platforms that have made quotes.
     """
 
     seed: int
@@ -50,6 +51,7 @@ class Fleet:
     recorder: Recorder
     counters: dict[str, int] = field(default_factory=dict)
     extra_files: dict[str, bytes] = field(default_factory=dict)
+    attested: set[bytes] = field(default_factory=set)
 
     # -- chance -------------------------------------------------------------------------------
 
@@ -154,6 +156,7 @@ class Fleet:
         `bound_state` binds another initial state; `body` overrides fields of the report.
         """
         platform, workload = instance.platform, instance.workload
+        self.attested.add(platform.ppid)
         generation = generation or platform.generation_at(session.issued_at)
         certification = certification or platform.certification(workload.tee, generation)
         digest = sha256((bound_state or instance.initial_state) + session.nonce).digest()

@@ -139,7 +139,10 @@ def may_repeat_keys(event: dict[str, object], data: bytes) -> bool:
             marks += 2
         elif type(value) is list:
             marks += 2 * sum(type(item) is str for item in value)
-    return data.count(b'"') != marks
+    # A quote is nine tenths of the text: `find` steps over its string faster than `count` does.
+    start = data.find(b'"quote":"') + 9
+    end = data.find(b'"', start)
+    return data.count(b'"', 0, start) + data.count(b'"', max(end, start)) != marks
 
 
 def find_repeated_keys(data: bytes) -> list[str]:

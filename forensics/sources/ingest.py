@@ -7,8 +7,9 @@ is used, and a source that the case knows is not read again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 from forensics.case.records import Problem, Record, SourceHeader
 from forensics.case.writer import Writer
@@ -33,26 +34,21 @@ from forensics.sources.objects import (
     classify,
     decode_json,
     read_object,
-    read_record,
     refuse,
 )
 from forensics.sources.pairing import HeldObject, HeldQuote, Pairing, read_bare_quote
 from forensics.sources.settle import QUOTE, Settler, rename
 from forensics.sources.sniff import ARCHIVES, Kind, decode_text, holds_many_quotes, sniff
+from forensics.sources.streams import add_blocks, add_members
 from forensics.sources.walk import check_paths, walk_paths
+
+if TYPE_CHECKING:
+    from forensics.case.intake import SourceIntake
 
 ARCHIVE = "archive"
 SPECIAL = "special"
 
-_PROGRESS_STEP = 1 << 22
-
 Progress = Callable[[int], None]
-
-
-class _Take(Protocol):
-    kind: str
-
-    def __call__(self, record: Record, /) -> None: ...
 
 
 def ingest_paths(
@@ -60,24 +56,31 @@ def ingest_paths(
     paths: Sequence[Path],
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
+    workers: int = 0,
 ) -> None:
     """Read all evidence under `paths` into `writer`; `progress` is told the input bytes done.
+
+    Logs too large to be held in memory are read by `workers` processes, or by this one; what
+    comes of them is the same to the byte.
 
     Raises `UsageError`: `unreadable-path`, before anything is written; `source-changed`, when a
     file was written to while it was read.
     """
     check_paths(paths)
-    ingest = _Ingest(writer, limits, progress)
+    ingest = _Ingest(writer, limits, progress, workers)
     for folder in walk_paths(paths):
         ingest.take_folder(folder)
 
 
 class _Ingest:
-    def __init__(self, writer: Writer, limits: Limits, progress: Progress | None) -> None:
+    def __init__(
+        self, writer: Writer, limits: Limits, progress: Progress | None, workers: int
+    ) -> None:
         self._writer = writer
         self._settler = Settler(writer)
         self._limits = limits
         self._progress = progress
+        self._workers = workers
         self._done = 0
         self._current = 0
 
@@ -118,7 +121,7 @@ class _Ingest:
         elif kind is Kind.JSON_ARRAY:
             self._take_stream(entry, header, iterate_array)
         elif kind is Kind.JSON_LINES:
-            self._take_stream(entry, header, iterate_lines)
+            self._take_lines(entry, header, content)
         elif kind is Kind.JSON_OBJECT:
             self._take_json(entry, header, content, pairing)
         elif content.data is None:
@@ -159,13 +162,13 @@ class _Ingest:
         """A file that begins like an object: one object, or lines of them."""
         data = content.data
         if data is None or begins_with_lines(content.head, self._limits):
-            self._take_stream(entry, header, iterate_lines)
+            self._take_lines(entry, header, content)
             return
         try:
             value = self._decode_object(data)
         except EvidenceError as error:
             if data.startswith(b"{") + data.count(b"\n{") > 1:
-                self._take_stream(entry, header, iterate_lines)
+                self._take_lines(entry, header, content)
             else:
                 self._settler.put(header, UNRECOGNISED, refuse(data, None, error))
             return
@@ -183,40 +186,44 @@ class _Ingest:
         assert isinstance(value, dict)  # it begins with a brace
         return value
 
+    def _take_lines(self, entry: Entry, header: SourceHeader, content: Content) -> None:
+        """Lines one by one; where they are many, in blocks."""
+        if content.data is not None:
+            self._take_stream(entry, header, iterate_lines)
+            return
+        with self._open_stream(entry, header) as opened:
+            if opened is not None:
+                add, stream = opened
+                add_blocks(add, header, stream, self._limits, self._workers, self._report)
+
     def _take_stream(
         self,
         entry: Entry,
         header: SourceHeader,
-        iterate: Callable[..., Iterator[Member]],
+        iterate: Callable[[BinaryIO, Limits], Iterator[Member]],
     ) -> None:
-        """Records one by one. A stream that breaks off has given what came before."""
+        with self._open_stream(entry, header) as opened:
+            if opened is not None:
+                add, stream = opened
+                add_members(add, iterate(stream, self._limits), self._limits, self._report)
+
+    @contextmanager
+    def _open_stream(
+        self, entry: Entry, header: SourceHeader
+    ) -> Iterator[tuple[SourceIntake, BinaryIO] | None]:
+        """Null for a known source. A stream that breaks off has given what came before."""
         if self._writer.knows(header.source_id, header.path):
+            yield None
             return
         with self._writer.source(rename(header, EVENTS)) as add:
+            add.kind = UNRECOGNISED
             try:
                 with guard_reading():
                     stream = entry.open()
                 with stream:
-                    self._add_members(add, iterate_guarded(iterate(stream, self._limits)))
+                    yield add, stream
             except EvidenceError as error:
                 add(refuse(b"", None, error))
-
-    def _add_members(self, add: _Take, members: Iterator[Member]) -> None:
-        limits = self._limits
-        size = reported = 0
-        add.kind = UNRECOGNISED
-        for number, data, problem in members:
-            if problem is None:
-                record = read_record(data, number, limits)
-                if record.rows:
-                    add.kind = EVENTS
-                add(record)
-            else:
-                add(Record(number, data, [], problem=problem))
-            size += len(data)
-            if size - reported >= _PROGRESS_STEP:
-                reported = size
-                self._report(size)
 
     # Archives
 

@@ -15,6 +15,8 @@ class Limits:
     """Largest file that is held in memory whole; longer ones must be streams of records."""
     record: int = 4 * MIB
     """Largest line or array member that is decoded."""
+    block: int = 16 * MIB
+    """Lines of a large log that are read at a time."""
     kept: int = MIB
     """How much of an oversized record is kept in quarantine."""
     depth: int = 64

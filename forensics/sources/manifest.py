@@ -34,6 +34,7 @@ MEASUREMENT_SIZES = {
     "rtmr2": 48,
     "rtmr3": 48,
 }
+PPID_SIZE = 16
 DIGESTS = ("none", "sha256", "sha384", "sha512")
 PARTS = ("initial_state", "nonce", "runtime_data")
 STATUSES = (
@@ -59,7 +60,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def looks_like_manifest(value: dict[str, object]) -> bool:
     """An object of the manifest's shape, told apart from events and collateral."""
-    return isinstance(value.get("workload"), list) or isinstance(value.get("policy"), dict)
+    lists = isinstance(value.get("workload"), list) or isinstance(value.get("platform"), list)
+    return lists or isinstance(value.get("policy"), dict)
 
 
 def read_manifest(value: object, data: bytes, line: int | None) -> Record:
@@ -67,7 +69,7 @@ def read_manifest(value: object, data: bytes, line: int | None) -> Record:
     reader = _Manifest()
     reader.read(value)
     if not reader.rows and not reader.wrong:
-        reader.wrong.append("neither a workload nor a policy")
+        reader.wrong.append("no workload, platform or policy")
     problem = Problem("bad-manifest", "; ".join(reader.wrong)[:2000]) if reader.wrong else None
     return Record(line, data, reader.rows, problem=problem)
 
@@ -133,9 +135,11 @@ class _Manifest:
         if not isinstance(value, dict):
             self.wrong.append("the manifest is not a table")
             return
-        self._refuse_unknown("manifest", value, ("workload", "policy"))
+        self._refuse_unknown("manifest", value, ("workload", "policy", "platform"))
         for place, workload in self._tables("workload", value.get("workload", [])):
             self._attempt(place, partial(self._read_workload, place, workload))
+        for place, platform in self._tables("platform", value.get("platform", [])):
+            self._attempt(place, partial(self._read_platform, platform))
         if "policy" in value:
             self._attempt("policy", lambda: self._read_policy(value["policy"]))
 
@@ -173,6 +177,16 @@ class _Manifest:
 
     def _read_allowed(self, workload: str, table: dict[str, object]) -> None:
         self.rows.append(_read_allowed(workload, table))
+
+    def _read_platform(self, table: dict[str, object]) -> None:
+        _refuse_keys(table, ("ppid", "node_id", "valid_from", "valid_to"))
+        if "ppid" not in table:
+            raise _wrong("ppid is missing")
+        row: dict[str, object] = {
+            "ppid": _measurement(table, "ppid", PPID_SIZE),
+            "node_id": _word(table, "node_id"),
+        }
+        self.rows.append(("listed_platform", row | _read_window(table)))
 
     def _read_policy(self, value: object) -> None:
         table = _table(value)
@@ -220,10 +234,12 @@ def _read_rule(value: object) -> dict[str, object]:
 
 def _read_expected(value: object) -> dict[str, object]:
     table = _table(value)
-    _refuse_keys(table, ("runtime", "attest_within"))
+    _refuse_keys(table, ("runtime", "attest_within", "evidence", "one_per_platform"))
     return {
         "runtime": _word(table, "runtime"),
         "attest_within_ms": _duration(table, "attest_within"),
+        "evidence": _words(table, "evidence"),
+        "one_per_platform": _flag(table, "one_per_platform"),
     }
 
 
@@ -238,17 +254,21 @@ def _read_allowed(workload: str, table: dict[str, object]) -> Row:
     for name in ("isv_prodid", "min_isv_svn"):
         if name in table:
             row[name] = _number(table, name)
-    for name in ("valid_from", "valid_to"):
-        if name in table:
-            row[name] = _moment(table, name)
-    start, end = row.get("valid_from"), row.get("valid_to")
-    if isinstance(start, int) and isinstance(end, int) and start >= end:
-        raise _wrong("valid_from is not before valid_to")
+    row |= _read_window(table)
     known = {*MEASUREMENT_SIZES, "isv_prodid", "min_isv_svn", "valid_from", "valid_to"}
     extra = {str(key): value for key, value in table.items() if key not in known}
     if extra:
         row["extra"] = _extra_json(extra)
     return "reference_value", row
+
+
+def _read_window(table: dict[str, object]) -> dict[str, object]:
+    """`valid_from` and `valid_to`, as far as they are given."""
+    names = [name for name in ("valid_from", "valid_to") if name in table]
+    moments = [_moment(table, name) for name in names]
+    if len(moments) == 2 and moments[0] >= moments[1]:
+        raise _wrong("valid_from is not before valid_to")
+    return dict(zip(names, moments, strict=True))
 
 
 def _extra_json(extra: dict[str, object]) -> str:
@@ -287,6 +307,13 @@ def _words(table: dict[str, object], name: str) -> list[str] | None:
         return None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _wrong(f"{name} is not a list of strings")
+    return value
+
+
+def _flag(table: dict[str, object], name: str) -> bool | None:
+    value = table.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(f"{name} is neither true nor false")
     return value
 
 

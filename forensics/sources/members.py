@@ -29,23 +29,25 @@ _TO_SEPARATOR = re.compile(rb'(?:[^\[\]{}",]++|' + _STRING + rb")*+", re.DOTALL)
 _IN_STRING = re.compile(_STRING_REST, re.DOTALL)
 
 
-def iterate_lines(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
-    """Lines that hold something. A line over the limit is skipped past; its beginning is kept."""
+def iterate_lines(stream: BinaryIO, limits: Limits, *, beginning: bool = True) -> Iterator[Member]:
+    """Lines that hold something. A line over the limit is skipped past; its beginning is kept.
+
+    `beginning`: the stream may begin with a byte order mark.
+    """
     number = 0
-    first = True
     while line := stream.readline(limits.record + 1):
         number += 1
-        if first:
-            line, first = line.removeprefix(BOM), False
+        if beginning:
+            line, beginning = line.removeprefix(BOM), False
         if len(line) > limits.record and not line.endswith(b"\n"):
-            yield number, line[: limits.kept], _skip_line(stream, line, limits)
+            yield number, line[: limits.kept], skip_line(stream, line, limits)
             continue
         line = line.strip(b" \t\r\n")
         if line:
             yield number, line, None
 
 
-def _skip_line(stream: BinaryIO, beginning: bytes, limits: Limits) -> Problem:
+def skip_line(stream: BinaryIO, beginning: bytes, limits: Limits) -> Problem:
     """Skip to the end of the line; the message names the whole of it by SHA-256."""
     size, digest = len(beginning), hashlib.sha256(beginning)
     while chunk := stream.readline(_CHUNK):

@@ -58,9 +58,13 @@ _ARRAY = re.compile(rb"\[\s*+(?:[\[{\"\]]|$)")  # of objects; other arrays are n
 _PEM = re.compile(rb"(?:-----|%2D%2D%2D%2D%2D)BEGIN[ A-Z0-9%]{1,60}(?:-----|%2D%2D)")
 _ENCODED = re.compile(rb"(?:0x)?[A-Za-z0-9+/_\-\s]{16,}+={0,2}+\s*+\x00?")
 _TOML = re.compile(
-    rb"^[ \t]*(?:\[\[[ \t]*workload[ \t]*\]\]|\[[ \t]*policy[ \t]*\]|workload[ \t]*=)", re.MULTILINE
+    rb"^[ \t]*(?:\[\[[ \t]*(?:workload|platform)[ \t]*\]\]|\[[ \t]*policy[ \t]*\]"
+    rb"|workload[ \t]*=|platform[ \t]*=[ \t]*\[)",
+    re.MULTILINE,
 )
-_YAML = re.compile(rb"^(?:workload|policy)[ \t]*:", re.MULTILINE)
+_YAML = re.compile(
+    rb"^(?:(?:workload|policy)[ \t]*:|platform[ \t]*:[ \t]*\r?\n[ \t]*-)", re.MULTILINE
+)
 
 
 def sniff(head: bytes, size: int) -> Kind:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from forensics.errors import EvidenceError
 
@@ -29,6 +30,11 @@ def read_time(value: object) -> int:
     """
     if type(value) is not str or not _SHAPE.fullmatch(value):
         raise EvidenceError("bad-timestamp", f"not an RFC 3339 timestamp: {value!r:.60}")
+    return _read_moment(value)
+
+
+@lru_cache(maxsize=16)  # a log says the same moment of several things
+def _read_moment(value: str) -> int:
     try:
         elapsed = datetime.fromisoformat(value) - _EPOCH
     except ValueError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 SIZE = 64
@@ -34,17 +34,22 @@ class Rule:
 
     def expect(self, inputs: Mapping[str, bytes | None]) -> bytes | None:
         """The 64 bytes that the rule gives; None when an input is missing or does not fit."""
-        values = [inputs.get(part) for part in self.parts]
-        if any(value is None for value in values):
-            return None
-        data = b"".join(value for value in values if value is not None)
-        if self.canonical_json:
-            canonical = _canonicalize(data)
-            if canonical is None:
-                return None
-            data = canonical
-        bound = DIGESTS[self.digest](data)
-        return bound.ljust(SIZE, b"\0") if len(bound) <= SIZE else None
+        (expected,) = self.expect_many([(inputs.get(name),) for name in INPUTS])
+        return expected
+
+    def expect_many(self, columns: Sequence[Sequence[bytes | None]]) -> list[bytes | None]:
+        """`expect` for each row of three columns, in the order of `INPUTS`."""
+        digest = DIGESTS[self.digest]
+        chosen = [columns[INPUTS.index(part)] for part in self.parts]
+        expected: list[bytes | None] = []
+        for values in zip(*chosen, strict=True):
+            data = None if None in values else b"".join(values)
+            if data is not None and self.canonical_json:
+                data = _canonicalize(data)
+            bound = b"" if data is None else digest(data)
+            fits = data is not None and len(bound) <= SIZE
+            expected.append(bound.ljust(SIZE, b"\0") if fits else None)
+        return expected
 
 
 _RUNTIME = ("runtime_data",)

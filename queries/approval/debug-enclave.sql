@@ -10,6 +10,7 @@
 -- why = "A debuggable enclave or TD has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["observation_id"]
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "a quote whose attributes were not read is not reported"

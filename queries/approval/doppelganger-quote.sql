@@ -10,6 +10,7 @@
 -- why = "A valid quote on a healthy platform proves which code runs, not that it is yours. Whoever accepts it without reference values trusts a look-alike."
 -- inputs = ["observation", "quote", "reference_value", "verdict", "workload"]
 -- requires = ["reference_value"]
+-- scope = ["observation_id"]
 -- discriminator = ["workload_id"]
 -- grain = "one row per measurement and workload"
 -- nulls = "without a time every validity window counts; a claim that was not logged contradicts nothing; malformed or missing claims are counted as not evaluable"

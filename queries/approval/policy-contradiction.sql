@@ -9,6 +9,7 @@
 -- question = "Where did a verifier allow what the policy and the reference values of that time exclude?"
 -- why = "The policy decision is what opened the door. When it contradicts the policy, the verifier ran another one, was bypassed, or lied."
 -- inputs = ["observation", "policy", "quote", "reference_value", "verdict", "workload"]
+-- scope = ["observation_id"]
 -- discriminator = ["reason"]
 -- grain = "one row per instance and reason"
 -- nulls = "allowed events that lack what the comparison needs are counted as not evaluable; an event without a mode has the policy's"

@@ -9,6 +9,7 @@
 -- question = "Which quotes, accepted or not, hold other REPORT_DATA than their workload's rule gives or than the verifier logged?"
 -- why = "A mismatch is a substituted key or nonce, a replayed quote, or a verifier that logs what it did not see; on a quote that was refused it shows the attempt."
 -- inputs = ["binding", "observation", "quote"]
+-- scope = ["observation_id"]
 -- discriminator = ["kind", "workload_id"]
 -- grain = "one row per instance, kind and workload rule"
 -- nulls = "a rule whose inputs were not logged is counted as not evaluable; an absent claim contradicts nothing"

@@ -10,6 +10,7 @@
 -- why = "Signatures and TCB say that some enclave is genuine. Only REPORT_DATA says that it is this one, answering this challenge."
 -- inputs = ["binding", "observation", "quote", "verdict"]
 -- requires = ["binding"]
+-- scope = ["observation_id"]
 -- discriminator = ["workload_id"]
 -- grain = "one row per instance and workload rule"
 -- nulls = "a rule whose inputs were not logged is counted as not evaluable"

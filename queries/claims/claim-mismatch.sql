@@ -9,6 +9,7 @@
 -- question = "Where do the verifier's logged identity claims differ from the quote that it logged with them?"
 -- why = "Whoever read the log saw another enclave than the one that attested. Parsers do not err this way: evidence was swapped, or the verifier lied."
 -- inputs = ["observation", "quote"]
+-- scope = ["observation_id"]
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "an absent claim contradicts nothing; a claim about a field that the quote does not have is counted as not evaluable"

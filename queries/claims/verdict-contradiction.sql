@@ -10,6 +10,7 @@
 -- why = "Either the verifier was broken or bypassed, or it lied. Everything that it let in needs another look."
 -- inputs = ["observation", "quote", "verdict"]
 -- requires = ["verdict"]
+-- scope = ["observation_id"]
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an undetermined verdict contradicts nothing and is counted, and so is an OK that came without a quote"

@@ -10,6 +10,7 @@
 -- why = "Such bytes prove nothing about any platform; other detectors leave them out. That somebody presented them is worth knowing: a broken client, or an attempt."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["observation_id"]
 -- discriminator = []
 -- grain = "one row per instance, else per source"
 -- nulls = "a quote that was not verified yet is counted as not evaluable"

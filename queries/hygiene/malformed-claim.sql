@@ -9,6 +9,7 @@
 -- question = "Which verifiers log identity claims of impossible form?"
 -- why = "A digest of 31 bytes was cut, padded or typed by hand on its way into the log. Nothing that rests on it can be compared."
 -- inputs = ["observation"]
+-- scope = ["observation_id"]
 -- discriminator = []
 -- grain = "one row per verifier, else per source"
 -- nulls = "an absent claim is not malformed"

@@ -9,6 +9,7 @@
 -- question = "Which attestation keys signed different content with the same r?"
 -- why = "Two signatures with one nonce give the private key by arithmetic. Every quote under that key, past and future, is then anybody's."
 -- inputs = ["key_recovery", "observation", "quote"]
+-- scope = ["signature_r"]
 -- discriminator = ["signature_r"]
 -- grain = "one row per attestation key and r"
 -- nulls = "quotes without a proof of their own signature are not compared; confirmed is null until `verify` has solved the pair"

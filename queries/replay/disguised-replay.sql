@@ -9,6 +9,7 @@
 -- question = "Which quotes were changed in bytes that no signature protects, so that a replay cache by hash misses them?"
 -- why = "Signature malleability, certificate text and trailing bytes change a file's hash and leave the quote valid. Honest clients change none of them."
 -- inputs = ["observation", "quote"]
+-- scope = ["signature_r"]
 -- discriminator = []
 -- grain = "one row per signing event"
 -- nulls = "a chain that was not read as certificates is compared as text (certification_data); sightings without a time come last"

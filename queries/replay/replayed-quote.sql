@@ -9,6 +9,8 @@
 -- question = "Which quotes were presented again after the attestation that they were made for?"
 -- why = "A quote proves a state at the moment of signing. Shown again later or elsewhere it proves nothing about who shows it."
 -- inputs = ["observation", "quote"]
+-- scope = ["signature_r"]
+-- widens = true
 -- discriminator = []
 -- grain = "one row per signing event"
 -- nulls = "a sighting without time, session and context differs in nothing that is known: silent, and counted as not evaluable"

@@ -9,6 +9,7 @@
 -- question = "Which reports were signed more than once, so that a new signature brought no new statement?"
 -- why = "Two signatures over the same bytes mean that REPORT_DATA bound nothing fresh: the evidence could not have answered two different challenges."
 -- inputs = ["observation", "quote"]
+-- scope = ["report_data"]
 -- discriminator = []
 -- grain = "one row per signed region"
 -- nulls = "sightings without a time come last"

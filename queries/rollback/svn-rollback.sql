@@ -10,6 +10,7 @@
 -- why = "A lower ISVSVN is still genuine and still verifies; it brings back the holes that the newer one closed, and may unseal what was sealed for it."
 -- inputs = ["launch", "observation", "quote", "release", "verdict"]
 -- requires = ["quote"]
+-- scope = ["workload_id", "enclave_id", "session_id", "signature_r"]
 -- discriminator = ["scope_type", "scope_id", "mrsigner", "isv_prodid", "isv_svn", "drop_no"]
 -- grain = "one row per instance, product and drop"
 -- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id instances cannot be told apart: medium, one finding for the workload"

@@ -10,6 +10,7 @@
 -- why = "Microcode, PCE, quoting enclave and TDX module only move forward in honest operation. A lower one reopens what was closed, or the evidence is old, or it was made elsewhere with stolen keys."
 -- inputs = ["observation", "quote", "tcb_component"]
 -- requires = ["quote"]
+-- scope = ["ppid", "attestation_key_id", "signature_r"]
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its TCB"
 -- nulls = "a platform without TCB info in the case is compared by PCE and QE SVN alone and counted; sightings without a time are counted"

@@ -74,7 +74,23 @@ def test_every_incident_is_found(incidents: Audited) -> None:
 
 def test_every_detector_found_something(incidents: Audited) -> None:
     _, detection, _ = incidents
-    assert {finding.detector for finding in detection.findings} == set(CATALOG)
+    # No evidence can break the custody of the case that it goes into.
+    expected = set(CATALOG) - {"custody-break"}
+    assert {finding.detector for finding in detection.findings} == expected
+
+
+def test_a_changed_file_breaks_custody(tmp_path: Path) -> None:
+    case, _, _ = audit(tmp_path, days=1, platforms=1, incidents=())
+    [changed, *_] = case.files("nonce")
+    data = changed.read_bytes()
+    changed.write_bytes(data[:8] + bytes([data[8] ^ 1]) + data[9:])
+    connection = open_locked(case, check_results=False, custody_problems=True)
+    [finding] = detect(connection, CATALOG, as_of=AS_OF, chosen=["custody-break"]).findings
+    assert (finding.severity, finding.subject_id) == (
+        "critical",
+        changed.relative_to(case.path).as_posix(),
+    )
+    assert json.loads(finding.details)["code"] == "file-changed"
 
 
 def test_a_clean_month_is_quiet(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,33 @@ def test_a_signed_detector_must_ask_for_proof() -> None:
 )
 def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
     assert lint_detector(replace(make(), not_evaluable=(Blindness("why", count),)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"scope": ("weather",)}, "no columns of observation or quote"),
+        ({"scope": ("observation_id", "enclave_id")}, "stands alone"),
+        ({"scope": ("enclave_id",), "pending": "SELECT 1; SELECT 2"}, "not exactly one SELECT"),
+        ({"scope": ("enclave_id",), "pending": "SELECT nonce FROM observation"}, "of the scope"),
+        ({"scope": ("enclave_id",), "pending": "SELECT enclave_id FROM launch"}, "not in inputs"),
+        ({"scope": ("enclave_id",), "pending": "SELECT $word AS enclave_id"}, "pending"),
+    ],
+)
+def test_a_scope_is_held_to_the_views(changes: dict[str, Any], problem: str) -> None:
+    found = lint_detector(replace(make(), **changes))
+    assert any(p.startswith("scope:") and problem in p for p in found), found
+
+
+def test_an_input_without_a_key_of_the_scope_would_be_lost() -> None:
+    launches = replace(
+        make(SQL.replace("FROM observation WHERE", "FROM launch CROSS JOIN observation WHERE")),
+        inputs=("launch", "observation"),
+    )
+    told = [p for p in lint_detector(replace(launches, scope=("peer",))) if p.startswith("scope:")]
+    assert told == ["scope: launch has none of these columns, so none of its rows would be read"]
+
+
+def test_what_waits_may_be_named() -> None:
+    pending = "SELECT enclave_id FROM observation WHERE received_at > $since"
+    assert lint_detector(replace(make(), scope=("enclave_id",), pending=pending)) == []

@@ -7,6 +7,10 @@ nothing sets is NULL. Each `[[case]]` has a `name`, rows (`[[case.<view>]]`), op
 judged. `like` copies the rows of an earlier case, `changes` sets single cells ("view.row.column"
 -> value, rows from 0), `unset` makes cells NULL, `drop` removes rows ("view.row"): what differs is
 all that differs. `alone`: the case rests on views being empty, so a neighbour would change it.
+
+Each case is also told in two instalments: its rows are dealt into what a first run knew and what is
+new to a second one (late arrivals are the rule, since the deal ignores their times), and going on
+must give what a full run gives.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import copy
 import json
 import random
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,14 @@ import duckdb
 import pytest
 
 from forensics.case.contract import VIEWS
+from forensics.case.news import EVENTS
 from forensics.detect.catalog import load_catalog
+from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
+from forensics.detect.incremental import run_narrowed
 from forensics.detect.lint import declare_views, lint_detector
 from forensics.detect.run import DetectorRun, run_detector
+from forensics.detect.store import describe_run
 
 CASES = Path(__file__).with_name("cases")
 CATALOG = load_catalog()
@@ -68,6 +76,7 @@ def change(rows: Rows, case: dict[str, Any]) -> None:
 
 
 def fill(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
+    connection.execute("SET threads = 1")  # a handful of rows
     declare_views(connection)
     for view, found in rows.items():
         for row in found:
@@ -181,3 +190,93 @@ def test_the_kinds_of_case_are_there(detector: str) -> None:
 
 def test_every_case_file_has_its_detector() -> None:
     assert {path.stem for path in CASES.glob("*.toml")} == set(CATALOG)
+
+
+SCOPED = [case for case in ALL_CASES if CATALOG[case.values[0]].scope]  # type: ignore[index]
+
+
+def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
+    """Number quotes and sightings, and say of each row whether it is new."""
+    connection.execute(
+        "UPDATE observation SET observation_no = -rowid WHERE observation_no IS NULL"
+    )
+    # As in any quote: one signing event has one r, and one signed region one REPORT_DATA.
+    connection.execute("UPDATE quote SET signature_r = signing_id WHERE signature_r IS NULL")
+    connection.execute("UPDATE quote SET report_data = signed_id WHERE report_data IS NULL")
+    for view in ("observation", "quote"):
+        connection.execute(
+            f"UPDATE {view} SET quote_no = n.no FROM (SELECT quote_id, row_number() OVER () AS no "
+            f"FROM (SELECT DISTINCT quote_id FROM quote)) AS n WHERE n.quote_id = {view}.quote_id"
+        )
+    for view in ("verdict", "binding"):
+        connection.execute(
+            f"UPDATE {view} SET observation_no = o.observation_no FROM observation AS o "
+            f"WHERE o.observation_id = {view}.observation_id"
+        )
+    rows = connection.execute("SELECT observation_no FROM observation ORDER BY ALL").fetchall()
+    fresh = [row[0] for row in rows if chance.random() < 0.5]
+    connection.execute("CREATE TEMP TABLE fresh_observation (observation_no BIGINT)")
+    connection.execute(
+        "CREATE TEMP TABLE changed_observation (moment VARCHAR, observation_no BIGINT)"
+    )
+    for number in fresh:
+        connection.execute("INSERT INTO fresh_observation VALUES (?)", [number])
+    for view in EVENTS:
+        [(count,)] = connection.execute(f"SELECT count(*) FROM {view}").fetchall()
+        late = [row for row in range(count) if chance.random() < 0.5]
+        for name, negation in (("fresh", ""), ("known", "NOT ")):
+            connection.execute(
+                f"CREATE TEMP TABLE {name}_{view} AS SELECT * FROM {view} "
+                f"WHERE rowid {negation}IN (SELECT unnest(?::BIGINT[]))",
+                [late],
+            )
+
+
+def run_first(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, case: dict[str, Any], at: datetime
+) -> DetectorRun:
+    """The run before: on the known rows alone."""
+    known = "SELECT observation_no FROM fresh_observation"
+    for view in ("observation", "verdict", "binding"):
+        connection.execute(
+            f"CREATE TEMP TABLE {view} AS SELECT * FROM memory.main.{view} "
+            f"WHERE observation_no IS NULL OR observation_no NOT IN ({known})"
+        )
+    connection.execute(
+        "CREATE TEMP TABLE quote AS SELECT * FROM memory.main.quote WHERE quote_id IN "
+        "(SELECT quote_id FROM observation) "
+        "OR quote_id NOT IN (SELECT quote_id FROM memory.main.observation "
+        "WHERE quote_id IS NOT NULL)"
+    )
+    for view in EVENTS:
+        connection.execute(f"CREATE TEMP TABLE {view} AS FROM known_{view}")
+    run = run_detector(connection, detector, as_of=at, overrides=case.get("params", {}))
+    for view in ("observation", "quote", "verdict", "binding", *EVENTS):
+        connection.execute(f"DROP TABLE temp.{view}")
+    return run
+
+
+@pytest.mark.parametrize(("name", "case"), SCOPED)
+def test_going_on_gives_what_a_full_run_gives(name: str, case: dict[str, Any]) -> None:
+    detector = CATALOG[name]
+    as_of = case.get("as_of", CUT_OFF)
+    earlier = as_of - timedelta(seconds=20) if detector.pending else as_of
+    rows = {view.name: list(case["rows"][view.name]) for view in VIEWS}
+    if not case.get("alone"):
+        for view, found in load_neighbour().items():
+            rows[view] += found
+    with duckdb.connect() as connection:
+        fill(connection, rows)
+        deal(connection, random.Random(f"{name} {case['name']}"))
+        before = run_first(connection, detector, case, earlier)
+        if not before.evaluated:
+            pytest.skip("nothing to go on from")
+        full = run_detector(connection, detector, as_of=as_of, overrides=case.get("params", {}))
+        record = describe_run(before) | {"basis": f'{{"as_of": "{earlier.isoformat()}"}}'}
+        outcome = run_narrowed(connection, detector, record, before.findings, full.params)
+    if isinstance(outcome, str):
+        assert detector.widens
+        assert full.findings
+        return
+    assert outcome.findings == full.findings
+    assert outcome.gaps == full.gaps

@@ -17,7 +17,12 @@ TOML = f"""
 [[workload]]
 id = "payments"
 report_data = {{ digest = "sha256", parts = ["initial_state", "nonce"], pad = "right" }}
-expected = {{ runtime = "ironclaw", attest_within = "30s" }}
+
+[workload.expected]
+runtime = "ironclaw"
+attest_within = "30s"
+evidence = ["gpu"]
+one_per_platform = true
 
 [[workload.allow]]
 mrenclave = "{MR}"
@@ -52,7 +57,7 @@ workload:
       - mrtd: "{TD}"
         rtmr0: "{TD}"
     report_data: {{digest: sha256, parts: [initial_state, nonce], pad: right}}
-    expected: {{runtime: ironclaw, attest_within: 30s}}
+    expected: {{runtime: ironclaw, attest_within: 30s, evidence: [gpu], one_per_platform: true}}
   - id: broker
     report_data: {{recipe: kbs-rcar-v1}}
 policy: {{mode: STRICT, max_quote_age: 5m, max_collateral_age: 30d,
@@ -63,7 +68,8 @@ ROWS = [
     ("workload", {
         "workload_id": "payments", "report_data_digest": "sha256",
         "report_data_parts": ["initial_state", "nonce"], "report_data_pad": "right",
-        "runtime": "ironclaw", "attest_within_ms": 30_000,
+        "runtime": "ironclaw", "attest_within_ms": 30_000, "evidence": ["gpu"],
+        "one_per_platform": True,
     }),
     ("reference_value", {
         "workload_id": "payments", "mrenclave": bytes.fromhex(MR), "mrsigner": bytes.fromhex(MR),
@@ -135,9 +141,14 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
         "a recipe stands alone",
     ),
     "duration": ({"workload": [{"id": "a", "expected": {"attest_within": 30}}]}, "not a string"),
+    "yes": (
+        {"workload": [{"id": "a", "expected": {"one_per_platform": "yes"}}]},
+        "neither true nor false",
+    ),
+    "evidence": ({"workload": [{"id": "a", "expected": {"evidence": "gpu"}}]}, "evidence"),
     "duration unit": ({"policy": {"max_quote_age": "5 minutes"}}, "not a duration"),
     "status": ({"policy": {"accept": ["Uptodate"]}}, "'Uptodate' is not a TCB status"),
-    "nothing": ({}, "neither a workload nor a policy"),
+    "nothing": ({}, "no workload, platform or policy"),
 }  # fmt: skip
 
 

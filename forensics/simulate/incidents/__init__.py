@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from forensics.simulate.incidents import (
     endorsements,
+    hosts,
     identity,
     platform,
     replay,
@@ -18,7 +19,7 @@ from forensics.simulate.incidents.scene import Incident, Truth
 
 INCIDENTS: dict[str, Incident] = {
     incident.id: incident
-    for module in (replay, rollback, identity, platform, verifier, endorsements)
+    for module in (replay, rollback, identity, platform, verifier, endorsements, hosts)
     for incident in module.INCIDENTS
 }
 

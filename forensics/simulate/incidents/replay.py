@@ -13,6 +13,7 @@ from forensics.simulate.keys import derive_integer
 from forensics.simulate.workloads import PAYMENTS
 
 _HOUR = timedelta(hours=1)
+_FOREIGN = "the nonce was issued for the original's session"
 
 
 def _replay(
@@ -48,6 +49,7 @@ def inject_plain_replay(scene: Scene) -> None:
         replay,
         note="the same bytes in another session, 40 minutes later",
     )
+    scene.expect("unknown-nonce", "high", replay, note=_FOREIGN)
 
 
 def inject_superseded_replay(scene: Scene) -> None:
@@ -80,6 +82,7 @@ def _disguised(
         replay = _replay(scene, original, at + _HOUR, quote=change(original.quote))
         for detector in ("disguised-replay", "replayed-quote"):
             scene.expect(detector, "critical", original, replay, note=disguise)
+        scene.expect("unknown-nonce", "high", replay, note=_FOREIGN)
 
     return inject
 
@@ -106,6 +109,7 @@ def inject_resigned_report(scene: Scene) -> None:
     quote = fleet.make_quote(instance, second, signature_nonce=fresh)
     again = fleet.log_attestation(instance, second, quote)
     scene.expect("resigned-report", "medium", logged, again)
+    scene.expect("unknown-nonce", "high", again, note="the nonce was issued for the first session")
 
 
 def inject_signature_nonce_reuse(scene: Scene) -> None:

@@ -68,25 +68,38 @@ def inject_tcb_rollback(scene: Scene) -> None:
         session = fleet.open_session(instance, at + timedelta(minutes=minutes, seconds=5))
         quote = fleet.make_quote(instance, session, generation=generation)
         logged.append(fleet.log_attestation(instance, session, quote))
-    scene.expect("tcb-rollback", "high", *logged, subject=("platform", platform.ppid.hex()))
+    subject = ("platform", platform.ppid.hex())
+    scene.expect("tcb-rollback", "high", *logged, subject=subject)
+    scene.expect("qe-svn-rollback", "high", *logged, subject=subject, note="QE and PCE as well")
 
 
-def _certified_by(scene: Scene, fraction: float, later: Generation) -> list[Attestation]:
-    """A recovered host attests, and an hour later certifies itself with `later`'s QE and PCK."""
+def _certified_by(
+    scene: Scene, fraction: float, later: Generation, *, same_qe: bool
+) -> list[Attestation]:
+    """A recovered host attests, and an hour later certifies itself with `later`'s QE and PCK.
+
+    The same quoting enclave has the same attestation key; another version makes another one.
+    """
     fleet = scene.fleet
     at = scene.at(fraction)
     platform = fleet.spare_platform(scene.incident, recovered_at=fleet.start)
     instance = scene.launch(at, platform=platform, attests=False)
     first = fleet.attest(instance, at + timedelta(seconds=5))
     session = fleet.open_session(instance, at + _HOUR)
-    certification = platform.certify_key("sgx", later, f"{scene.incident} later")
-    quote = fleet.make_quote(instance, session, generation=later, certification=certification)
+    key = f"{platform.label} sgx {RECOVERED.rank}" if same_qe else f"{scene.incident} later"
+    quote = fleet.make_quote(
+        instance,
+        session,
+        generation=RECOVERED if same_qe else later,
+        certification=platform.certify_key("sgx", later, key),
+    )
     return [first, fleet.log_attestation(instance, session, quote)]
 
 
 def inject_qe_rollback(scene: Scene) -> None:
     """The quoting enclave gets older; the PCK certificate stays."""
-    logged = _certified_by(scene, 0.63, replace(RECOVERED, qe_svn=CURRENT.qe_svn))
+    older = replace(RECOVERED, qe_svn=CURRENT.qe_svn)
+    logged = _certified_by(scene, 0.63, older, same_qe=False)
     subject = ("platform", logged[0].instance.platform.ppid.hex())
     scene.expect("qe-svn-rollback", "high", *logged, subject=subject)
     scene.expect("tcb-rollback", "high", *logged, subject=subject, note="QE SVN 9, then 8")
@@ -95,7 +108,7 @@ def inject_qe_rollback(scene: Scene) -> None:
 def inject_pck_downgrade(scene: Scene) -> None:
     """An older PCK certificate although the firmware did not change."""
     older = replace(CURRENT, cpu_svn=RECOVERED.cpu_svn, qe_svn=RECOVERED.qe_svn)
-    logged = _certified_by(scene, 0.65, older)
+    logged = _certified_by(scene, 0.65, older, same_qe=True)
     subject = ("platform", logged[0].instance.platform.ppid.hex())
     scene.expect("pck-downgrade", "medium", *logged, subject=subject)
     scene.expect("tcb-rollback", "high", *logged, subject=subject)
@@ -139,7 +152,9 @@ def inject_revocation_in_hindsight(scene: Scene) -> None:
     fleet.log_stop(instance, at + _HOUR)
     pck = platform.pck(platform.generation_at(at))
     fleet.archive.revocations.append(Revocation(pck.spec.serial, platform.ca, fleet.moment(0.95)))
-    scene.expect("revoked-in-hindsight", "high", logged, subject=("platform", platform.ppid.hex()))
+    subject = ("platform", platform.ppid.hex())
+    scene.expect("revoked-in-hindsight", "high", logged, subject=subject)
+    scene.expect("hindsight-exposure", "high", logged, subject=subject)
 
 
 INCIDENTS = (

@@ -12,8 +12,9 @@ from forensics.simulate.archive import Revocation
 from forensics.simulate.events import bytes_of
 from forensics.simulate.incidents.scene import Incident, Scene
 from forensics.simulate.instances import Attestation
-from forensics.simulate.keys import derive_bytes
+from forensics.simulate.keys import derive_bytes, derive_key
 from forensics.simulate.platforms import NEGLECTED, Platform, make_platform
+from forensics.simulate.quotes import certify
 from forensics.simulate.recorder import format_clock
 
 _REJECTED: dict[str, Any] = {
@@ -53,6 +54,8 @@ def inject_lying_verifier(scene: Scene) -> None:
     logged = _attest_with(scene, 0.71, {}, platform=platform)
     fleet.release_secret(logged)
     scene.expect("verdict-contradiction", "critical", logged, note="revoked PCK certificate")
+    session = ("session", logged.session.session_id)
+    scene.expect("secret-without-evidence", "critical", logged, subject=session)
 
 
 def inject_forged_accepted(scene: Scene) -> None:
@@ -96,9 +99,30 @@ def inject_wrongful_reject(scene: Scene) -> None:
 
 
 def inject_known_bad_verifier(scene: Scene) -> None:
-    """A verdict of a build that never checked the QE identity (CVE-2026-22696)."""
-    logged = _attest_with(scene, 0.748, {"backend_verifier": "dcap-qvl/0.3.8"})
+    """A build that never checks the QE identity (CVE-2026-22696) accepts somebody else's QE."""
+    fleet = scene.fleet
+    build = {"backend_verifier": "dcap-qvl/0.3.8"}
+    _attest_with(scene, 0.748, build)
+    at = scene.at(0.749)
+    instance = scene.launch(at)
+    platform = instance.platform
+    generation = platform.generation_at(at)
+    pck = platform.pck(generation)
+    certification = certify(
+        derive_key(fleet.seed, "key of a foreign QE"),
+        pck.key,
+        platform.pki.pck_chain(pck, platform.ca),
+        qe={
+            "cpu_svn": generation.cpu_svn,
+            "isv_svn": generation.qe_svn,
+            "mrsigner": bytes(31) + b"\1",
+        },
+    )
+    session = fleet.open_session(instance, at + timedelta(minutes=5))
+    quote = fleet.make_quote(instance, session, certification=certification)
+    logged = fleet.log_attestation(instance, session, quote, changes=build)
     scene.expect("known-bad-verifier", "high", logged)
+    scene.expect("verdict-contradiction", "critical", logged, note="MRSIGNER of the QE")
 
 
 def inject_not_forwarded(scene: Scene) -> None:
@@ -157,6 +181,7 @@ def inject_failing_enclave(scene: Scene) -> None:
         logged.append(scene.fleet.log_attestation(instance, session, quote, changes=failed))
     subject = ("enclave", instance.enclave_id)
     scene.expect("silent-enclave", "high", *logged, subject=subject, note="three failures")
+    scene.expect("wrongful-reject", "medium", *logged, subject=subject, note="they are genuine")
 
 
 def inject_fail_then_pass(scene: Scene) -> None:
@@ -170,6 +195,7 @@ def inject_fail_then_pass(scene: Scene) -> None:
     later = failed.at + timedelta(seconds=30)
     passed = fleet.log_attestation(instance, session, quote, at=later, verifier="verifier-b")
     scene.expect("fail-then-pass", "high", failed, passed)
+    scene.expect("wrongful-reject", "medium", failed)
     _expect_failure(scene, failed)
 
 
@@ -217,6 +243,19 @@ def inject_secret_without_evidence(scene: Scene) -> None:
     scene.expect("secret-without-evidence", "critical", subject=subject, at=moment)
 
 
+def inject_log_gap(scene: Scene) -> None:
+    """Four answers of one enclave are cut from the log; another one's, between them, is there."""
+    fleet = scene.fleet
+    at = scene.at(0.87)
+    victim, other = scene.launch(at), scene.launch(at)
+    since = at + timedelta(minutes=10)
+    for minutes in range(4):
+        fleet.open_session(victim, since + timedelta(minutes=minutes))
+    fleet.attest(other, since + timedelta(minutes=2, seconds=30))
+    subject = ("enclave", victim.enclave_id)
+    scene.expect("log-gap", "high", subject=subject, at=since)
+
+
 INCIDENTS = (
     Incident("lying-verifier", "OK for a revoked PCK certificate", inject_lying_verifier),
     Incident("forged-accepted", "OK for a broken signature", inject_forged_accepted),
@@ -234,6 +273,7 @@ INCIDENTS = (
     Incident("unknown-nonce", "a challenge nobody issued", inject_unknown_nonce),
     Incident("late-nonce", "an answer after the challenge expired", inject_late_nonce),
     Incident("impossible-time", "received before its nonce existed", inject_impossible_time),
+    Incident("log-gap", "one enclave's answers are cut out", inject_log_gap),
     Incident(
         "secret-without-evidence", "a secret without evidence", inject_secret_without_evidence
     ),

@@ -1,0 +1,183 @@
+"""What a case has learnt since an earlier look: new evidence, and verdicts that changed.
+
+A look remembers its `Horizon` and, per subject and stretch of time, a digest of each verdict
+(`verdict_state`). Evidence only grows, so what is new is what lies beyond the horizon; a verdict of
+old evidence changes only with other collateral or another moment of hindsight, and then its digest
+does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from forensics.case.tables import (
+    FACT_CERTIFICATION,
+    FACT_CHAIN,
+    FACT_QUOTE,
+    SUBJECT,
+    VERDICT_STATE,
+)
+from forensics.case.verification import covers_evidence
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from forensics.case.case import Case
+
+EVENTS = ("launch", "stop", "nonce", "release")
+"""Views of evidence that is no sighting of a quote; each row names its source."""
+
+_FACTS = {table.name for table in (FACT_QUOTE, FACT_CERTIFICATION, FACT_CHAIN, SUBJECT)}
+
+_STATE = """
+SELECT moment, subject_no, starts, ends,
+       md5(CAST({'outcome': outcome, 'status': status, 'failed': failed_checks,
+                 'undetermined': undetermined_checks, 'strict': strict_failures,
+                 'advisories': advisory_ids, 'tcb_info': tcb_info_id,
+                 'qe_identity': qe_identity_id, 'pck_crl': pck_crl_id, 'root_crl': root_crl_id,
+                 'tcb_number': tcb_evaluation_data_number,
+                 'qe_number': qe_evaluation_data_number, 'issued': collateral_issued_at,
+                 'expires': collateral_expires_at, 'others': other_collateral_accepts
+            } AS VARCHAR)) AS digest
+FROM (
+    SELECT 'receipt' AS moment, r.* FROM stored.receipt AS r
+    UNION ALL
+    SELECT 'hindsight' AS moment, h.* FROM stored.hindsight AS h
+) AS judgement
+"""
+
+# A receipt holds for a stretch of time, hindsight for everything that was ever received.
+_CHANGED = f"""
+CREATE OR REPLACE TEMP TABLE changed_observation AS
+WITH now AS ({_STATE}),
+changed AS (
+    SELECT n.moment, n.subject_no,
+           greatest(n.starts, b.starts) AS starts, least(n.ends, b.ends) AS ends
+    FROM now AS n
+    JOIN stored.verdict_state AS b ON b.moment = n.moment AND b.subject_no = n.subject_no
+    WHERE n.moment = 'receipt' AND n.digest <> b.digest
+      AND n.starts < b.ends AND b.starts < n.ends
+    UNION ALL
+    SELECT n.moment, n.subject_no, NULL, NULL
+    FROM now AS n
+    JOIN stored.verdict_state AS b ON b.moment = n.moment AND b.subject_no = n.subject_no
+    WHERE n.moment = 'hindsight' AND n.digest <> b.digest
+)
+SELECT DISTINCT c.moment, o.observation_no
+FROM changed AS c
+JOIN stored.fact_quote AS f ON f.subject_no = c.subject_no
+JOIN stored.observation AS o ON o.quote_no = f.quote_no
+WHERE o.observation_no <= $observation_no
+  AND (c.starts IS NULL
+       OR (epoch_us(coalesce(o.received_at, o.verified_at, o.timestamp)) >= c.starts
+           AND epoch_us(coalesce(o.received_at, o.verified_at, o.timestamp)) < c.ends))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far a look at a case reached.
+
+    `entry` and `observation_no` are the last of each that it saw; `proven`: all evidence was
+    verified then; `verdicts` names the verdicts that it saw (MD5 over `verdict_state`).
+    """
+
+    entry: int
+    observation_no: int
+    proven: bool
+    verdicts: str
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def read_horizon(document: Mapping[str, object]) -> Horizon | None:
+    """The horizon that `to_json` wrote; None when it is none."""
+    values = (document.get(name) for name in ("entry", "observation_no", "proven", "verdicts"))
+    match tuple(values):
+        case (int(entry), int(observation_no), bool(proven), str(verdicts)):
+            return Horizon(entry, observation_no, proven, verdicts)
+    return None
+
+
+def look(case: Case, connection: duckdb.DuckDBPyConnection) -> Horizon:
+    """The case as it stands on this connection."""
+    [(last,)] = connection.execute("SELECT max(observation_no) FROM stored.observation").fetchall()
+    return Horizon(
+        entry=len(case.ledger.entries),
+        observation_no=last or 0,
+        proven=covers_evidence(case),
+        verdicts=_digest(connection, f"SELECT * FROM ({_STATE})"),
+    )
+
+
+def rebuilt_facts(case: Case, since: Horizon) -> bool:
+    """Whether facts were taken out of the case since, so that their numbers may be others."""
+    return any(
+        path.split("/")[1] in _FACTS
+        for entry in case.ledger.entries[since.entry :]
+        for path in entry.removed
+    )
+
+
+def knows_verdicts(connection: duckdb.DuckDBPyConnection, since: Horizon) -> bool:
+    """Whether the stored `verdict_state` is that of the look."""
+    return _digest(connection, "SELECT * FROM stored.verdict_state") == since.verdicts
+
+
+def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> frozenset[str]:
+    """Say what is new as temporary relations. Returns the moments of verdicts that changed.
+
+    `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
+    `moment`, known ones whose verdict is another now. `fresh_launch`, `known_launch` and so on
+    are the rows of the event views on either side of the horizon.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh_observation AS "
+        "SELECT observation_no FROM stored.observation WHERE observation_no > ?",
+        [since.observation_no],
+    )
+    connection.execute(_CHANGED, {"observation_no": since.observation_no})
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh_source AS "
+        "SELECT lower(hex(source_id)) AS source_id FROM stored.source WHERE ledger_entry > ?",
+        [since.entry],
+    )
+    for view in EVENTS:
+        for name, negation in (("fresh", ""), ("known", "NOT ")):
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {name}_{view} AS SELECT * FROM memory.main.{view} "
+                f"WHERE source_id {negation}IN (SELECT source_id FROM fresh_source)"
+            )
+    moments = connection.execute("SELECT DISTINCT moment FROM changed_observation").fetchall()
+    return frozenset(moment for (moment,) in moments)
+
+
+def read_verdict_state(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The rows of `verdict_state` as they should be now."""
+    names = ", ".join(VERDICT_STATE.names)
+    relation = connection.sql(f"SELECT {names} FROM ({_STATE}) ORDER BY ALL")
+    return relation.to_arrow_table().cast(VERDICT_STATE.arrow_schema())
+
+
+def digest_views(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, str]:
+    """View -> MD5 over its rows, in whatever order they come."""
+    return {name: _digest(connection, f'SELECT * FROM memory.main."{name}"') for name in names}
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    [(digest,)] = connection.execute(
+        "SELECT md5(coalesce(string_agg(line, ' ' ORDER BY line), '')) "
+        f"FROM (SELECT md5(CAST(it AS VARCHAR)) AS line FROM ({query}) AS it)"
+    ).fetchall()
+    assert isinstance(digest, str)
+    return digest
+
+
+def describe(horizon: Horizon, **more: object) -> str:
+    """The JSON text of a horizon and what else a run has to remember."""
+    return json.dumps(horizon.to_json() | more, sort_keys=True)

@@ -1,0 +1,243 @@
+"""Judging again only what new evidence touches, with the findings that a full run would give.
+
+A detector may run incrementally when nothing else than evidence has changed since its last run:
+neither its query and parameters, nor the inputs that it reads whole (manifests, collateral), nor
+what was proven. Otherwise, and where it declares no scope, it runs in full, and says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from forensics.case.news import (
+    Horizon,
+    declare_news,
+    describe,
+    digest_views,
+    knows_verdicts,
+    look,
+    read_horizon,
+    rebuilt_facts,
+)
+from forensics.detect.detector import Detector
+from forensics.detect.findings import Finding
+from forensics.detect.parameters import AS_OF, Value, bind
+from forensics.detect.run import (
+    DetectorRun,
+    count_gaps,
+    find_missing,
+    judge,
+    make_gaps,
+    run_detector,
+)
+from forensics.detect.scope import NARROWED, Scope, name_moments
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from forensics.case.case import Case
+
+# Rules are applied to evidence when it is verified: other manifests, other bindings.
+_BEHIND_BINDINGS = ("reference_value", "workload")
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the run before knew, and how the case stands now.
+
+    `records` are the rows of the view `detection` by id. `since` is how far the newest run saw,
+    None when no run left anything to go on from; `obstacle` says why, else what stands in the way
+    of all detectors. `verdicts`: whether changes of verdicts since can be told, and
+    `changed_moments`: at which moments there were any.
+    """
+
+    now: Horizon
+    since: Horizon | None
+    obstacle: str | None
+    verdicts: bool
+    changed_moments: Set[str]
+    records: Mapping[str, Mapping[str, Any]]
+    digests: Mapping[str, str]
+
+    def run(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        detector: Detector,
+        previous: Sequence[Finding],
+        *,
+        as_of: datetime,
+        overrides: Mapping[str, str],
+    ) -> DetectorRun:
+        """A run that goes on where it can. `previous`: the detector's own active findings."""
+        params = bind(detector.params, as_of, overrides)
+        reason = why_in_full(detector, self, params)
+        if reason is None and not find_missing(connection, detector):
+            outcome = run_narrowed(
+                connection,
+                detector,
+                self.records[detector.id],
+                previous,
+                params,
+                changed_moments=self.changed_moments,
+                enough=self.now.observation_no // 2,
+            )
+            if isinstance(outcome, DetectorRun):
+                return outcome
+            reason = outcome
+        run = run_detector(connection, detector, as_of=as_of, overrides=overrides)
+        return replace(run, full_because=reason or "an input that it requires has no rows")
+
+    def describe(self, detector: Detector, as_of: datetime) -> str:
+        """What the next run must know of this one, as JSON."""
+        views = {view: self.digests[view] for view in _whole_inputs(detector)}
+        return describe(self.now, as_of=as_of.isoformat(), views=views)
+
+
+def recall(
+    case: Case,
+    connection: duckdb.DuckDBPyConnection,
+    records: Iterable[Mapping[str, Any]],
+    detectors: Iterable[Detector],
+    *,
+    full: bool = False,
+) -> Past:
+    """Look at the case, and declare as temporary relations what is new in it.
+
+    `full`: go on from nothing, because somebody asked for that.
+    """
+    known = {record["detector"]: record for record in records}
+    horizons = [h for record in known.values() if (h := _read_basis(record)[0])]
+    since = max(horizons, key=lambda h: h.entry, default=None)
+    obstacle = "asked for" if full else _find_obstacle(case, since)
+    changed_moments: Set[str] = frozenset()
+    if since and not obstacle:
+        changed_moments = declare_news(connection, since)
+    views = sorted({view for detector in detectors for view in _whole_inputs(detector)})
+    return Past(
+        now=look(case, connection),
+        since=since,
+        obstacle=obstacle,
+        verdicts=since is not None and knows_verdicts(connection, since),
+        changed_moments=changed_moments,
+        records=known,
+        digests=digest_views(connection, views),
+    )
+
+
+def _find_obstacle(case: Case, since: Horizon | None) -> str | None:
+    if since is None:
+        return "no run before it to go on from"
+    if not since.proven:
+        return "not all evidence was verified in the run before"
+    return "facts were rebuilt" if rebuilt_facts(case, since) else None
+
+
+def why_in_full(detector: Detector, past: Past, params: Mapping[str, Value]) -> str | None:
+    """What keeps a detector from judging only what is new; None when nothing does."""
+    record = past.records.get(detector.id)
+    if past.obstacle:
+        return past.obstacle
+    if not detector.scope:
+        return "it declares no scope"
+    if record is None or record["outcome"] != "evaluated" or not record["basis"]:
+        return "it did not judge in the run before"
+    return _find_change(detector, past, params, record)
+
+
+def _find_change(
+    detector: Detector, past: Past, params: Mapping[str, Value], record: Mapping[str, Any]
+) -> str | None:
+    """What is not as it was in the detector's last run, evidence aside."""
+    horizon, basis = _read_basis(record)
+    if record["sql_sha256"] != detector.sql_sha256:
+        return "its query changed"
+    if _plain(json.loads(record["params"])) != _plain(json.loads(_write(detector, params))):
+        return "its parameters changed"
+    if horizon != past.since:
+        return "it did not run when the others did"
+    if "verdict" in detector.inputs and not past.verdicts:
+        return "the verdicts that it saw are not known"
+    for view in _whole_inputs(detector):
+        if basis["views"].get(view) != past.digests[view]:
+            return f"its input {view} changed"
+    if AS_OF in params and not _may_move(detector, basis["as_of"], params[AS_OF]):
+        return "its cut-off changed"
+    return None
+
+
+def run_narrowed(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    record: Mapping[str, Any],
+    previous: Sequence[Finding],
+    params: Mapping[str, Value],
+    *,
+    changed_moments: Set[str] = frozenset(),
+    enough: int | None = None,
+) -> DetectorRun | str:
+    """The run over what is touched, or why that will not do.
+
+    `record` is the detector's row of the view `detection`. More sightings than `enough` are not
+    worth narrowing to.
+    """
+    scope = Scope(connection, detector.scope, detector.inputs)
+    moments = name_moments(detector)
+    scope.seed_news(moments)
+    scope.seed_findings(previous)
+    if detector.pending:
+        since = datetime.fromisoformat(_read_basis(record)[1]["as_of"])
+        scope.seed_pending(detector.pending, dict(params) | {"since": since})
+    scope.close()
+    if enough is not None and scope.size > enough:
+        return "new evidence touches most of the history"
+    with scope.narrow(detector):
+        findings = judge(connection, detector, params)
+        if findings and detector.widens:
+            return "what it found is told with other history"
+        counts = count_gaps(connection, detector, params)
+    if changed_moments & set(moments):
+        counts = count_gaps(connection, detector, params)
+    elif counts:
+        with scope.narrow(detector, known_only=True):
+            known = count_gaps(connection, detector, params)
+        before = dict(json.loads(record["gaps"]))
+        counts = {why: before.get(why, 0) - known[why] + counts[why] for why in counts}
+    return DetectorRun(
+        detector,
+        params,
+        evaluated=True,
+        findings=findings,
+        gaps=make_gaps(counts),
+        full_because=None,
+        observations_read=scope.size,
+    )
+
+
+def _whole_inputs(detector: Detector) -> list[str]:
+    """The inputs that even an incremental run reads whole."""
+    more = _BEHIND_BINDINGS if "binding" in detector.inputs else ()
+    return sorted({*detector.inputs, *more} - NARROWED)
+
+
+def _may_move(detector: Detector, before: str, now: Value) -> bool:
+    """Whether the cut-off may be another than before: forward, where `pending` says what waits."""
+    assert isinstance(now, datetime)
+    then = datetime.fromisoformat(before)
+    return now == then or (detector.pending is not None and now > then)
+
+
+def _read_basis(record: Mapping[str, Any]) -> tuple[Horizon | None, dict[str, Any]]:
+    basis = json.loads(record["basis"] or "{}")
+    return read_horizon(basis), basis
+
+
+def _write(detector: Detector, params: Mapping[str, Value]) -> str:
+    return DetectorRun(detector, params, True, (), ()).params_json
+
+
+def _plain(params: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in params.items() if name != AS_OF}

@@ -1,0 +1,212 @@
+"""Narrowing what a detector reads to the rows that new evidence touches.
+
+A detector's header declares its `scope`: the columns by whose equality alone its query relates
+sightings to one another. What it says about rows that are so connected depends on nothing else, so
+only what is connected to something new has to be judged again. `observation_id` means that each
+sighting offends by itself, or not.
+
+The seeds are the new sightings, the known ones whose verdict changed, those that an earlier finding
+of the detector names (what is said of them may end), and what `pending` names. All that is
+connected to them is put, as temporary tables, in the place of the views; the query itself stays as
+it is. The relations `fresh_*`, `known_*` and `changed_observation` are `forensics.case.news`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import duckdb
+
+from forensics.case.contract import OBSERVATION, VIEWS
+from forensics.case.news import EVENTS
+from forensics.detect.detector import Detector
+from forensics.detect.findings import Finding
+from forensics.detect.parameters import Value
+
+ONE_BY_ONE: Final = "observation_id"
+_SIGHTINGS: Final = ("observation", "quote", "verdict", "binding")
+NARROWED: Final = frozenset({*_SIGHTINGS, *EVENTS})
+"""Views of which an incremental run reads a part; of all others it reads everything."""
+
+_COLUMNS: Final = {view.name: view.names for view in VIEWS}
+_MAIN: Final = "memory.main"  # the views themselves, whatever temporary table has their name
+_KEY: Final = {"observation": "observation_no", "verdict": "observation_no"} | {
+    "binding": "observation_no",
+    "quote": "quote_no",
+}
+
+
+class Scope:
+    """The sightings and key values that must be judged again, as temporary tables."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, keys: Sequence[str], inputs: Iterable[str]
+    ) -> None:
+        self._connection = connection
+        self._keys = () if tuple(keys) == (ONE_BY_ONE,) else tuple(keys)
+        self._events = tuple(
+            (view, [key for key in self._keys if key in _COLUMNS[view]])
+            for view in EVENTS
+            if view in set(inputs)
+        )
+        self._run("CREATE OR REPLACE TEMP TABLE member (observation_no BIGINT)")
+        for key in self._keys:
+            self._run(f'CREATE OR REPLACE TEMP TABLE "reach_{key}" (value VARCHAR)')
+
+    @property
+    def size(self) -> int:
+        """Sightings in the scope."""
+        [(count,)] = self._run("SELECT count(*) FROM member").fetchall()
+        return int(count)
+
+    def seed_news(self, moments: Iterable[str]) -> None:
+        """What is new, and what has another verdict now at one of these moments."""
+        self._run(
+            "INSERT INTO member SELECT observation_no FROM fresh_observation "
+            "UNION SELECT observation_no FROM changed_observation "
+            "WHERE moment IN (SELECT unnest(?::VARCHAR[]))",
+            [list(moments)],
+        )
+        for view, keys in self._events:
+            for key in keys:
+                self._reach(key, f'SELECT "{key}" FROM fresh_{view}')
+
+    def seed_findings(self, findings: Iterable[Finding]) -> None:
+        """What they name: sightings, and key values as subject or in the details."""
+        findings = list(findings)
+        sightings = sorted({seen for finding in findings for seen in finding.observation_ids})
+        if sightings:
+            self._run(
+                f"INSERT INTO member SELECT observation_no FROM {_MAIN}.observation "
+                "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
+                [sightings],
+            )
+        for key in self._keys:
+            values = sorted({v for finding in findings for v in _name_values(finding, key)})
+            if values:
+                self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
+
+    def seed_pending(self, query: str, params: Mapping[str, Value]) -> None:
+        """Key values that a detector's own query names; its columns are keys of the scope."""
+        used = self._connection.extract_statements(query)[0].named_parameters
+        rows = self._connection.sql(query, params={name: params[name] for name in used})
+        for position, key in enumerate(rows.columns):
+            values = sorted({row[position] for row in rows.fetchall() if row[position] is not None})
+            self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
+
+    def close(self) -> None:
+        """Take in all that is connected to the seeds."""
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE member AS SELECT DISTINCT observation_no FROM member"
+        )
+        if not self._keys:
+            return
+        columns = [f'o."{k}"' if k in OBSERVATION.names else f'q."{k}"' for k in self._keys]
+        quoted = any(key not in OBSERVATION.names for key in self._keys)
+        # One key takes one turn; several take turns over the history, which is then read once.
+        alone = len(self._keys) == 1
+        self._run(
+            f"CREATE TEMP {'VIEW' if alone else 'TABLE'} sighting AS "
+            f"SELECT o.observation_no, {', '.join(columns)} FROM {_MAIN}.observation AS o"
+            + (f" LEFT JOIN {_MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
+        )
+        size = -1
+        while size != (size := self._grow()) and not alone:
+            pass
+        self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
+
+    def _grow(self) -> int:
+        """One step from sightings to key values and back; the size reached."""
+        for key in self._keys:
+            self._reach(
+                key,
+                f'SELECT "{key}" FROM sighting '
+                "WHERE observation_no IN (SELECT observation_no FROM member)",
+            )
+        for view, keys in self._events:
+            for key in keys:
+                met = " OR ".join(f'"{k}" IN (SELECT value FROM "reach_{k}")' for k in keys)
+                self._reach(key, f'SELECT "{key}" FROM {_MAIN}.{view} WHERE {met}')
+        for key in self._keys:
+            self._run(
+                f"INSERT INTO member SELECT observation_no FROM sighting "
+                f'WHERE "{key}" IN (SELECT value FROM "reach_{key}") '
+                "AND observation_no NOT IN (SELECT observation_no FROM member)"
+            )
+        tables = ["member", *(f'"reach_{key}"' for key in self._keys)]
+        counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
+        [row] = self._run(f"SELECT {counts}").fetchall()
+        return sum(row)
+
+    def _reach(self, key: str, query: str, values: list[object] | None = None) -> None:
+        self._run(
+            f'INSERT INTO "reach_{key}" SELECT DISTINCT "{key}" FROM ({query}) AS found '
+            f'WHERE "{key}" IS NOT NULL '
+            f'AND "{key}" NOT IN (SELECT value FROM "reach_{key}")',
+            values,
+        )
+
+    @contextmanager
+    def narrow(self, detector: Detector, *, known_only: bool = False) -> Iterator[None]:
+        """Let the detector's inputs be what is in the scope; `known_only`: news aside."""
+        views = [view for view in detector.inputs if view in NARROWED]
+        for view in views:
+            columns = ", ".join(f'"{name}"' for name in name_columns(detector, view))
+            self._run(
+                f"CREATE OR REPLACE TEMP TABLE {view} AS "
+                f"SELECT {columns} FROM {self._part(view, known_only)}"
+            )
+        try:
+            yield
+        finally:
+            for view in views:
+                self._run(f"DROP TABLE temp.{view}")
+
+    def _part(self, view: str, known_only: bool) -> str:
+        if view in _SIGHTINGS:
+            members = "SELECT observation_no FROM member"
+            if known_only:
+                members += " EXCEPT SELECT observation_no FROM fresh_observation"
+            if view == "quote":
+                members = (
+                    f"SELECT quote_no FROM {_MAIN}.observation WHERE observation_no IN ({members})"
+                )
+            return f'{_MAIN}.{view} WHERE "{_KEY[view]}" IN ({members})'
+        keys = dict(self._events)[view]
+        met = " OR ".join(f'"{key}" IN (SELECT value FROM "reach_{key}")' for key in keys)
+        # A row without any key is related to nothing; it may still count as not evaluable.
+        alone = " AND ".join(f'"{key}" IS NULL' for key in keys)
+        source = f"known_{view}" if known_only else f"{_MAIN}.{view}"
+        return f"{source} WHERE {met} OR ({alone})"
+
+    def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(sql, values)
+
+
+def name_moments(detector: Detector) -> tuple[str, ...]:
+    """The moments whose verdicts a detector looks at; both where it does not say."""
+    statements = " ".join([detector.sql, *(gap.count for gap in detector.not_evaluable)])
+    reads = len(re.findall(r"\b(?:FROM|JOIN) verdict\b", statements))
+    receipts = statements.count("moment = 'receipt'")
+    if reads <= receipts:
+        return ("receipt",) if reads else ()
+    return ("receipt", "hindsight")
+
+
+def name_columns(detector: Detector, view: str) -> list[str]:
+    """The columns of a view that a detector may read: its words, more of them rather than less."""
+    statements = [detector.sql, *(gap.count for gap in detector.not_evaluable)]
+    words = set(re.findall(r"\w+", " ".join(statements)))
+    return [name for name in _COLUMNS[view] if name in words] or [_COLUMNS[view][0]]
+
+
+def _name_values(finding: Finding, key: str) -> Iterator[str]:
+    if finding.subject_type == key.removesuffix("_id"):
+        yield finding.subject_id
+    value = json.loads(finding.details).get(key)
+    if isinstance(value, str):
+        yield value

@@ -1,0 +1,231 @@
+-- ---
+-- id = "secret-without-evidence"
+-- title = "A secret that no good evidence earned"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "critical"
+-- sig = false
+-- question = "Which secrets were released without fresh evidence, in the same session and for the same enclave, that was accepted and holds?"
+-- why = "Evidence exists to decide who gets secrets. A release without it is the breach itself, whatever the verifier's log says of other sessions."
+-- inputs = ["observation", "policy", "release", "verdict"]
+-- requires = ["release", "observation"]
+-- discriminator = ["kind", "secret_id"]
+-- grain = "one row per session, else enclave, and kind and secret"
+-- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"
+-- false_positives = ["a token that lives longer than evidence_lifetime and is used again by design: stale, and only high", "a hole in the verifier's log: an hour in which no session of several had any evidence is counted, not reported", "a broker that names sessions otherwise than the verifier"]
+-- blind_spots = ["before the first and after the last evidence of the case", "an attacker who releases in several sessions within an hour in which there is no evidence at all: counted, not reported", "releases that the broker does not log"]
+-- attack = ["attestation bypass", "stolen session or token"]
+-- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D43"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.evidence_lifetime]
+-- type = "INTERVAL"
+-- default = "1h"
+-- meaning = "evidence earns secrets for this long, where the manifest's max_quote_age does not say"
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "5s"
+-- meaning = "evidence that came after the release by no more than this may only seem to, by the clocks of broker and verifier"
+-- [params.gap_size]
+-- type = "BIGINT"
+-- default = "3"
+-- meaning = "an hour in which at least this many sessions got secrets, and none of them has any evidence, is a hole in the verifier's log"
+-- [details]
+-- kind = "no_evidence; late: it came after the release; refused: by the verifier; fails_verification: accepted, but it does not hold; other_enclave: evidence of another one; stale: too old"
+-- secret_id = "which secret"
+-- enclave_id = "to whom, as the broker logged it"
+-- age_seconds = "of the newest evidence at the release, by the clocks of verifier and broker: only clocks that are that far apart could explain it; negative: it came later; null: none"
+-- evidence = "pieces of evidence in the session"
+-- releases = "number of releases"
+-- [[not_evaluable]]
+-- reason = "release without session and enclave, or without a time"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM release
+-- WHERE timestamp IS NULL OR coalesce(session_id, enclave_id) IS NULL"""
+-- [[not_evaluable]]
+-- reason = "session without evidence outside the time that the verifiers' logs cover, or in a hole of them"
+-- count = """
+-- WITH log AS (
+--     SELECT min(received_at) AS first_at, max(received_at) AS last_at
+--     FROM observation
+--     WHERE event_type IS NOT NULL
+-- ),
+-- bare AS (
+--     SELECT
+--         coalesce(r.session_id, r.enclave_id) AS subject_id, r.timestamp,
+--         floor(epoch(r.timestamp) / 3600) AS hour_no,
+--         max(CASE WHEN o.observation_id IS NULL THEN 0 ELSE 1 END) AS known
+--     FROM release AS r
+--     LEFT JOIN observation AS o
+--         ON o.session_id = r.session_id OR (r.session_id IS NULL AND o.enclave_id = r.enclave_id)
+--     WHERE r.timestamp IS NOT NULL AND coalesce(r.session_id, r.enclave_id) IS NOT NULL
+--     GROUP BY coalesce(r.session_id, r.enclave_id), r.timestamp, floor(epoch(r.timestamp) / 3600)
+-- ),
+-- hole AS (
+--     SELECT hour_no
+--     FROM bare
+--     GROUP BY hour_no
+--     HAVING max(known) = 0 AND count(DISTINCT subject_id) >= $gap_size
+-- )
+-- SELECT count(DISTINCT b.subject_id) AS unjudged
+-- FROM bare AS b
+-- CROSS JOIN log AS l
+-- LEFT JOIN hole AS h ON h.hour_no = b.hour_no
+-- WHERE b.known = 0
+--     AND (
+--         l.first_at IS NULL
+--         OR b.timestamp < l.first_at
+--         OR b.timestamp >= l.last_at + $clock_tolerance
+--         OR h.hour_no IS NOT NULL
+--     )"""
+-- ---
+WITH log AS (
+    SELECT min(received_at) AS first_at, max(received_at) AS last_at
+    FROM observation
+    WHERE event_type IS NOT NULL
+),
+-- A release event collected twice is one release.
+given AS (
+    SELECT
+        timestamp AS released_at, session_id, enclave_id, secret_id,
+        row_number() OVER (ORDER BY timestamp, session_id, enclave_id, secret_id) AS release_no
+    FROM (
+        SELECT DISTINCT timestamp, session_id, enclave_id, secret_id FROM release
+    ) AS once
+    WHERE timestamp IS NOT NULL AND coalesce(session_id, enclave_id) IS NOT NULL
+),
+evidence AS (
+    SELECT
+        o.observation_id, o.observation_no, o.session_id, o.enclave_id, o.received_at,
+        CASE
+            WHEN coalesce(o.claimed_ok, v.outcome <> 'rejected', FALSE) THEN
+                CASE WHEN v.outcome = 'rejected' THEN 'fails_verification' ELSE 'good' END
+            WHEN o.claimed_ok IS NULL AND v.outcome = 'rejected' THEN 'fails_verification'
+            WHEN o.claimed_ok IS NULL AND v.outcome IS NULL THEN 'silent'
+            ELSE 'refused'
+        END AS worth
+    FROM observation AS o
+    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    WHERE o.received_at IS NOT NULL
+        AND (o.event_type = 'enclave_attestation' OR o.quote_id IS NOT NULL)
+),
+linked AS (
+    SELECT g.release_no, e.observation_id, e.observation_no, e.received_at, e.enclave_id, e.worth
+    FROM given AS g
+    JOIN evidence AS e ON e.session_id = g.session_id
+    UNION ALL
+    SELECT g.release_no, e.observation_id, e.observation_no, e.received_at, e.enclave_id, e.worth
+    FROM given AS g
+    JOIN evidence AS e ON e.enclave_id = g.enclave_id
+    WHERE g.session_id IS NULL
+),
+said AS (
+    SELECT min(max_quote_age_ms) AS age_ms FROM policy
+),
+-- In days and the rest: an interval of so many milliseconds would not fit.
+lifetime AS (
+    SELECT
+        CAST(least(floor(age_ms / 86400000), 36500) AS BIGINT) * INTERVAL '1' DAY
+        + age_ms % 86400000 * INTERVAL '1' MILLISECOND AS said
+    FROM said
+),
+-- How near each piece of evidence comes to earning the release: the nearest decides.
+weighed AS (
+    SELECT
+        g.release_no, k.observation_id, k.observation_no, k.received_at,
+        CASE
+            WHEN k.received_at > g.released_at + $clock_tolerance THEN 6
+            WHEN k.enclave_id <> g.enclave_id THEN 5
+            WHEN k.worth IN ('refused', 'silent') THEN 4
+            WHEN k.worth = 'fails_verification' THEN 3
+            WHEN g.released_at > k.received_at + coalesce(l.said, $evidence_lifetime) THEN 2
+            ELSE 1
+        END AS step
+    FROM given AS g
+    JOIN linked AS k ON k.release_no = g.release_no
+    CROSS JOIN lifetime AS l
+),
+best AS (
+    SELECT
+        release_no,
+        min(step) AS step,
+        max(received_at) AS newest_at,
+        count(*) AS evidence,
+        string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
+    FROM weighed
+    GROUP BY release_no
+),
+judged AS (
+    SELECT
+        g.release_no, g.released_at, g.session_id, g.enclave_id, g.secret_id,
+        coalesce(b.step, 7) AS step, b.newest_at, coalesce(b.evidence, 0) AS evidence,
+        b.observations,
+        floor(epoch(g.released_at) / 3600) AS hour_no
+    FROM given AS g
+    LEFT JOIN best AS b ON b.release_no = g.release_no
+),
+hole AS (
+    SELECT hour_no
+    FROM judged
+    GROUP BY hour_no
+    HAVING min(step) = 7 AND count(DISTINCT coalesce(session_id, enclave_id)) >= $gap_size
+),
+offence AS (
+    SELECT
+        CASE WHEN j.session_id IS NULL THEN 'enclave' ELSE 'session' END AS subject_type,
+        coalesce(j.session_id, j.enclave_id) AS subject_id,
+        CASE j.step
+            WHEN 2 THEN 'stale'
+            WHEN 3 THEN 'fails_verification'
+            WHEN 4 THEN 'refused'
+            WHEN 5 THEN 'other_enclave'
+            WHEN 6 THEN 'late'
+            ELSE 'no_evidence'
+        END AS kind,
+        j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence, j.observations
+    FROM judged AS j
+    CROSS JOIN log AS l
+    LEFT JOIN hole AS h ON h.hour_no = j.hour_no
+    WHERE j.step > 1
+        AND (
+            j.step < 7
+            OR (
+                j.released_at >= l.first_at
+                AND j.released_at < l.last_at + $clock_tolerance
+                AND h.hour_no IS NULL
+            )
+        )
+)
+SELECT
+    subject_type,
+    subject_id,
+    min(released_at) AS first_seen,
+    max(released_at) AS last_seen,
+    coalesce(string_split(min(observations), ' '), CAST([] AS VARCHAR[])) AS observation_ids,
+    CASE kind WHEN 'stale' THEN 'high' ELSE 'critical' END AS severity,
+    'Secret ' || coalesce(secret_id, '(unnamed)') || ' was released '
+    || CASE kind
+        WHEN 'no_evidence' THEN 'without any evidence'
+        WHEN 'late' THEN 'before there was any evidence'
+        WHEN 'refused' THEN 'although the verifier had accepted nothing'
+        WHEN 'fails_verification' THEN 'for evidence that does not hold'
+        WHEN 'other_enclave' THEN 'on the evidence of another enclave'
+        ELSE 'on evidence that was '
+            || CAST(CAST(max(epoch(released_at) - epoch(newest_at)) AS BIGINT) AS VARCHAR)
+            || ' s old'
+    END
+    || coalesce(' to ' || min(enclave_id), '') AS summary,
+    CAST(to_json({
+        'kind': kind,
+        'secret_id': secret_id,
+        'enclave_id': min(enclave_id),
+        'age_seconds': CAST(max(epoch(released_at) - epoch(newest_at)) AS BIGINT),
+        'evidence': max(evidence),
+        'releases': count(*)
+    }) AS VARCHAR) AS details
+FROM offence
+GROUP BY subject_type, subject_id, kind, secret_id
+ORDER BY subject_type, subject_id, details

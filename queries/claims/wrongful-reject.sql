@@ -1,0 +1,109 @@
+-- ---
+-- id = "wrongful-reject"
+-- title = "A good quote that the verifier refused"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "medium"
+-- sig = true
+-- question = "Which evidence was refused although it verifies, with an accepted status, for an approved measurement and the right REPORT_DATA?"
+-- why = "A verifier that refuses good evidence is broken, or is being used to keep somebody out; and people learn to go around it."
+-- inputs = ["binding", "observation", "policy", "quote", "reference_value", "verdict"]
+-- requires = ["verdict"]
+-- scope = ["observation_id"]
+-- discriminator = []
+-- grain = "one row per instance"
+-- nulls = "what was not approved, not bound or not determined may have been refused for that: no finding; where the manifests name no measurements, or no rule, that is not asked"
+-- false_positives = ["a policy that is stricter than the manifest", "a refusal for freshness: late, replayed or unknown nonces"]
+-- blind_spots = ["refusals that were logged without the quote"]
+-- attack = ["denial of service through the verifier"]
+-- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D34"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.accept]
+-- type = "VARCHAR[]"
+-- default = "UpToDate, SWHardeningNeeded"
+-- meaning = "TCB statuses that are good enough, where the manifest's policy does not say"
+-- [details]
+-- claimed = "quote_status as logged"
+-- statuses = "TCB statuses recomputed"
+-- strict_failures = "strict checks of ours that fail: a verifier may refuse for them"
+-- verifiers = "verifiers that refused"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "refused, and no collateral covers the moment"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- WHERE NOT o.claimed_ok AND q.trusted AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
+-- ---
+WITH refused AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.backend_verifier,
+        o.claimed_quote_status, v.status,
+        coalesce(v.strict_failures, CAST([] AS VARCHAR[])) AS strict_failures,
+        CASE
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'quote'
+        END AS subject_type,
+        coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
+        q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2,
+        q.rtmr3
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    LEFT JOIN policy AS p ON TRUE
+    LEFT JOIN binding AS b ON b.observation_id = o.observation_id
+    WHERE NOT o.claimed_ok
+        AND q.trusted
+        AND v.outcome = 'accepted'
+        AND list_contains(coalesce(p.accept, $accept), v.status)
+        AND coalesce(b.result = 'match', TRUE)
+),
+approved AS (
+    SELECT DISTINCT x.observation_id
+    FROM refused AS x
+    JOIN reference_value AS r
+        ON (r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL)
+        AND coalesce(r.mrenclave = x.mrenclave, r.mrenclave IS NULL)
+        AND coalesce(r.mrsigner = x.mrsigner, r.mrsigner IS NULL)
+        AND coalesce(r.isv_prodid = x.isv_prodid, r.isv_prodid IS NULL)
+        AND coalesce(x.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL)
+        AND coalesce(r.mrtd = x.mrtd, r.mrtd IS NULL)
+        AND coalesce(r.rtmr0 = x.rtmr0, r.rtmr0 IS NULL)
+        AND coalesce(r.rtmr1 = x.rtmr1, r.rtmr1 IS NULL)
+        AND coalesce(r.rtmr2 = x.rtmr2, r.rtmr2 IS NULL)
+        AND coalesce(r.rtmr3 = x.rtmr3, r.rtmr3 IS NULL)
+        AND coalesce(x.received_at >= r.valid_from, TRUE)
+        AND coalesce(x.received_at < r.valid_to, TRUE)
+)
+SELECT
+    x.subject_type,
+    x.subject_id,
+    min(x.received_at) AS first_seen,
+    max(x.received_at) AS last_seen,
+    string_split(string_agg(x.observation_id, ' ' ORDER BY x.received_at, x.observation_no), ' ')
+        AS observation_ids,
+    'medium' AS severity,
+    'Refused ' || CAST(count(*) AS VARCHAR) || ' time(s) although everything verifies'
+    || coalesce(' (logged: ' || min(x.claimed_quote_status) || ')', '') AS summary,
+    CAST(to_json({
+        'claimed': list_sort(
+            list(DISTINCT x.claimed_quote_status) FILTER (WHERE x.claimed_quote_status IS NOT NULL)
+        ),
+        'statuses': list_sort(list(DISTINCT x.status)),
+        'strict_failures': list_sort(list_distinct(flatten(list(x.strict_failures)))),
+        'verifiers': list_sort(
+            list(DISTINCT x.backend_verifier) FILTER (WHERE x.backend_verifier IS NOT NULL)
+        ),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM refused AS x
+LEFT JOIN approved AS a ON a.observation_id = x.observation_id
+WHERE a.observation_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM reference_value)
+GROUP BY x.subject_type, x.subject_id
+ORDER BY subject_type, subject_id

@@ -1,0 +1,187 @@
+-- ---
+-- id = "expired-collateral-accepted"
+-- title = "OK under collateral or certificates that had expired"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = false
+-- question = "Which evidence did a verifier call good although what it judged with was no longer in force?"
+-- why = "Whoever can keep new collateral away from a verifier decides which vulnerabilities and revocations it knows. Expiry is what ends that, if it is checked."
+-- inputs = ["collateral", "crl", "observation", "quote", "verdict"]
+-- requires = ["verdict"]
+-- scope = ["observation_id"]
+-- discriminator = ["kind", "item"]
+-- grain = "one row per verifier, else instance, and kind and item"
+-- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; a verifier that does not log when it fetched its collateral can only be unresolved"
+-- false_positives = ["unresolved: the verifier had newer collateral than the case", "a grace period that the operator declared", "a verifier whose clock is wrong by overdue_seconds or more: nothing in the data ties it to the clock of the collateral's issuer"]
+-- blind_spots = ["a verifier that logs a fetch that it never made", "a fetch from a cache that itself served expired documents"]
+-- attack = ["frozen collateral", "suppressed revocation"]
+-- spec = ["Intel SGX DCAP: nextUpdate of TCB info, enclave identity and CRLs", "detector D30"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [details]
+-- kind = "fetched: by its own log the verifier had nothing newer; certificate: a certificate of the evidence or of the collateral's signer had expired; unresolved: the newest that the case has had expired"
+-- item = "tcb_info, qe_identity, pck_crl, crl, pck_chain or signing_chain"
+-- overdue_seconds = "how long after the expiry, at most, by the verifier's clock; null where only the check is known"
+-- verifiers = "verifiers that said OK"
+-- enclaves = "enclave ids that were let in"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "claimed OK, but the case has no collateral for it at all"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- WHERE o.claimed_ok
+--     AND v.outcome = 'undetermined'
+--     AND v.tcb_info_id IS NULL"""
+-- [[not_evaluable]]
+-- reason = "claimed OK, but the quote was not kept"
+-- count = "SELECT count(*) AS unjudged FROM observation WHERE claimed_ok AND quote_id IS NULL"
+-- ---
+WITH judged AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.collateral_fetched_at,
+        o.backend_verifier, o.enclave_id,
+        CASE
+            WHEN o.backend_verifier IS NOT NULL THEN 'verifier'
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'quote'
+        END AS subject_type,
+        coalesce(o.backend_verifier, o.enclave_id, o.container_id, o.quote_id) AS subject_id,
+        upper(q.tee) || ' ' || q.fmspc AS tcb_info_key,
+        CASE q.tee WHEN 'tdx' THEN 'TD_QE' ELSE 'QE' END AS qe_identity_key,
+        q.pck_ca AS pck_crl_key,
+        v.failed_checks
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    WHERE o.claimed_ok
+),
+document AS (
+    SELECT 'tcb_info' AS item, id || ' ' || fmspc AS item_key, issued_at, expires_at
+    FROM collateral
+    WHERE kind = 'tcb_info' AND authentic
+    UNION ALL
+    SELECT 'qe_identity' AS item, id AS item_key, issued_at, expires_at
+    FROM collateral
+    WHERE kind = 'qe_identity' AND authentic
+    UNION ALL
+    SELECT 'pck_crl' AS item, issuer AS item_key, this_update AS issued_at,
+        next_update AS expires_at
+    FROM crl
+    WHERE authentic
+),
+asked AS (
+    SELECT 'tcb_info' AS item, tcb_info_key AS item_key, collateral_fetched_at AS fetched_at
+    FROM judged
+    UNION
+    SELECT 'qe_identity' AS item, qe_identity_key AS item_key, collateral_fetched_at AS fetched_at
+    FROM judged
+    UNION
+    SELECT 'pck_crl' AS item, pck_crl_key AS item_key, collateral_fetched_at AS fetched_at
+    FROM judged
+),
+-- The best that a fetch at that moment could bring: what was issued by then and lasts longest.
+held AS (
+    SELECT f.item, f.item_key, f.fetched_at, max(d.expires_at) AS expires_at
+    FROM asked AS f
+    JOIN document AS d
+        ON d.item = f.item AND d.item_key = f.item_key AND d.issued_at <= f.fetched_at
+    GROUP BY f.item, f.item_key, f.fetched_at
+),
+-- As Intel counts, the second of expiry is still in force.
+fetched AS (
+    SELECT j.observation_id, h.item, h.expires_at
+    FROM judged AS j
+    JOIN held AS h
+        ON h.fetched_at = j.collateral_fetched_at
+        AND (
+            (h.item = 'tcb_info' AND h.item_key = j.tcb_info_key)
+            OR (h.item = 'qe_identity' AND h.item_key = j.qe_identity_key)
+            OR (h.item = 'pck_crl' AND h.item_key = j.pck_crl_key)
+        )
+    WHERE j.received_at >= h.expires_at + INTERVAL '1' SECOND
+),
+offence AS (
+    SELECT observation_id, 'fetched' AS kind, item, expires_at FROM fetched
+    UNION ALL
+    SELECT observation_id, 'certificate' AS kind, 'pck_chain' AS item,
+        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    FROM judged
+    WHERE list_contains(failed_checks, 'T1')
+    UNION ALL
+    SELECT observation_id, 'certificate' AS kind, 'signing_chain' AS item,
+        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    FROM judged
+    WHERE list_contains(failed_checks, 'T3')
+    UNION ALL
+    SELECT j.observation_id, 'unresolved' AS kind, 'tcb_info' AS item,
+        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    FROM judged AS j
+    LEFT JOIN fetched AS f ON f.observation_id = j.observation_id AND f.item = 'tcb_info'
+    WHERE list_contains(j.failed_checks, 'T4') AND f.observation_id IS NULL
+    UNION ALL
+    SELECT j.observation_id, 'unresolved' AS kind, 'qe_identity' AS item,
+        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    FROM judged AS j
+    LEFT JOIN fetched AS f ON f.observation_id = j.observation_id AND f.item = 'qe_identity'
+    WHERE list_contains(j.failed_checks, 'T5') AND f.observation_id IS NULL
+    UNION ALL
+    SELECT j.observation_id, 'unresolved' AS kind, 'crl' AS item,
+        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    FROM judged AS j
+    LEFT JOIN fetched AS f ON f.observation_id = j.observation_id AND f.item = 'pck_crl'
+    WHERE list_contains(j.failed_checks, 'T2') AND f.observation_id IS NULL
+),
+told AS (
+    SELECT
+        j.subject_type, j.subject_id, x.kind, x.item,
+        min(j.received_at) AS first_seen,
+        max(j.received_at) AS last_seen,
+        string_split(string_agg(j.observation_id, ' ' ORDER BY j.received_at, j.observation_no), ' ')
+            AS observation_ids,
+        CAST(max(epoch(j.received_at) - epoch(x.expires_at)) AS BIGINT) AS overdue_seconds,
+        list_sort(list(DISTINCT j.backend_verifier) FILTER (WHERE j.backend_verifier IS NOT NULL))
+            AS verifiers,
+        list_sort(list(DISTINCT j.enclave_id) FILTER (WHERE j.enclave_id IS NOT NULL)) AS enclaves,
+        count(*) AS sightings
+    FROM offence AS x
+    JOIN judged AS j ON j.observation_id = x.observation_id
+    GROUP BY j.subject_type, j.subject_id, x.kind, x.item
+)
+SELECT
+    subject_type,
+    subject_id,
+    first_seen,
+    last_seen,
+    observation_ids,
+    CASE kind WHEN 'unresolved' THEN 'medium' ELSE 'high' END AS severity,
+    'OK under '
+    || CASE item
+        WHEN 'tcb_info' THEN 'a TCB info'
+        WHEN 'qe_identity' THEN 'an enclave identity'
+        WHEN 'pck_chain' THEN 'a PCK certificate chain'
+        WHEN 'signing_chain' THEN 'a TCB signing chain'
+        ELSE 'a revocation list'
+    END
+    || CASE kind
+        WHEN 'fetched' THEN ' that had expired up to ' || CAST(overdue_seconds AS VARCHAR)
+            || ' s before'
+        WHEN 'certificate' THEN ' that had expired'
+        ELSE ' that had expired, or under one that the case does not have'
+    END
+    || ', ' || CAST(sightings AS VARCHAR) || ' time(s)' AS summary,
+    CAST(to_json({
+        'kind': kind,
+        'item': item,
+        'overdue_seconds': overdue_seconds,
+        'verifiers': verifiers,
+        'enclaves': enclaves,
+        'sightings': sightings
+    }) AS VARCHAR) AS details
+FROM told
+ORDER BY subject_type, subject_id, details

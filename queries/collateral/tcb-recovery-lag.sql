@@ -1,0 +1,166 @@
+-- ---
+-- id = "tcb-recovery-lag"
+-- title = "A platform that does not follow the TCB recovery"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "medium"
+-- sig = true
+-- question = "Which platforms still attest out of date, long after the TCB info that says so was issued?"
+-- why = "Updates come to every honest host in the end. Who forges quotes with an extracted key cannot rise with a TCB recovery: he stays where the key was taken."
+-- inputs = ["collateral", "observation", "quote", "verdict"]
+-- requires = ["verdict"]
+-- discriminator = ["tee"]
+-- grain = "one row per platform and TEE"
+-- nulls = "a platform without PPID is told by its attestation key; out of date by a TCB info that has no date is counted"
+-- false_positives = ["a vendor that has no update yet: every platform of the family lags, and the finding is low", "a host that is kept back on purpose"]
+-- blind_spots = ["the demotion is dated by the first archived TCB info with that evaluation number: it may be older", "a forger who keeps to a platform that is never asked again"]
+-- attack = ["extracted attestation key", "known vulnerability of the platform"]
+-- spec = ["Intel SGX DCAP: TCB recovery", "detector D31"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.patience]
+-- type = "INTERVAL"
+-- default = "30d"
+-- meaning = "time that an operator has to update after the TCB info was issued"
+-- [details]
+-- tee = "SGX or TDX"
+-- fmspc = "platform family"
+-- statuses = "TCB statuses of its evidence after that time"
+-- evaluation = "lowest TCB evaluation number that calls it out of date"
+-- demoted_at = "when the first archived TCB info with that number was issued"
+-- lag_seconds = "from then to its last evidence"
+-- family_platforms = "platforms of the family with evidence since the demotion"
+-- family_lagging = "how many of them are out of date in their last evidence"
+-- advisory_ids = "Intel's advisories for the level"
+-- sightings = "sightings after that time"
+-- [[not_evaluable]]
+-- reason = "out of date by a TCB info without a number or a date"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM verdict AS v
+-- LEFT JOIN collateral AS c ON c.collateral_id = v.tcb_info_id
+-- WHERE v.moment = 'receipt'
+--     AND v.outcome = 'accepted'
+--     AND strpos(v.status, 'OutOfDate') > 0
+--     AND (v.tcb_evaluation_data_number IS NULL OR c.issued_at IS NULL)"""
+-- ---
+WITH issue AS (
+    SELECT id AS tee, fmspc, tcb_evaluation_data_number AS number, min(issued_at) AS issued_at
+    FROM collateral
+    WHERE kind = 'tcb_info' AND authentic AND issued_at IS NOT NULL
+    GROUP BY id, fmspc, tcb_evaluation_data_number
+),
+sighting AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at,
+        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
+        coalesce(q.ppid, q.attestation_key_id) AS subject_id,
+        upper(q.tee) AS tee, q.fmspc, v.status,
+        coalesce(v.advisory_ids, CAST([] AS VARCHAR[])) AS advisory_ids,
+        v.tcb_evaluation_data_number AS number,
+        strpos(v.status, 'OutOfDate') > 0 AS lagging
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    WHERE q.trusted
+        AND o.received_at IS NOT NULL
+        AND v.outcome = 'accepted'
+        AND v.status IS NOT NULL
+),
+demoted AS (
+    SELECT
+        s.subject_type, s.subject_id, s.tee, s.fmspc,
+        min(i.issued_at) AS demoted_at,
+        arg_min(i.number, i.issued_at) AS evaluation
+    FROM sighting AS s
+    JOIN issue AS i ON i.tee = s.tee AND i.fmspc = s.fmspc AND i.number = s.number
+    WHERE s.lagging
+    GROUP BY s.subject_type, s.subject_id, s.tee, s.fmspc
+),
+newest AS (
+    SELECT subject_type, subject_id, tee, fmspc, received_at, lagging
+    FROM (
+        SELECT
+            subject_type, subject_id, tee, fmspc, received_at, lagging,
+            row_number() OVER (
+                PARTITION BY subject_type, subject_id, tee, fmspc
+                ORDER BY received_at DESC, observation_no DESC
+            ) AS place
+        FROM sighting
+    ) AS ordered
+    WHERE place = 1
+),
+-- Still out of date in its newest evidence, and that came after the operator's time had run out.
+late AS (
+    SELECT d.subject_type, d.subject_id, d.tee, d.fmspc, d.demoted_at, d.evaluation,
+        n.received_at AS newest_at
+    FROM demoted AS d
+    JOIN newest AS n
+        ON n.subject_type = d.subject_type
+        AND n.subject_id = d.subject_id
+        AND n.tee = d.tee
+        AND n.fmspc = d.fmspc
+    WHERE n.lagging AND n.received_at >= d.demoted_at + $patience
+),
+family AS (
+    SELECT
+        l.subject_type, l.subject_id, l.tee, l.fmspc,
+        count(*) AS platforms,
+        CAST(sum(CASE WHEN n.lagging THEN 1 ELSE 0 END) AS BIGINT) AS lagging
+    FROM late AS l
+    JOIN newest AS n ON n.tee = l.tee AND n.fmspc = l.fmspc AND n.received_at >= l.demoted_at
+    GROUP BY l.subject_type, l.subject_id, l.tee, l.fmspc
+),
+told AS (
+    SELECT
+        l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at,
+        min(s.received_at) AS first_seen,
+        string_split(string_agg(s.observation_id, ' ' ORDER BY s.received_at, s.observation_no), ' ')
+            AS observation_ids,
+        list_sort(list(DISTINCT s.status)) AS statuses,
+        list_sort(list_distinct(flatten(list(s.advisory_ids)))) AS advisory_ids,
+        count(*) AS sightings
+    FROM late AS l
+    JOIN sighting AS s
+        ON s.subject_type = l.subject_type
+        AND s.subject_id = l.subject_id
+        AND s.tee = l.tee
+        AND s.fmspc = l.fmspc
+        AND s.lagging
+        AND s.received_at >= l.demoted_at + $patience
+    GROUP BY
+        l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at
+)
+SELECT
+    t.subject_type,
+    t.subject_id,
+    t.first_seen,
+    t.newest_at AS last_seen,
+    t.observation_ids,
+    CASE WHEN f.platforms > 1 AND f.lagging = f.platforms THEN 'low' ELSE 'medium' END AS severity,
+    'Still ' || array_to_string(t.statuses, ', ') || ' '
+    || CAST(CAST(floor((epoch(t.newest_at) - epoch(t.demoted_at)) / 86400) AS BIGINT) AS VARCHAR)
+    || ' days after TCB evaluation ' || CAST(t.evaluation AS VARCHAR) || ' ('
+    || CAST(f.lagging AS VARCHAR) || ' of ' || CAST(f.platforms AS VARCHAR)
+    || ' platforms of the family lag)' AS summary,
+    CAST(to_json({
+        'tee': t.tee,
+        'fmspc': t.fmspc,
+        'statuses': t.statuses,
+        'evaluation': t.evaluation,
+        'demoted_at': t.demoted_at,
+        'lag_seconds': CAST(epoch(t.newest_at) - epoch(t.demoted_at) AS BIGINT),
+        'family_platforms': f.platforms,
+        'family_lagging': f.lagging,
+        'advisory_ids': t.advisory_ids,
+        'sightings': t.sightings
+    }) AS VARCHAR) AS details
+FROM told AS t
+JOIN family AS f
+    ON f.subject_type = t.subject_type
+    AND f.subject_id = t.subject_id
+    AND f.tee = t.tee
+    AND f.fmspc = t.fmspc
+ORDER BY subject_type, subject_id, details

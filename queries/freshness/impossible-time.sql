@@ -1,0 +1,220 @@
+-- ---
+-- id = "impossible-time"
+-- title = "Evidence that was there before it could be"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = false
+-- question = "Which evidence contradicts the order of time: received before its challenge, its making or its certificate existed, or out of the writer's own order?"
+-- why = "A quote answers a nonce under a certificate, so it is younger than both. Where the record says otherwise, somebody wrote the record, or a clock is worthless."
+-- inputs = ["certificate", "nonce", "observation", "quote"]
+-- discriminator = ["kind"]
+-- grain = "one row per instance and kind"
+-- nulls = "times that were not logged contradict nothing; evidence that has other times but no time of receipt is counted; where fewer than ten sightings share the clocks, their skew is not known"
+-- false_positives = ["clocks that disagree: where a tenth of at least ten sightings under the same clocks are impossible as well, the finding is low and says so", "a clock that was stepped", "certificates reissued with a later notBefore and pasted into old quotes by a cache"]
+-- blind_spots = ["back-dating that keeps every order", "contradictions smaller than clock_tolerance"]
+-- attack = ["back-dated evidence", "edited log"]
+-- spec = ["RFC 9334, section 10 (freshness)", "RFC 5280, section 4.1.2.5 (validity)", "detector D52"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "1m"
+-- meaning = "contradictions up to this may be two clocks"
+-- [details]
+-- kind = "before_nonce, before_making, before_certificate, verified_first (before it was received), against_sequence (later by the writer's count, earlier by its clock)"
+-- margin_seconds = "by how much, at most"
+-- clocks = "whose clocks disagree"
+-- clock_sightings = "sightings under the same clocks that have both times"
+-- clock_impossible = "how many of them are impossible as well"
+-- known_skew_seconds = "by how much the clocks disagree as a rule: the smallest margin where a tenth of ten and more sightings are impossible, else 0; null: too few to tell"
+-- explained = "the margin is at most twice the known skew; null: not known"
+-- accepted = "sightings that the verifier called good"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "evidence with other times, but without a time of receipt"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation
+-- WHERE received_at IS NULL AND coalesce(nonce_issued_at, quote_generated_at) IS NOT NULL"""
+-- [[not_evaluable]]
+-- reason = "writer that gave one number to several events: its count starts again, and orders nothing"
+-- count = """
+-- SELECT count(DISTINCT backend_verifier) AS unjudged
+-- FROM (
+--     SELECT backend_verifier
+--     FROM observation
+--     WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
+--     GROUP BY backend_verifier, sequence_no
+--     HAVING min(coalesce(event_id, CAST(received_at AS VARCHAR)))
+--         <> max(coalesce(event_id, CAST(received_at AS VARCHAR)))
+-- ) AS restarted"""
+-- ---
+WITH issued AS (
+    SELECT nonce, min(timestamp) AS issued_at
+    FROM nonce
+    WHERE nonce IS NOT NULL
+    GROUP BY nonce
+),
+made AS (
+    SELECT tbs_id, min(not_before) AS not_before
+    FROM certificate
+    GROUP BY tbs_id
+),
+-- A count that starts again orders nothing.
+restarted AS (
+    SELECT DISTINCT backend_verifier
+    FROM (
+        SELECT backend_verifier
+        FROM observation
+        WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
+        GROUP BY backend_verifier, sequence_no
+        HAVING min(coalesce(event_id, CAST(received_at AS VARCHAR)))
+            <> max(coalesce(event_id, CAST(received_at AS VARCHAR)))
+    ) AS numbers
+),
+counted AS (
+    SELECT
+        o.observation_id, o.received_at,
+        max(o.received_at) OVER (
+            PARTITION BY o.backend_verifier ORDER BY o.sequence_no
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS reached_at
+    FROM observation AS o
+    LEFT JOIN restarted AS r ON r.backend_verifier = o.backend_verifier
+    WHERE o.sequence_no IS NOT NULL
+        AND o.backend_verifier IS NOT NULL
+        AND r.backend_verifier IS NULL
+),
+-- What had to be there first, and when it was: everything here should lie before received_at.
+claim AS (
+    SELECT
+        o.observation_id, 'before_nonce' AS kind,
+        coalesce(o.backend_verifier, 'verifier') AS clocks,
+        greatest(o.nonce_issued_at, i.issued_at) AS earliest, o.received_at AS happened_at
+    FROM observation AS o
+    LEFT JOIN issued AS i ON i.nonce = o.nonce
+    UNION ALL
+    SELECT
+        observation_id, 'before_making' AS kind,
+        coalesce(node_id, 'host') || ' and ' || coalesce(backend_verifier, 'verifier') AS clocks,
+        quote_generated_at AS earliest, received_at AS happened_at
+    FROM observation
+    UNION ALL
+    SELECT
+        observation_id, 'verified_first' AS kind,
+        coalesce(backend_verifier, 'verifier') AS clocks,
+        received_at AS earliest, verified_at AS happened_at
+    FROM observation
+    UNION ALL
+    SELECT
+        o.observation_id, 'before_certificate' AS kind,
+        coalesce(o.backend_verifier, 'verifier') || ' and certificate authority' AS clocks,
+        m.not_before AS earliest, o.received_at AS happened_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id AND q.trusted
+    JOIN made AS m ON m.tbs_id = q.pck_id
+    UNION ALL
+    SELECT
+        o.observation_id, 'against_sequence' AS kind, o.backend_verifier AS clocks,
+        c.reached_at AS earliest, c.received_at AS happened_at
+    FROM counted AS c
+    JOIN observation AS o ON o.observation_id = c.observation_id
+),
+impossible AS (
+    SELECT observation_id, kind, clocks, epoch(earliest) - epoch(happened_at) AS margin
+    FROM claim
+    WHERE happened_at + $clock_tolerance < earliest
+),
+usual AS (
+    SELECT i.kind, i.clocks, i.smallest, i.impossible, count(*) AS sightings
+    FROM (
+        SELECT kind, clocks, min(margin) AS smallest, count(*) AS impossible
+        FROM impossible
+        GROUP BY kind, clocks
+    ) AS i
+    JOIN claim AS c
+        ON c.kind = i.kind
+        AND c.clocks = i.clocks
+        AND c.earliest IS NOT NULL
+        AND c.happened_at IS NOT NULL
+    GROUP BY i.kind, i.clocks, i.smallest, i.impossible
+),
+weighed AS (
+    SELECT
+        x.observation_id, x.kind, x.clocks, x.margin, u.sightings, u.impossible,
+        CASE
+            WHEN u.sightings < 10 THEN CAST(NULL AS DOUBLE)
+            WHEN u.impossible * 10 >= u.sightings THEN u.smallest
+            ELSE CAST(0 AS DOUBLE)
+        END AS known_skew
+    FROM impossible AS x
+    JOIN usual AS u ON u.kind = x.kind AND u.clocks = x.clocks
+),
+placed AS (
+    SELECT
+        CASE
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'observation'
+        END AS subject_type,
+        coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
+        w.kind, w.clocks, w.margin, w.sightings, w.impossible, w.known_skew,
+        o.observation_id, o.observation_no, o.received_at, o.claimed_ok
+    FROM weighed AS w
+    JOIN observation AS o ON o.observation_id = w.observation_id
+),
+told AS (
+    SELECT
+        subject_type, subject_id, kind,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids,
+        CAST(max(margin) AS BIGINT) AS margin_seconds,
+        list_sort(list(DISTINCT clocks)) AS clocks,
+        max(sightings) AS clock_sightings,
+        max(impossible) AS clock_impossible,
+        CAST(max(known_skew) AS BIGINT) AS known_skew_seconds,
+        bool_and(known_skew > 0 AND margin <= 2 * known_skew) AS explained,
+        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        count(*) AS seen
+    FROM placed
+    GROUP BY subject_type, subject_id, kind
+)
+SELECT
+    subject_type,
+    subject_id,
+    first_seen,
+    last_seen,
+    observation_ids,
+    CASE WHEN coalesce(explained, FALSE) THEN 'low' ELSE 'high' END AS severity,
+    CASE kind
+        WHEN 'before_nonce' THEN 'Received before its challenge was issued, by '
+        WHEN 'before_making' THEN 'Received before it was made, by '
+        WHEN 'before_certificate' THEN 'Received before its PCK certificate existed, by '
+        WHEN 'verified_first' THEN 'Verified before it was received, by '
+        ELSE 'Later in the writer''s count, earlier by its clock, by '
+    END
+    || CAST(margin_seconds AS VARCHAR) || ' s'
+    || CASE
+        WHEN explained THEN ' (the clocks disagree as a rule)'
+        WHEN explained IS NULL THEN ' (skew of the clocks unknown)'
+        ELSE ''
+    END
+    || ', ' || CAST(seen AS VARCHAR) || ' sighting(s)' AS summary,
+    CAST(to_json({
+        'kind': kind,
+        'margin_seconds': margin_seconds,
+        'clocks': clocks,
+        'clock_sightings': clock_sightings,
+        'clock_impossible': clock_impossible,
+        'known_skew_seconds': known_skew_seconds,
+        'explained': explained,
+        'accepted': accepted,
+        'sightings': seen
+    }) AS VARCHAR) AS details
+FROM told
+ORDER BY subject_type, subject_id, details

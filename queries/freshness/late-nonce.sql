@@ -1,0 +1,121 @@
+-- ---
+-- id = "late-nonce"
+-- title = "Evidence accepted after its challenge had expired"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "medium"
+-- sig = false
+-- question = "Which answers were accepted later than the verifier had set itself?"
+-- why = "An expiry bounds the time in which somebody can relay a challenge or work on an answer. A verifier that does not keep to it has no such bound."
+-- inputs = ["nonce", "observation"]
+-- requires = ["nonce"]
+-- discriminator = []
+-- grain = "one row per instance"
+-- nulls = "a challenge without an expiry is counted; an event without a time cannot be late and is counted; no word from the verifier counts as accepted; a verifier or issuer that is not named has a clock of its own"
+-- false_positives = ["clocks that disagree: what the skew of the two clocks can explain is info", "a verifier that queues evidence and stamps it late"]
+-- blind_spots = ["expiry that the log does not state", "an answer in another session than the nonce was issued for: see unknown-nonce", "evidence received before its nonce was issued: see impossible-time"]
+-- attack = ["relay", "delayed evidence"]
+-- spec = ["RFC 9334, section 10.2", "detector D06"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "2s"
+-- meaning = "answers this much after the expiry, or more, are late"
+-- [params.skew_sample]
+-- type = "BIGINT"
+-- default = "10"
+-- meaning = "with fewer answers between a verifier and an issuer the skew of their clocks is unknown"
+-- [details]
+-- margin_ms = "how long after expiry the last one came: received_at on the verifier's clock, expires_at on the issuer's"
+-- skew_ms = "how far the verifier's clock can be ahead of the issuer's: the shortest time that any of its answers took; null: too few answers to know"
+-- skew_explains = "that skew would explain all of them; null: skew unknown"
+-- verifiers = "verifiers that accepted them"
+-- nonces = "number of nonces"
+-- sightings = "number of late answers"
+-- [[not_evaluable]]
+-- reason = "answer to a challenge without an expiry, or without a time of its own"
+-- count = """
+-- SELECT count(DISTINCT o.observation_id) AS unjudged
+-- FROM observation AS o
+-- JOIN nonce AS c ON c.nonce = o.nonce
+-- WHERE c.expires_at IS NULL OR o.received_at IS NULL"""
+-- ---
+WITH challenge AS (
+    SELECT
+        nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
+        min(timestamp) AS issued_at, max(expires_at) AS expires_at
+    FROM nonce
+    WHERE nonce IS NOT NULL
+    GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
+),
+answer AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.nonce,
+        CASE
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'observation'
+        END AS subject_type,
+        coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
+        coalesce(o.backend_verifier, '') AS verifier, c.issuer,
+        coalesce(o.claimed_ok, TRUE) AS accepted,
+        epoch(o.received_at) - epoch(c.issued_at) AS took,
+        epoch(o.received_at) - epoch(c.expires_at) AS margin
+    FROM observation AS o
+    JOIN challenge AS c
+        ON c.nonce = o.nonce
+        AND coalesce(c.session_id = o.session_id, TRUE)
+        AND coalesce(c.enclave_id = o.enclave_id, TRUE)
+    WHERE o.received_at IS NOT NULL
+),
+-- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
+skew AS (
+    SELECT verifier, issuer, min(took) AS seconds
+    FROM answer
+    GROUP BY verifier, issuer
+    HAVING count(*) >= $skew_sample
+),
+-- A nonce that was issued more than once is late when it is late for every issue.
+late AS (
+    SELECT
+        a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at, a.nonce,
+        a.verifier,
+        min(a.margin) AS margin,
+        max(k.seconds) AS skew,
+        bool_and(a.margin <= k.seconds) AS explained
+    FROM answer AS a
+    LEFT JOIN skew AS k ON k.verifier = a.verifier AND k.issuer = a.issuer
+    WHERE a.accepted
+    GROUP BY
+        a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at, a.nonce,
+        a.verifier
+    HAVING min(a.margin) >= epoch($clock_tolerance) AND count(a.margin) = count(*)
+)
+SELECT
+    subject_type,
+    subject_id,
+    min(received_at) AS first_seen,
+    max(received_at) AS last_seen,
+    string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+        AS observation_ids,
+    CASE WHEN bool_and(coalesce(explained, FALSE)) THEN 'info' ELSE 'medium' END AS severity,
+    CAST(count(*) AS VARCHAR) || ' answer(s) were accepted up to '
+    || CAST(CAST(max(margin) AS BIGINT) AS VARCHAR) || ' s after the challenge had expired'
+    || CASE
+        WHEN bool_and(coalesce(explained, FALSE)) THEN '; the clocks may be that far apart'
+        ELSE ''
+    END AS summary,
+    CAST(to_json({
+        'margin_ms': CAST(max(margin) * 1000 AS BIGINT),
+        'skew_ms': CAST(max(skew) * 1000 AS BIGINT),
+        'skew_explains': bool_and(explained),
+        'verifiers': list_sort(list(DISTINCT verifier) FILTER (WHERE verifier <> '')),
+        'nonces': count(DISTINCT nonce),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM late
+GROUP BY subject_type, subject_id
+ORDER BY subject_type, subject_id

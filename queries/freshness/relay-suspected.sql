@@ -1,0 +1,205 @@
+-- ---
+-- id = "relay-suspected"
+-- title = "An answer that took longer than its platform takes"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Which answers came much later than that platform usually answers that verifier, and by another way?"
+-- why = "A relay takes the challenge to a genuine enclave elsewhere and brings the answer back: detours take time, and the answer comes from another address. Latency alone never proves it."
+-- inputs = ["observation", "quote"]
+-- requires = ["quote"]
+-- discriminator = ["session_key"]
+-- grain = "one row per answer"
+-- nulls = "an event that does not say when its challenge was issued, or when it came, is counted; events without a peer can only be slow (low); without PPID the attestation key stands for the platform; no word from the verifier counts as accepted"
+-- false_positives = ["cold start, garbage collection, a slow quote generation service: the other guests of the platform are slow as well (low)", "failover to another region: everybody's peer changes"]
+-- blind_spots = ["a relay that is always there: then it is the usual way", "a relay within the platform's own network", "fewer than min_answers answers of a platform to a verifier: counted where they came from several peers"]
+-- attack = ["relay (cuckoo attack)"]
+-- spec = ["Parno, Bootstrapping trust in a trusted platform, 2008", "detector D10"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.min_answers]
+-- type = "BIGINT"
+-- default = "10"
+-- meaning = "with fewer answers of a platform to a verifier nobody knows what is usual"
+-- [params.deviations]
+-- type = "DOUBLE"
+-- default = "6"
+-- meaning = "robust standard deviations above the median that are too slow"
+-- [params.min_excess]
+-- type = "INTERVAL"
+-- default = "500ms"
+-- meaning = "and at least this much above it"
+-- [params.neighbour_window]
+-- type = "INTERVAL"
+-- default = "5m"
+-- meaning = "slow answers of other enclaves this close in time speak for the platform"
+-- [details]
+-- session_key = "session, else observation"
+-- took_ms = "from nonce_issued_at to received_at: the constant skew of the two clocks is in it, and in the usual time as well"
+-- usual_ms = "median of the platform's answers to that verifier"
+-- deviation_ms = "their median deviation from it"
+-- margin_ms = "by how much it was slower than what would still have passed"
+-- answers = "number of answers that the median is of"
+-- peer = "where it came from"
+-- usual_peers = "where the enclave's other answers came from"
+-- two_peers = "the same nonce was answered from another peer as well"
+-- slow_neighbours = "other enclaves of the platform with a slow answer within neighbour_window"
+-- [[not_evaluable]]
+-- reason = "answer without a time, or that does not say when its challenge was issued"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND o.event_type = 'enclave_attestation'
+--     AND (o.received_at IS NULL OR o.nonce_issued_at IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "platform that answered a verifier from several peers, but too seldom to know what is usual"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM (
+--     SELECT coalesce(q.ppid, q.attestation_key_id) AS platform_id, o.backend_verifier
+--     FROM observation AS o
+--     JOIN quote AS q ON q.quote_id = o.quote_id
+--     WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
+--         AND coalesce(o.claimed_ok, TRUE)
+--     GROUP BY coalesce(q.ppid, q.attestation_key_id), o.backend_verifier
+--     HAVING count(DISTINCT q.signature_r) < $min_answers AND min(o.peer) <> max(o.peer)
+-- ) AS rare"""
+-- ---
+WITH answer AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer, o.nonce,
+        coalesce(o.session_id, o.observation_id) AS session_key,
+        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
+        coalesce(q.ppid, q.attestation_key_id) AS platform_id,
+        coalesce(o.backend_verifier, '') AS verifier,
+        epoch(o.received_at) - epoch(o.nonce_issued_at) AS took,
+        row_number() OVER (
+            PARTITION BY q.attestation_key_id, q.signature_r
+            ORDER BY o.received_at, o.observation_no
+        ) AS showing
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted
+        AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
+        AND coalesce(o.claimed_ok, TRUE)
+        AND coalesce(q.ppid, q.attestation_key_id) IS NOT NULL
+),
+-- Medians by place in the order; evidence shown again has no time of its own.
+ranked AS (
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, peer, nonce, session_key,
+        platform_type, platform_id, verifier, took,
+        count(*) OVER (PARTITION BY platform_id, verifier) AS answers,
+        row_number() OVER (PARTITION BY platform_id, verifier ORDER BY took, observation_no)
+            AS place
+    FROM answer
+    WHERE showing = 1
+),
+centre AS (
+    SELECT platform_id, verifier, max(answers) AS answers, max(took) AS median
+    FROM ranked
+    WHERE place = floor((answers + 1) / 2) AND answers >= $min_answers
+    GROUP BY platform_id, verifier
+),
+spread AS (
+    SELECT
+        r.platform_id, r.verifier, c.median, c.answers, abs(r.took - c.median) AS deviation,
+        row_number() OVER (
+            PARTITION BY r.platform_id, r.verifier
+            ORDER BY abs(r.took - c.median), r.observation_no
+        ) AS place
+    FROM ranked AS r
+    JOIN centre AS c ON c.platform_id = r.platform_id AND c.verifier = r.verifier
+),
+usual AS (
+    SELECT
+        platform_id, verifier, median, answers, deviation,
+        median + greatest(epoch($min_excess), $deviations * 1.4826 * deviation) AS limit_seconds
+    FROM spread
+    WHERE place = floor((answers + 1) / 2)
+),
+slow AS (
+    SELECT
+        r.observation_id, r.observation_no, r.received_at, r.enclave_id, r.peer, r.nonce,
+        r.session_key, r.platform_type, r.platform_id, r.verifier, r.took,
+        u.median, u.deviation, u.answers, u.limit_seconds
+    FROM ranked AS r
+    JOIN usual AS u ON u.platform_id = r.platform_id AND u.verifier = r.verifier
+    WHERE r.took >= u.limit_seconds
+),
+-- Where the enclave's other answers came from.
+way AS (
+    SELECT
+        s.observation_id,
+        count(o.peer) AS others,
+        count(CASE WHEN o.peer = s.peer THEN 1 END) AS same_way,
+        list_sort(list(DISTINCT o.peer) FILTER (WHERE o.peer IS NOT NULL)) AS usual_peers
+    FROM slow AS s
+    JOIN ranked AS o
+        ON o.platform_id = s.platform_id
+        AND o.enclave_id = s.enclave_id
+        AND o.observation_id <> s.observation_id
+    GROUP BY s.observation_id
+),
+forwarded AS (
+    SELECT DISTINCT s.observation_id
+    FROM slow AS s
+    JOIN observation AS o ON o.nonce = s.nonce AND o.peer <> s.peer
+),
+neighbour AS (
+    SELECT s.observation_id, count(DISTINCT n.enclave_id) AS neighbours
+    FROM slow AS s
+    JOIN slow AS n
+        ON n.platform_id = s.platform_id
+        AND n.enclave_id <> s.enclave_id
+        AND n.received_at > s.received_at - $neighbour_window
+        AND n.received_at < s.received_at + $neighbour_window
+    GROUP BY s.observation_id
+),
+judged AS (
+    SELECT
+        s.observation_id, s.received_at, s.enclave_id, s.peer, s.session_key, s.platform_type,
+        s.platform_id, s.took, s.median, s.deviation, s.answers, s.limit_seconds,
+        w.usual_peers,
+        coalesce(w.others > 0 AND w.same_way = 0 AND s.peer IS NOT NULL, FALSE) AS other_way,
+        f.observation_id IS NOT NULL AS two_peers,
+        coalesce(n.neighbours, 0) AS slow_neighbours
+    FROM slow AS s
+    LEFT JOIN way AS w ON w.observation_id = s.observation_id
+    LEFT JOIN forwarded AS f ON f.observation_id = s.observation_id
+    LEFT JOIN neighbour AS n ON n.observation_id = s.observation_id
+)
+SELECT
+    CASE WHEN enclave_id IS NULL THEN platform_type ELSE 'enclave' END AS subject_type,
+    coalesce(enclave_id, platform_id) AS subject_id,
+    received_at AS first_seen,
+    received_at AS last_seen,
+    string_split(observation_id, ' ') AS observation_ids,
+    CASE WHEN two_peers OR (other_way AND slow_neighbours = 0) THEN 'high' ELSE 'low' END
+        AS severity,
+    'Possible relay: the answer took ' || CAST(CAST(took * 1000 AS BIGINT) AS VARCHAR)
+    || ' ms where ' || CAST(CAST(median * 1000 AS BIGINT) AS VARCHAR) || ' ms are usual'
+    || CASE
+        WHEN two_peers THEN ', and its nonce was answered from two peers'
+        WHEN other_way THEN ', and came from another peer'
+        ELSE '; nothing else speaks for it'
+    END
+    || CASE WHEN slow_neighbours > 0 THEN '; its neighbours were slow too' ELSE '' END AS summary,
+    CAST(to_json({
+        'session_key': session_key,
+        'took_ms': CAST(took * 1000 AS BIGINT),
+        'usual_ms': CAST(median * 1000 AS BIGINT),
+        'deviation_ms': CAST(deviation * 1000 AS BIGINT),
+        'margin_ms': CAST((took - limit_seconds) * 1000 AS BIGINT),
+        'answers': answers,
+        'peer': peer,
+        'usual_peers': usual_peers,
+        'two_peers': two_peers,
+        'slow_neighbours': slow_neighbours
+    }) AS VARCHAR) AS details
+FROM judged
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,250 @@
+-- ---
+-- id = "channel-diversion"
+-- title = "A session that ends at another platform than the one that was started"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "In which sessions did another platform attest than the host that the workload was started on, or did one channel key serve two peers by turns?"
+-- why = "Who asks for an attested workload wants the one that he started. Genuine evidence of some other machine, or a channel that two machines end, sends his secrets elsewhere, and every signature holds."
+-- inputs = ["binding", "launch", "listed_platform", "observation", "quote"]
+-- requires = ["launch", "quote"]
+-- discriminator = ["kind"]
+-- grain = "one row per container, else enclave, and one per channel key"
+-- nulls = "sightings without a time, and workloads without a launch event, are counted where a quote came; a platform or host that was seen too seldom has no home"
+-- false_positives = ["a host whose platform was replaced: the old one is not seen again", "load balancers that end the channel for their backends, and clients behind changing addresses (channel_key: medium)"]
+-- blind_spots = ["a diversion within one host", "a machine that takes over a host for good: see platform-relocation", "peer certificates are not compared: no log has them"]
+-- attack = ["diversion of an attested channel"]
+-- spec = ["Identity crisis in confidential computing, AsiaCCS 2026", "detector D11"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.min_quotes]
+-- type = "BIGINT"
+-- default = "3"
+-- meaning = "quotes that make a host the home of a platform, if they are more than half of what it signed"
+-- [params.home_time]
+-- type = "INTERVAL"
+-- default = "1d"
+-- meaning = "a platform counts as at home for this long after it was last seen there"
+-- [details]
+-- kind = "foreign_platform: the evidence is of a platform whose home is another host; channel_key: one bound key, two peers by turns"
+-- launched_on = "hosts that the launch named; null for channel_key"
+-- home = "hosts that the platform is at home on; null for channel_key"
+-- by_list = "the home is from a manifest; else from where most of its evidence came"
+-- platforms = "platforms that attested"
+-- expected = "platforms at home on the host of the launch; null for channel_key"
+-- peers = "peers as logged"
+-- accepted = "number of sightings that the verifier called good"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "quote without a launch that names the host of its container, or without a time"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- LEFT JOIN (
+--     SELECT DISTINCT container_id FROM launch WHERE node_id IS NOT NULL
+-- ) AS l ON l.container_id = o.container_id
+-- WHERE q.trusted AND o.event_type = 'enclave_attestation'
+--     AND (l.container_id IS NULL OR o.received_at IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH sighting AS (
+    SELECT
+        q.ppid, q.signature_r, o.observation_id, o.observation_no, o.received_at,
+        o.container_id, o.enclave_id, o.peer, o.runtime_data_id,
+        coalesce(o.claimed_ok, FALSE) AS claimed_ok
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
+),
+started AS (
+    SELECT container_id, min(node_id) AS node_id
+    FROM launch
+    WHERE container_id IS NOT NULL AND node_id IS NOT NULL
+    GROUP BY container_id
+    HAVING min(node_id) = max(node_id)
+),
+-- Where each platform's evidence came from, by what the runtime, not the evidence, says.
+placed AS (
+    SELECT
+        s.ppid, s.signature_r, s.observation_id, s.observation_no, s.received_at, s.container_id,
+        s.enclave_id, s.peer, s.claimed_ok, l.node_id
+    FROM sighting AS s
+    JOIN started AS l ON l.container_id = s.container_id
+),
+habit AS (
+    SELECT
+        ppid, node_id, count(DISTINCT signature_r) AS quotes,
+        min(received_at) AS first_at, max(received_at) AS last_at
+    FROM placed
+    GROUP BY ppid, node_id
+),
+learned AS (
+    SELECT ppid, node_id, first_at, last_at
+    FROM (
+        SELECT
+            ppid, node_id, quotes, first_at, last_at,
+            sum(quotes) OVER (PARTITION BY ppid) AS all_quotes
+        FROM habit
+    ) AS counted
+    WHERE quotes >= $min_quotes AND quotes * 2 > all_quotes
+),
+listed AS (
+    SELECT ppid, node_id, valid_from, valid_to
+    FROM listed_platform
+    WHERE ppid IS NOT NULL AND node_id IS NOT NULL
+),
+-- A list knows better than habit.
+home AS (
+    SELECT
+        ppid, node_id, TRUE AS by_list, valid_from AS first_at, valid_to AS last_at
+    FROM listed
+    UNION ALL
+    SELECT h.ppid, h.node_id, FALSE AS by_list, h.first_at, h.last_at
+    FROM learned AS h
+    LEFT JOIN (SELECT DISTINCT ppid FROM listed) AS l ON l.ppid = h.ppid
+    WHERE l.ppid IS NULL
+),
+settled AS (
+    SELECT DISTINCT p.observation_id
+    FROM placed AS p
+    JOIN home AS h ON h.ppid = p.ppid AND h.node_id = p.node_id
+),
+-- The platform is at home elsewhere, at that very time, and another one is at home here.
+diverted AS (
+    SELECT
+        p.ppid, p.signature_r, p.observation_id, p.observation_no, p.received_at, p.container_id,
+        p.enclave_id, p.peer, p.claimed_ok, p.node_id, h.node_id AS home_node, h.by_list,
+        e.ppid AS expected_ppid
+    FROM placed AS p
+    JOIN home AS h
+        ON h.ppid = p.ppid
+        AND h.node_id <> p.node_id
+        AND coalesce(p.received_at >= h.first_at, TRUE)
+        AND coalesce(p.received_at < h.last_at + $home_time, TRUE)
+    JOIN home AS e ON e.node_id = p.node_id AND e.ppid <> p.ppid
+    LEFT JOIN settled AS s ON s.observation_id = p.observation_id
+    WHERE s.observation_id IS NULL
+),
+foreign_platform AS (
+    SELECT
+        subject_type, subject_id,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids,
+        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        count(*) AS sightings
+    FROM (
+        SELECT DISTINCT
+            CASE WHEN enclave_id IS NULL THEN 'container' ELSE 'enclave' END AS subject_type,
+            coalesce(enclave_id, container_id) AS subject_id,
+            observation_id, observation_no, received_at, claimed_ok
+        FROM diverted
+    ) AS once
+    GROUP BY subject_type, subject_id
+),
+foreign_facts AS (
+    SELECT
+        CASE WHEN enclave_id IS NULL THEN 'container' ELSE 'enclave' END AS subject_type,
+        coalesce(enclave_id, container_id) AS subject_id,
+        list_sort(list(DISTINCT node_id)) AS launched_on,
+        list_sort(list(DISTINCT home_node)) AS home_nodes,
+        bool_or(by_list) AS by_list,
+        list_sort(list(DISTINCT ppid)) AS platforms,
+        list_sort(list(DISTINCT expected_ppid)) AS expected,
+        list_sort(list(DISTINCT peer) FILTER (WHERE peer IS NOT NULL)) AS peers
+    FROM diverted
+    GROUP BY
+        CASE WHEN enclave_id IS NULL THEN 'container' ELSE 'enclave' END,
+        coalesce(enclave_id, container_id)
+),
+-- Rules by name all bind the runtime data.
+bound AS (
+    SELECT
+        s.runtime_data_id, s.ppid, s.peer, s.observation_id, s.observation_no, s.received_at,
+        s.claimed_ok,
+        lag(s.peer) OVER channel AS peer_before,
+        lead(s.peer) OVER channel AS peer_after,
+        row_number() OVER (
+            PARTITION BY s.runtime_data_id, s.ppid, s.peer
+            ORDER BY s.received_at, s.observation_no
+        ) AS occurrence
+    FROM sighting AS s
+    JOIN (
+        SELECT runtime_data_id
+        FROM sighting
+        WHERE runtime_data_id IS NOT NULL
+        GROUP BY runtime_data_id
+        HAVING min(peer) <> max(peer)
+    ) AS k ON k.runtime_data_id = s.runtime_data_id
+    JOIN binding AS b ON b.observation_id = s.observation_id AND b.result = 'match'
+    WHERE s.peer IS NOT NULL
+        AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
+    WINDOW channel AS (
+        PARTITION BY s.runtime_data_id, s.ppid ORDER BY s.received_at, s.observation_no
+    )
+),
+shared_key AS (
+    SELECT DISTINCT runtime_data_id
+    FROM bound
+    WHERE peer_before <> peer AND occurrence > 1
+),
+told AS (
+    SELECT
+        f.subject_type, f.subject_id, 'foreign_platform' AS kind, f.first_seen, f.last_seen,
+        f.observation_ids, f.accepted, f.sightings, g.launched_on, g.home_nodes, g.by_list,
+        g.platforms, g.expected, g.peers
+    FROM foreign_platform AS f
+    JOIN foreign_facts AS g
+        ON g.subject_type = f.subject_type AND g.subject_id = f.subject_id
+    UNION ALL
+    SELECT
+        'channel_key' AS subject_type, b.runtime_data_id AS subject_id, 'channel_key' AS kind,
+        min(b.received_at), max(b.received_at),
+        string_split(
+            string_agg(b.observation_id, ' ' ORDER BY b.received_at, b.observation_no), ' '
+        ),
+        CAST(sum(CASE WHEN b.claimed_ok THEN 1 ELSE 0 END) AS BIGINT), count(*),
+        CAST(NULL AS VARCHAR[]), CAST(NULL AS VARCHAR[]), FALSE,
+        list_sort(list(DISTINCT b.ppid)), CAST(NULL AS VARCHAR[]), list_sort(list(DISTINCT b.peer))
+    FROM bound AS b
+    JOIN shared_key AS k ON k.runtime_data_id = b.runtime_data_id
+    WHERE b.peer_before <> b.peer OR b.peer_after <> b.peer
+    GROUP BY b.runtime_data_id
+)
+SELECT
+    subject_type,
+    subject_id,
+    first_seen,
+    last_seen,
+    observation_ids,
+    CASE kind WHEN 'foreign_platform' THEN 'high' ELSE 'medium' END AS severity,
+    CASE kind
+        WHEN 'foreign_platform' THEN 'Launched on ' || array_to_string(launched_on, ', ')
+            || ', but the evidence is of a platform at home on ' || array_to_string(home_nodes, ', ')
+        ELSE 'One channel key ends at several peers by turns: ' || array_to_string(peers, ', ')
+    END
+    || ' (' || CAST(sightings AS VARCHAR) || ' sighting(s))' AS summary,
+    CAST(to_json({
+        'kind': kind,
+        'launched_on': launched_on,
+        'home': home_nodes,
+        'by_list': by_list,
+        'platforms': platforms,
+        'expected': expected,
+        'peers': peers,
+        'accepted': accepted,
+        'sightings': sightings
+    }) AS VARCHAR) AS details
+FROM told
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,170 @@
+-- ---
+-- id = "platform-relocation"
+-- title = "A platform reappears elsewhere"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "medium"
+-- sig = true
+-- question = "Which platforms fell silent and came back under another host name or from another network?"
+-- why = "Attacks on the memory bus need hands on the machine. That it was away for some time and is somewhere else now may be all that can be seen of them."
+-- inputs = ["observation", "quote"]
+-- requires = ["quote"]
+-- discriminator = ["kind", "moved_from", "moved_to"]
+-- grain = "one row per platform, kind of place and move"
+-- nulls = "events without a host name or a peer say nothing of that kind; sightings without a time are counted"
+-- false_positives = ["a provider that renumbers or renames: many platforms move on one day (low)", "hardware that was moved or re-used on purpose"]
+-- blind_spots = ["a machine that keeps its host name and reaches the verifier through the same network", "a stay elsewhere that is shorter than away_time", "addresses are compared by their /24, IPv6 and names whole: no location is known"]
+-- attack = ["physical access, memory interposer"]
+-- spec = ["detector D21"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.away_time]
+-- type = "INTERVAL"
+-- default = "1h"
+-- meaning = "a platform that moved was away for at least this long"
+-- [params.max_moves]
+-- type = "BIGINT"
+-- default = "2"
+-- meaning = "a platform with more moves of one kind has no home in the first place: its addresses change by themselves"
+-- [params.renumbering]
+-- type = "BIGINT"
+-- default = "5"
+-- meaning = "with at least this many platforms moving on one day it is the provider that moved"
+-- [details]
+-- kind = "node: host name as logged; network: the /24 of an IPv4 peer, else the peer"
+-- moved_from = "the place where it was last before"
+-- moved_to = "the place where it was seen next"
+-- places_before = "places of that kind before the move"
+-- places_after = "and after it: none of them had been seen before"
+-- away_seconds = "seconds between the last sighting before and the first one after"
+-- moved_together = "platforms that made a move of that kind on the same day (UTC)"
+-- [[not_evaluable]]
+-- reason = "quote without a time: it has no place in the order"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND o.received_at IS NULL"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH place AS (
+    SELECT q.ppid, 'node' AS kind, o.node_id AS place, o.received_at, o.observation_id,
+        o.observation_no, q.signature_r
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.node_id IS NOT NULL
+    UNION ALL
+    -- 192.0.2.7 and 192.0.2.7:443 are in 192.0.2: what stands before the last of three dots.
+    SELECT
+        q.ppid, 'network' AS kind,
+        CASE
+            WHEN length(replace(o.peer, '.', '')) = length(o.peer) - 3
+            THEN substr(o.peer, 1, length(o.peer) - strpos(reverse(o.peer), '.'))
+            ELSE o.peer
+        END AS place,
+        o.received_at, o.observation_id, o.observation_no, q.signature_r
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.peer IS NOT NULL
+),
+moved AS (
+    SELECT ppid, kind FROM place GROUP BY ppid, kind HAVING min(place) <> max(place)
+),
+-- Evidence shown again elsewhere does not move its maker.
+fresh AS (
+    SELECT ppid, kind, place, received_at, observation_id, observation_no
+    FROM (
+        SELECT
+            p.ppid, p.kind, p.place, p.received_at, p.observation_id, p.observation_no,
+            row_number() OVER (
+                PARTITION BY p.ppid, p.kind, p.signature_r ORDER BY p.received_at, p.observation_no
+            ) AS showing
+        FROM place AS p
+        JOIN moved AS m ON m.ppid = p.ppid AND m.kind = p.kind
+    ) AS shown
+    WHERE showing = 1
+),
+stay AS (
+    SELECT
+        ppid, kind, place,
+        min(received_at) AS first_at, max(received_at) AS last_at,
+        min_by(observation_id, observation_no) AS first_observation,
+        max_by(observation_id, observation_no) AS last_observation
+    FROM fresh
+    GROUP BY ppid, kind, place
+),
+-- A clean cut: everything before has ended when the next place begins.
+ranked AS (
+    SELECT
+        ppid, kind, place, first_at,
+        max(last_at) OVER earlier AS left_at
+    FROM stay
+    WINDOW earlier AS (
+        PARTITION BY ppid, kind ORDER BY first_at, place
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
+),
+cut AS (
+    SELECT ppid, kind, moved_to, arrived_at, left_at
+    FROM (
+        SELECT
+            ppid, kind, place AS moved_to, first_at AS arrived_at, left_at,
+            count(*) OVER (PARTITION BY ppid, kind) AS moves
+        FROM ranked
+        WHERE first_at >= left_at + $away_time
+    ) AS counted
+    WHERE moves <= $max_moves
+),
+told AS (
+    SELECT
+        c.ppid, c.kind, c.moved_to, c.arrived_at, c.left_at,
+        list_sort(list(DISTINCT s.place) FILTER (WHERE s.last_at <= c.left_at)) AS places_before,
+        list_sort(list(DISTINCT s.place) FILTER (WHERE s.first_at >= c.arrived_at)) AS places_after,
+        min(CASE WHEN s.last_at = c.left_at THEN s.place END) AS moved_from,
+        min(CASE WHEN s.last_at = c.left_at THEN s.last_observation END) AS last_before,
+        min(CASE WHEN s.place = c.moved_to THEN s.first_observation END) AS first_after
+    FROM cut AS c
+    JOIN stay AS s ON s.ppid = c.ppid AND s.kind = c.kind
+    GROUP BY c.ppid, c.kind, c.moved_to, c.arrived_at, c.left_at
+),
+day AS (
+    SELECT kind, floor(epoch(arrived_at) / 86400) AS day_no, count(DISTINCT ppid) AS platforms
+    FROM cut
+    GROUP BY kind, floor(epoch(arrived_at) / 86400)
+)
+SELECT
+    'platform' AS subject_type,
+    t.ppid AS subject_id,
+    t.arrived_at AS first_seen,
+    t.arrived_at AS last_seen,
+    string_split(t.last_before || ' ' || t.first_after, ' ') AS observation_ids,
+    CASE WHEN d.platforms >= $renumbering THEN 'low' ELSE 'medium' END AS severity,
+    'The platform was away for ' || CAST(
+        CAST(epoch(t.arrived_at) - epoch(t.left_at) AS BIGINT) AS VARCHAR
+    )
+    || ' s and came back '
+    || CASE t.kind WHEN 'node' THEN 'as another host' ELSE 'from another network' END
+    || CASE
+        WHEN d.platforms > 1 THEN '; ' || CAST(d.platforms AS VARCHAR)
+            || ' platforms moved on that day' ELSE ''
+    END AS summary,
+    CAST(to_json({
+        'kind': t.kind,
+        'moved_from': t.moved_from,
+        'moved_to': t.moved_to,
+        'places_before': t.places_before,
+        'places_after': t.places_after,
+        'away_seconds': CAST(epoch(t.arrived_at) - epoch(t.left_at) AS BIGINT),
+        'moved_together': d.platforms
+    }) AS VARCHAR) AS details
+FROM told AS t
+JOIN day AS d ON d.kind = t.kind AND d.day_no = floor(epoch(t.arrived_at) / 86400)
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,224 @@
+-- ---
+-- id = "two-places-at-once"
+-- title = "One identity alive in two places"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "critical"
+-- sig = true
+-- question = "Which enclave id, channel key or quote was alive on two platforms, or in two enclaves, at one time?"
+-- why = "An enclave lives on one platform, a key that was made inside it never leaves it, a quote speaks for one enclave. Two places at once mean a clone, an exported key or a stolen quote."
+-- inputs = ["binding", "launch", "observation", "quote"]
+-- requires = ["quote"]
+-- discriminator = []
+-- grain = "one row per enclave, channel key or signing event"
+-- nulls = "a quote shown for two enclaves of which the verifier did not accept two, or did not say so, is high; sightings without a time have no place in the order and are counted; a platform without PPID is told by its attestation key"
+-- false_positives = ["an enclave id that two deployments use on purpose", "a TLS key that is provisioned to replicas instead of made inside: worth knowing by itself", "a live migration without a launch event that was taken back"]
+-- blind_spots = ["a launch event for every move hides the overlap: whoever writes the runtime's log can do that", "quotes without a bound key and without an enclave id", "a clone that is used only after the original has stopped"]
+-- attack = ["enclave cloning", "exported channel key", "quote shown for another enclave"]
+-- spec = ["RFC 9334, section 10", "detector D03"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "5s"
+-- meaning = "lives that overlap by no more than this may only seem to, by the clocks of two verifiers"
+-- [details]
+-- places = "the platforms (PPID, else attestation key); for a signing event the enclave ids"
+-- overlap_seconds = "how long after the later place was first seen the earlier one was still alive, by the clocks of those who received the quotes: only clocks that are that far apart could explain it; null for a signing event"
+-- sightings = "number of sightings where the place changed, and those just before; for a signing event all of them"
+-- accepted = "places for which the verifier said that the quote is good"
+-- [[not_evaluable]]
+-- reason = "quote without a time: it has no place in the order"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND o.received_at IS NULL AND o.enclave_id IS NOT NULL"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH sighting AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id,
+        o.runtime_data_id, o.claimed_ok, q.quote_id, q.signature_r,
+        coalesce(q.ppid, q.attestation_key_id) AS place
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted AND o.received_at IS NOT NULL
+),
+-- Few identities are ever seen on two platforms: only those are looked at further.
+moved_enclave AS (
+    SELECT enclave_id
+    FROM sighting
+    WHERE enclave_id IS NOT NULL
+    GROUP BY enclave_id
+    HAVING min(place) <> max(place)
+),
+-- A key counts where REPORT_DATA binds it. Rules by name all bind the runtime data.
+moved_key AS (
+    SELECT s.runtime_data_id
+    FROM sighting AS s
+    JOIN binding AS b ON b.observation_id = s.observation_id
+    WHERE s.runtime_data_id IS NOT NULL
+        AND b.result = 'match'
+        AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
+    GROUP BY s.runtime_data_id
+    HAVING min(s.place) <> max(s.place)
+),
+candidate AS (
+    SELECT
+        'enclave' AS subject_type, s.enclave_id AS subject_id, s.observation_id,
+        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_id
+    FROM sighting AS s
+    JOIN moved_enclave AS m ON m.enclave_id = s.enclave_id
+    UNION ALL
+    SELECT
+        'channel_key' AS subject_type, s.runtime_data_id AS subject_id, s.observation_id,
+        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_id
+    FROM sighting AS s
+    JOIN moved_key AS m ON m.runtime_data_id = s.runtime_data_id
+    JOIN binding AS b ON b.observation_id = s.observation_id AND b.result = 'match'
+),
+-- Evidence shown again says nothing about where its maker is now.
+fresh AS (
+    SELECT
+        subject_type, subject_id, observation_id, observation_no, received_at, enclave_id,
+        node_id, place, claimed_ok
+    FROM (
+        SELECT
+            c.subject_type, c.subject_id, c.observation_id, c.observation_no, c.received_at,
+            c.enclave_id, c.node_id, c.place, c.claimed_ok,
+            row_number() OVER (
+                PARTITION BY c.subject_type, q.signing_id ORDER BY c.received_at, c.observation_no
+            ) AS showing
+        FROM candidate AS c
+        JOIN quote AS q ON q.quote_id = c.quote_id
+    ) AS shown
+    WHERE showing = 1
+),
+-- A restart on the same host begins a new life: it may come after a life elsewhere.
+lived AS (
+    SELECT
+        f.subject_type, f.subject_id, f.observation_id, f.observation_no, f.received_at, f.place,
+        f.claimed_ok, count(l.timestamp) AS life
+    FROM fresh AS f
+    LEFT JOIN launch AS l
+        ON f.subject_type = 'enclave'
+        AND l.enclave_id = f.enclave_id
+        AND coalesce(l.node_id = f.node_id, TRUE)
+        AND l.timestamp <= f.received_at + $clock_tolerance
+    GROUP BY
+        f.subject_type, f.subject_id, f.observation_id, f.observation_no, f.received_at, f.place,
+        f.claimed_ok
+),
+life AS (
+    SELECT
+        subject_type, subject_id, place, life,
+        min(received_at) AS first_at, max(received_at) AS last_at
+    FROM lived
+    GROUP BY subject_type, subject_id, place, life
+),
+overlap AS (
+    SELECT
+        a.subject_type, a.subject_id,
+        max(epoch(a.last_at) - epoch(b.first_at)) AS seconds
+    FROM life AS a
+    JOIN life AS b
+        ON b.subject_type = a.subject_type
+        AND b.subject_id = a.subject_id
+        AND b.place <> a.place
+        AND b.first_at >= a.first_at
+        AND a.last_at > b.first_at + $clock_tolerance
+    GROUP BY a.subject_type, a.subject_id
+),
+ordered AS (
+    SELECT
+        s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at, s.place,
+        s.claimed_ok,
+        lag(s.place) OVER identity AS place_before,
+        lead(s.place) OVER identity AS place_after
+    FROM lived AS s
+    JOIN overlap AS v ON v.subject_type = s.subject_type AND v.subject_id = s.subject_id
+    WINDOW identity AS (
+        PARTITION BY s.subject_type, s.subject_id ORDER BY s.received_at, s.observation_no
+    )
+),
+-- One signing event for two enclaves, whoever showed it: r finds its disguised copies as well.
+lent_r AS (
+    SELECT signature_r
+    FROM sighting
+    GROUP BY signature_r
+    HAVING min(enclave_id) <> max(enclave_id)
+),
+shown AS (
+    SELECT
+        q.signing_id, s.observation_id, s.observation_no, s.received_at, s.enclave_id,
+        s.claimed_ok,
+        min(s.enclave_id) OVER (PARTITION BY q.signing_id)
+        <> max(s.enclave_id) OVER (PARTITION BY q.signing_id) AS lent
+    FROM sighting AS s
+    JOIN lent_r AS r ON r.signature_r = s.signature_r
+    JOIN quote AS q ON q.quote_id = s.quote_id
+    WHERE s.enclave_id IS NOT NULL
+),
+told AS (
+    SELECT
+        subject_type, subject_id, observation_id, observation_no, received_at, place, claimed_ok
+    FROM ordered
+    WHERE place_before <> place OR place_after <> place
+    UNION ALL
+    SELECT
+        'signing_event' AS subject_type, signing_id AS subject_id, observation_id, observation_no,
+        received_at, enclave_id AS place, claimed_ok
+    FROM shown
+    WHERE lent
+),
+tally AS (
+    SELECT
+        subject_type, subject_id,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids,
+        list_sort(list(DISTINCT place)) AS places,
+        count(DISTINCT place) AS place_count,
+        count(DISTINCT CASE WHEN claimed_ok THEN place END) AS accepted,
+        count(*) AS sightings
+    FROM told
+    GROUP BY subject_type, subject_id
+)
+SELECT
+    t.subject_type,
+    t.subject_id,
+    t.first_seen,
+    t.last_seen,
+    t.observation_ids,
+    CASE WHEN t.subject_type = 'signing_event' AND t.accepted < 2 THEN 'high' ELSE 'critical' END
+        AS severity,
+    CASE t.subject_type
+        WHEN 'enclave' THEN 'One enclave id was alive on '
+        WHEN 'channel_key' THEN 'One channel key was bound by evidence of '
+        ELSE 'One quote was shown for '
+    END
+    || CAST(t.place_count AS VARCHAR)
+    || CASE t.subject_type
+        WHEN 'signing_event' THEN ' enclaves'
+        ELSE ' platforms at once: the first was still alive '
+            || CAST(CAST(v.seconds AS BIGINT) AS VARCHAR) || ' s after the second appeared'
+    END AS summary,
+    CAST(to_json({
+        'places': t.places,
+        'overlap_seconds': CAST(v.seconds AS BIGINT),
+        'sightings': t.sightings,
+        'accepted': t.accepted
+    }) AS VARCHAR) AS details
+FROM tally AS t
+LEFT JOIN overlap AS v ON v.subject_type = t.subject_type AND v.subject_id = t.subject_id
+ORDER BY subject_type, subject_id

@@ -1,0 +1,165 @@
+-- ---
+-- id = "co-tenant-disagreement"
+-- title = "Guests of one platform disagree about the platform"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Where did enclaves or TDs of one platform report two states of it by turns?"
+-- why = "All guests run on one microcode and one TDX module at a time. An update moves them on once; a state that comes back after another was seen is told by somebody who is not there."
+-- inputs = ["observation", "quote"]
+-- requires = ["quote"]
+-- scope = ["ppid"]
+-- discriminator = ["part"]
+-- grain = "one row per platform and part of its state"
+-- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time; TDs of TDX 1.0 report the module of their launch and count once, which takes an enclave id"
+-- false_positives = ["an update that was taken back within the window", "two hosts behind one PPID: see two-places-at-once and shared-attestation-key"]
+-- blind_spots = ["a forger who reports exactly what the honest guests report", "a forger who is the only guest"]
+-- attack = ["forged reports under an extracted attestation key"]
+-- spec = ["spec/dcap-verification.md, section 8.4", "detector D19"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.return_window]
+-- type = "INTERVAL"
+-- default = "1h"
+-- meaning = "a state that comes back sooner than this was never left"
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "5s"
+-- meaning = "by the clocks of two verifiers a state may seem to come back this soon"
+-- [details]
+-- part = "cpu_svn: SGX reports; tdx_module: MR_SEAM and the module's SVNs of TD reports, current or at launch"
+-- states = "the states that were reported"
+-- returns = "how often a state came back"
+-- shortest_seconds = "shortest time in which a state was left and came back: clocks would have to be that far apart"
+-- enclaves = "enclaves that reported them"
+-- sightings = "number of sightings told: where the state changed, and those just before"
+-- [[not_evaluable]]
+-- reason = "quote of a platform without PPID"
+-- count = """
+-- SELECT count(*) AS unjudged FROM quote WHERE trusted AND ppid IS NULL"""
+-- [[not_evaluable]]
+-- reason = "TD report with the state of its launch, from a TD without an id"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND q.tee_tcb_svn IS NOT NULL AND q.tee_tcb_svn_2 IS NULL
+--     AND o.enclave_id IS NULL AND o.received_at IS NOT NULL"""
+-- [[not_evaluable]]
+-- reason = "quote without a time: it has no place in the order"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND o.received_at IS NULL"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH report AS (
+    SELECT
+        quote_id, ppid, signature_r, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state
+    FROM quote
+    WHERE trusted AND ppid IS NOT NULL AND cpu_svn IS NOT NULL
+    UNION ALL
+    SELECT
+        quote_id, ppid, signature_r, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
+        coalesce(mr_seam, '') || ':' || substr(coalesce(tee_tcb_svn_2, tee_tcb_svn), 1, 4) AS state
+    FROM quote
+    WHERE trusted AND ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
+),
+divided AS (
+    SELECT ppid, part FROM report GROUP BY ppid, part HAVING min(state) <> max(state)
+),
+sighting AS (
+    SELECT
+        r.ppid, r.part, r.state, o.observation_id, o.observation_no, o.received_at,
+        o.enclave_id, r.at_launch,
+        row_number() OVER (
+            PARTITION BY r.ppid, r.part, r.signature_r ORDER BY o.received_at, o.observation_no
+        ) AS showing,
+        row_number() OVER (
+            PARTITION BY r.ppid, r.part, r.state, r.at_launch, o.enclave_id
+            ORDER BY o.received_at, o.observation_no
+        ) AS guest_sighting
+    FROM divided AS d
+    JOIN report AS r ON r.ppid = d.ppid AND r.part = d.part
+    JOIN observation AS o ON o.quote_id = r.quote_id
+    WHERE o.received_at IS NOT NULL
+),
+-- Evidence shown again does not count, and neither does a TD that repeats its launch state.
+telling AS (
+    SELECT ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id
+    FROM sighting
+    WHERE showing = 1
+        AND (NOT at_launch OR (enclave_id IS NOT NULL AND guest_sighting = 1))
+),
+ordered AS (
+    SELECT
+        ppid, part, state, observation_id, observation_no, received_at, enclave_id,
+        lag(state) OVER platform_order AS state_before,
+        lead(state) OVER platform_order AS state_after,
+        lag(received_at) OVER (
+            PARTITION BY ppid, part, at_launch, state ORDER BY received_at, observation_no
+        ) AS same_before_at
+    FROM telling
+    WINDOW platform_order AS (
+        PARTITION BY ppid, part, at_launch ORDER BY received_at, observation_no
+    )
+),
+marked AS (
+    SELECT
+        ppid, part, state, observation_id, observation_no, received_at, enclave_id, same_before_at,
+        coalesce(state_before <> state, FALSE) OR coalesce(state_after <> state, FALSE) AS at_change,
+        coalesce(
+            state_before <> state
+            AND received_at > same_before_at + $clock_tolerance
+            AND received_at < same_before_at + $return_window,
+            FALSE
+        ) AS is_return
+    FROM ordered
+),
+returned AS (
+    SELECT
+        ppid, part, count(*) AS returns,
+        min(same_before_at) AS from_at, max(received_at) AS to_at,
+        min(epoch(received_at) - epoch(same_before_at)) AS shortest
+    FROM marked
+    WHERE is_return
+    GROUP BY ppid, part
+)
+SELECT
+    'platform' AS subject_type,
+    m.ppid AS subject_id,
+    min(m.received_at) AS first_seen,
+    max(m.received_at) AS last_seen,
+    string_split(
+        string_agg(m.observation_id, ' ' ORDER BY m.received_at, m.observation_no), ' '
+    ) AS observation_ids,
+    'high' AS severity,
+    'Guests of one platform report '
+    || CASE m.part WHEN 'cpu_svn' THEN 'different microcode' ELSE 'different TDX modules' END
+    || ' by turns: a state came back ' || CAST(max(r.returns) AS VARCHAR)
+    || ' time(s), within ' || CAST(CAST(max(r.shortest) AS BIGINT) AS VARCHAR) || ' s' AS summary,
+    CAST(to_json({
+        'part': m.part,
+        'states': list_sort(list(DISTINCT m.state)),
+        'returns': max(r.returns),
+        'shortest_seconds': CAST(max(r.shortest) AS BIGINT),
+        'enclaves': list_sort(
+            list(DISTINCT m.enclave_id) FILTER (WHERE m.enclave_id IS NOT NULL)
+        ),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM marked AS m
+JOIN returned AS r ON r.ppid = m.ppid AND r.part = m.part
+WHERE m.at_change AND m.received_at >= r.from_at AND m.received_at <= r.to_at
+GROUP BY m.ppid, m.part
+ORDER BY subject_type, subject_id, details

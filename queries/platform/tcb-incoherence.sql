@@ -1,0 +1,155 @@
+-- ---
+-- id = "tcb-incoherence"
+-- title = "A report that contradicts the platform that certified its key"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "critical"
+-- sig = true
+-- question = "In which quotes do report, quoting enclave and PCK certificate not agree on the state of the platform?"
+-- why = "Whoever has an attestation key writes the report himself, but not the quoting enclave's report, which the PCK key signed. A report that claims newer microcode, or another QE, was polished."
+-- inputs = ["observation", "quote"]
+-- requires = ["quote"]
+-- discriminator = ["kind"]
+-- grain = "one row per platform and kind of contradiction"
+-- nulls = "what a quote version does not have is not compared; sightings without a time cannot be explained by an update soon after"
+-- false_positives = ["right after a microcode update the quoting enclave may not have certified itself again: the report is ahead, and within settle_time the platform shows a quoting enclave with that CPUSVN (medium)", "virtual quoting enclaves that fill the header with something else"]
+-- blind_spots = ["a forger who copies the old values into the report", "whoever has the PCK key as well"]
+-- attack = ["forged report under an extracted attestation key (TEE.fail, WireTap)"]
+-- spec = ["spec/dcap-verification.md, section 8.4", "Intel SGX DCAP quote format, header v3", "detector D18"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.settle_time]
+-- type = "INTERVAL"
+-- default = "6h"
+-- meaning = "after a microcode update the quoting enclave may certify itself again this much later"
+-- [details]
+-- kind = "cpu_svn: report and QE report differ; qe_svn: header and QE report differ; microcode: third byte of TEE_TCB_SVN and first of the QE's CPUSVN differ; below_pck: the QE runs below what its PCK certificate says; pce_svn: header below the PCK certificate"
+-- contradictions = "each as claimed against certified; hex, numbers for SVNs"
+-- settled = "all of them are reports that run ahead of a quoting enclave which caught up within settle_time"
+-- attestation_keys = "the keys that signed"
+-- accepted = "number of sightings that the verifier called good"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH comparison AS (
+    SELECT
+        quote_id, attestation_key_id, cpu_svn, qe_cpu_svn, tee,
+        CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
+        coalesce(ppid, attestation_key_id) AS subject_id,
+        cpu_svn <> qe_cpu_svn AS differs_cpu_svn,
+        header_qe_svn <> qe_isv_svn AS differs_qe_svn,
+        substr(tee_tcb_svn, 5, 2) <> substr(qe_cpu_svn, 1, 2) AS differs_microcode,
+        -- Two lower-case hex digits compare as the byte does.
+        substr(qe_cpu_svn, 1, 2) < substr(tcb_components, 1, 2)
+        OR substr(qe_cpu_svn, 3, 2) < substr(tcb_components, 3, 2)
+        OR substr(qe_cpu_svn, 5, 2) < substr(tcb_components, 5, 2)
+        OR substr(qe_cpu_svn, 7, 2) < substr(tcb_components, 7, 2)
+        OR substr(qe_cpu_svn, 9, 2) < substr(tcb_components, 9, 2)
+        OR substr(qe_cpu_svn, 11, 2) < substr(tcb_components, 11, 2)
+        OR substr(qe_cpu_svn, 13, 2) < substr(tcb_components, 13, 2)
+        OR substr(qe_cpu_svn, 15, 2) < substr(tcb_components, 15, 2)
+        OR substr(qe_cpu_svn, 17, 2) < substr(tcb_components, 17, 2)
+        OR substr(qe_cpu_svn, 19, 2) < substr(tcb_components, 19, 2)
+        OR substr(qe_cpu_svn, 21, 2) < substr(tcb_components, 21, 2)
+        OR substr(qe_cpu_svn, 23, 2) < substr(tcb_components, 23, 2)
+        OR substr(qe_cpu_svn, 25, 2) < substr(tcb_components, 25, 2)
+        OR substr(qe_cpu_svn, 27, 2) < substr(tcb_components, 27, 2)
+        OR substr(qe_cpu_svn, 29, 2) < substr(tcb_components, 29, 2)
+        OR substr(qe_cpu_svn, 31, 2) < substr(tcb_components, 31, 2) AS differs_below_pck,
+        header_pce_svn < pce_svn AS differs_pce_svn,
+        header_qe_svn, qe_isv_svn, header_pce_svn, pce_svn, tee_tcb_svn, tcb_components
+    FROM quote
+    WHERE trusted
+),
+incoherent AS (
+    SELECT
+        quote_id, attestation_key_id, subject_type, subject_id, 'cpu_svn' AS kind, cpu_svn,
+        cpu_svn || ' against ' || qe_cpu_svn AS contradiction
+    FROM comparison
+    WHERE differs_cpu_svn
+    UNION ALL
+    SELECT
+        quote_id, attestation_key_id, subject_type, subject_id, 'qe_svn', cpu_svn,
+        CAST(header_qe_svn AS VARCHAR) || ' against ' || CAST(qe_isv_svn AS VARCHAR)
+    FROM comparison
+    WHERE differs_qe_svn
+    UNION ALL
+    SELECT
+        quote_id, attestation_key_id, subject_type, subject_id, 'microcode', cpu_svn,
+        tee_tcb_svn || ' against ' || qe_cpu_svn
+    FROM comparison
+    WHERE differs_microcode
+    UNION ALL
+    SELECT
+        quote_id, attestation_key_id, subject_type, subject_id, 'below_pck', cpu_svn,
+        qe_cpu_svn || ' against ' || tcb_components
+    FROM comparison
+    WHERE differs_below_pck
+    UNION ALL
+    SELECT
+        quote_id, attestation_key_id, subject_type, subject_id, 'pce_svn', cpu_svn,
+        CAST(header_pce_svn AS VARCHAR) || ' against ' || CAST(pce_svn AS VARCHAR)
+    FROM comparison
+    WHERE differs_pce_svn
+),
+sighting AS (
+    SELECT
+        i.subject_type, i.subject_id, i.kind, i.contradiction, i.attestation_key_id, i.cpu_svn,
+        o.observation_id, o.observation_no, o.received_at, o.claimed_ok
+    FROM incoherent AS i
+    JOIN observation AS o ON o.quote_id = i.quote_id
+),
+-- A quoting enclave that certified itself again soon after, at the CPUSVN of the report.
+caught_up AS (
+    SELECT DISTINCT s.observation_id
+    FROM sighting AS s
+    JOIN comparison AS later
+        ON later.subject_type = s.subject_type
+        AND later.subject_id = s.subject_id
+        AND later.qe_cpu_svn = s.cpu_svn
+        AND NOT later.differs_cpu_svn
+    JOIN observation AS o ON o.quote_id = later.quote_id
+    WHERE s.kind = 'cpu_svn'
+        AND o.received_at >= s.received_at
+        AND o.received_at < s.received_at + $settle_time
+)
+SELECT
+    s.subject_type,
+    s.subject_id,
+    min(s.received_at) AS first_seen,
+    max(s.received_at) AS last_seen,
+    string_split(
+        string_agg(s.observation_id, ' ' ORDER BY s.received_at, s.observation_no), ' '
+    ) AS observation_ids,
+    CASE WHEN count(c.observation_id) = count(*) THEN 'medium' ELSE 'critical' END AS severity,
+    CASE s.kind
+        WHEN 'cpu_svn' THEN 'The report claims another CPUSVN than the quoting enclave'
+        WHEN 'qe_svn' THEN 'The header names another QE SVN than the quoting enclave has'
+        WHEN 'microcode' THEN 'The TD report claims other microcode than the quoting enclave'
+        WHEN 'below_pck' THEN 'The quoting enclave runs below its PCK certificate''s TCB'
+        ELSE 'The header names a PCE SVN below the PCK certificate''s'
+    END
+    || ': ' || min(s.contradiction)
+    || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s)'
+    || CASE WHEN count(c.observation_id) = count(*) THEN ', settled soon after)' ELSE ')' END
+        AS summary,
+    CAST(to_json({
+        'kind': s.kind,
+        'contradictions': list_sort(list(DISTINCT s.contradiction)),
+        'settled': count(c.observation_id) = count(*),
+        'attestation_keys': list_sort(list(DISTINCT s.attestation_key_id)),
+        'accepted': CAST(sum(CASE WHEN s.claimed_ok THEN 1 ELSE 0 END) AS BIGINT),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM sighting AS s
+LEFT JOIN caught_up AS c ON c.observation_id = s.observation_id
+GROUP BY s.subject_type, s.subject_id, s.kind
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,182 @@
+-- ---
+-- id = "log-gap"
+-- title = "A hole in a verifier's log"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = false
+-- question = "Where are events missing: numbers in a writer's own count, or the answers of one instance to challenges that others' answers surround?"
+-- why = "Who wants to hide an attack deletes its lines. An outage loses everybody's; a hole that has one instance's shape was cut."
+-- inputs = ["nonce", "observation"]
+-- discriminator = ["kind", "since"]
+-- grain = "one row per writer that counts; one row per instance and run of unanswered challenges"
+-- nulls = "challenges for nobody in particular, and events without a count or with one below zero, say nothing of holes; challenges of which the log could not yet have the answer are counted"
+-- false_positives = ["an instance that died, or that lost its connection, after it asked for challenges", "a log that was rotated, or kept for a shorter time: the hole is then everybody's", "a writer that logs a sample: more than half of its numbers are missing"]
+-- blind_spots = ["a hole at the beginning or the end of a count", "who deletes the challenges as well", "a writer that does not count and a verifier that does not log its nonces"]
+-- attack = ["log suppression"]
+-- spec = ["detector D50"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.run_length]
+-- type = "BIGINT"
+-- default = "3"
+-- meaning = "so many challenges of one instance in a row without an answer are a hole"
+-- [params.answer_time]
+-- type = "INTERVAL"
+-- default = "5m"
+-- meaning = "an answer may take so long; others' challenges within so much of the run tell an outage from a cut"
+-- [details]
+-- kind = "sequence: numbers are missing; unanswered: challenges without any event"
+-- since = "the first challenge of the run; null for a sequence"
+-- missing = "numbers or challenges without an event"
+-- holes = "holes in the sequence; 1 for a run"
+-- known = "events of the writer; others' challenges around the run that were answered"
+-- largest = "the largest hole"
+-- around_seconds = "from the last event before to the first after the largest hole, by the writer's clock; length of the run"
+-- [[not_evaluable]]
+-- reason = "challenge whose answer may lie after the end of the log"
+-- count = """
+-- SELECT count(DISTINCT n.nonce) AS unjudged
+-- FROM nonce AS n
+-- CROSS JOIN (SELECT max(received_at) AS last_at FROM observation) AS l
+-- LEFT JOIN observation AS o ON o.nonce = n.nonce
+-- WHERE o.observation_id IS NULL
+--     AND n.enclave_id IS NOT NULL
+--     AND n.timestamp + $answer_time > l.last_at"""
+-- ---
+WITH counted AS (
+    SELECT
+        backend_verifier, sequence_no,
+        min(received_at) AS received_at,
+        min(observation_id) AS observation_id
+    FROM observation
+    WHERE sequence_no >= 0 AND backend_verifier IS NOT NULL
+    GROUP BY backend_verifier, sequence_no
+),
+stepped AS (
+    SELECT
+        backend_verifier, sequence_no, received_at, observation_id,
+        lead(sequence_no) OVER writer AS next_no,
+        lead(received_at) OVER writer AS next_at,
+        lead(observation_id) OVER writer AS next_id
+    FROM counted
+    WINDOW writer AS (PARTITION BY backend_verifier ORDER BY sequence_no)
+),
+hole AS (
+    SELECT
+        backend_verifier, sequence_no, received_at, observation_id, next_at, next_id,
+        next_no - sequence_no - 1 AS missing
+    FROM stepped
+    WHERE next_no - sequence_no > 1
+),
+writer AS (
+    SELECT backend_verifier, count(*) AS known FROM counted GROUP BY backend_verifier
+),
+cut AS (
+    SELECT
+        'verifier' AS subject_type, h.backend_verifier AS subject_id, 'sequence' AS kind,
+        CAST(NULL AS TIMESTAMPTZ) AS since,
+        min(h.received_at) AS first_seen,
+        max(h.next_at) AS last_seen,
+        string_split(
+            string_agg(h.observation_id || ' ' || h.next_id, ' ' ORDER BY h.sequence_no), ' '
+        ) AS observation_ids,
+        CAST(sum(h.missing) AS BIGINT) AS missing,
+        count(*) AS holes,
+        w.known,
+        max(h.missing) AS largest,
+        arg_max(epoch(h.next_at) - epoch(h.received_at), h.missing) AS around,
+        CASE WHEN sum(h.missing) > w.known THEN 'medium' ELSE 'high' END AS severity
+    FROM hole AS h
+    JOIN writer AS w ON w.backend_verifier = h.backend_verifier
+    GROUP BY h.backend_verifier, w.known
+),
+log AS (
+    SELECT max(received_at) AS last_at FROM observation
+),
+answered AS (
+    SELECT DISTINCT nonce FROM observation WHERE nonce IS NOT NULL
+),
+asked AS (
+    SELECT
+        n.enclave_id, n.nonce,
+        min(n.timestamp) AS issued_at,
+        max(CASE WHEN a.nonce IS NULL THEN 0 ELSE 1 END) AS known
+    FROM nonce AS n
+    LEFT JOIN answered AS a ON a.nonce = n.nonce
+    WHERE n.nonce IS NOT NULL AND n.enclave_id IS NOT NULL AND n.timestamp IS NOT NULL
+    GROUP BY n.enclave_id, n.nonce
+),
+numbered AS (
+    SELECT
+        k.enclave_id, k.nonce, k.issued_at, k.known,
+        sum(k.known) OVER (
+            PARTITION BY k.enclave_id ORDER BY k.issued_at, k.nonce
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS answers_before
+    FROM asked AS k
+    CROSS JOIN log AS l
+    WHERE k.known = 1 OR k.issued_at + $answer_time <= l.last_at
+),
+run AS (
+    SELECT
+        enclave_id, answers_before,
+        min(issued_at) AS since,
+        max(issued_at) AS until,
+        count(*) AS missing
+    FROM numbered
+    WHERE known = 0
+    GROUP BY enclave_id, answers_before
+    HAVING count(*) >= $run_length
+),
+-- Others' challenges around the run: were they answered?
+surrounded AS (
+    SELECT
+        r.enclave_id, r.since, r.until, r.missing,
+        CAST(coalesce(sum(k.known), 0) AS BIGINT) AS known
+    FROM run AS r
+    LEFT JOIN asked AS k
+        ON k.enclave_id <> r.enclave_id
+        AND k.issued_at >= r.since - $answer_time
+        AND k.issued_at <= r.until + $answer_time
+    GROUP BY r.enclave_id, r.since, r.until, r.missing
+),
+told AS (
+    SELECT
+        subject_type, subject_id, kind, since, first_seen, last_seen, observation_ids, missing,
+        holes, known, largest, around, severity
+    FROM cut
+    UNION ALL
+    SELECT
+        'enclave' AS subject_type, enclave_id AS subject_id, 'unanswered' AS kind, since,
+        since AS first_seen, until AS last_seen, CAST([] AS VARCHAR[]) AS observation_ids,
+        missing, 1 AS holes, known, missing AS largest, epoch(until) - epoch(since) AS around,
+        CASE WHEN known > 0 THEN 'high' ELSE 'medium' END AS severity
+    FROM surrounded
+)
+SELECT
+    subject_type,
+    subject_id,
+    first_seen,
+    last_seen,
+    observation_ids,
+    severity,
+    CASE kind
+        WHEN 'sequence' THEN CAST(missing AS VARCHAR) || ' number(s) missing in the writer''s own '
+            || 'count, in ' || CAST(holes AS VARCHAR) || ' hole(s)'
+        ELSE CAST(missing AS VARCHAR) || ' challenges in a row without any event; around them '
+            || CAST(known AS VARCHAR) || ' of other instances were answered'
+    END AS summary,
+    CAST(to_json({
+        'kind': kind,
+        'since': since,
+        'missing': missing,
+        'holes': holes,
+        'known': known,
+        'largest': largest,
+        'around_seconds': CAST(around AS BIGINT)
+    }) AS VARCHAR) AS details
+FROM told
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,201 @@
+"""Going on from the run before: evidence in instalments, each held against a run in full."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensics.case.case import Case, create_case
+from forensics.case.news import read_verdict_state
+from forensics.case.query import open_locked
+from forensics.case.verification import verify_case
+from forensics.detect.catalog import Catalog, load_catalog
+from forensics.detect.detection import Detection, detect
+from forensics.detect.incremental import recall
+from forensics.detect.run import DetectorRun
+from forensics.detect.store import load_detections, save_detection
+from forensics.formats.pem import split_pem
+from forensics.sources import ingest_paths
+
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+START = datetime(2026, 1, 5, tzinfo=UTC)
+INSTALMENTS = 4
+CATALOG = load_catalog()
+
+
+def deal_lines(folder: Path) -> Iterator[list[Path]]:
+    """The sample's evidence in instalments; of each log every part has lines of every day."""
+    chance = random.Random(5)
+    evidence = SAMPLE / "evidence"
+    logs = sorted((evidence / "events").iterdir())
+    parts: list[list[Path]] = [[] for _ in range(INSTALMENTS)]
+    for log in logs:
+        data = log.read_bytes()
+        text = (gzip.decompress(data) if log.suffix == ".gz" else data).decode()
+        lines = text.splitlines(keepends=True)
+        dealt: list[list[str]] = [[] for _ in range(INSTALMENTS)]
+        for line in lines:
+            # Most comes at once: then the rest touches little enough to be worth narrowing to.
+            dealt[chance.choices(range(INSTALMENTS), (70, 10, 10, 10))[0]].append(line)
+        for number, some in enumerate(dealt):
+            if some:
+                path = folder / f"{number}-{log.name.removesuffix('.gz')}"
+                path.write_text("".join(some))
+                parts[number].append(path)
+    parts[0] += [evidence / "manifest.toml", evidence / "collateral" / "2026-01-04T0000-17"]
+    parts[0] += sorted(p for p in (evidence / "collateral").iterdir() if p.is_file())
+    # Other collateral half-way: receipts of old evidence change, and only by that.
+    parts[2] += [evidence / "collateral" / "2026-01-06T1200-18"]
+    parts[3] += [evidence / "quotes"]
+    yield from parts
+
+
+def run_all(case: Case, as_of: datetime, catalog: Catalog = CATALOG, **how: Any) -> Detection:
+    """One `detect`, kept in the case."""
+    with case.writer(action="detect", at=as_of, who="test") as writer:
+        connection = open_locked(case, check_results=False, custody_problems=True)
+        records = load_detections(connection)
+        detectors = list(catalog.values())
+        past = recall(case, connection, records, detectors, full=how.pop("full", False))
+        detection = detect(connection, catalog, as_of=as_of, past=past, **how)
+        bases = {detector.id: past.describe(detector, as_of) for detector in detectors}
+        save_detection(writer, detection.findings, detection.runs, records, bases)
+        writer.replace_table("verdict_state", read_verdict_state(connection))
+    return detection
+
+
+def told(detection: Detection) -> dict[str, tuple[Any, Any]]:
+    return {run.detector.id: (run.findings, run.gaps) for run in detection.runs}
+
+
+def take_in(case: Case, paths: list[Path], as_of: datetime) -> None:
+    with case.writer(action="ingest", at=as_of, who="test") as writer:
+        ingest_paths(writer, paths)
+    verify_case(case, as_of=as_of, at=as_of, who="test", threads=1)
+
+
+@pytest.fixture(scope="module")
+def instalments(tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, list[Detection]]:
+    """The case, and what each instalment's `detect` said; each is held against a full run."""
+    folder = tmp_path_factory.mktemp("instalments")
+    (_, root), *_ = split_pem((SAMPLE / "root_ca.pem").read_bytes())
+    case = create_case(folder / "case", name="in parts", at=START, anchors=[root])
+    detections = []
+    for number, paths in enumerate(deal_lines(folder)):
+        as_of = START + timedelta(days=1 + number)
+        take_in(case, paths, as_of)
+        detections.append(run_all(case, as_of))
+        connection = open_locked(case, check_results=False, custody_problems=True)
+        full = detect(connection, CATALOG, as_of=as_of)
+        assert told(detections[-1]) == told(full), f"instalment {number}"
+    return case, detections
+
+
+@pytest.fixture
+def own_case(instalments: tuple[Case, list[Detection]], tmp_path: Path) -> Case:
+    case, _ = instalments
+    shutil.copytree(case.path, tmp_path / "case")
+    return Case(tmp_path / "case", case.settings)
+
+
+def modes(detection: Detection) -> dict[str, str]:
+    return {run.detector.id: run.mode for run in detection.runs}
+
+
+def test_instalments_give_what_a_full_run_gives(
+    instalments: tuple[Case, list[Detection]],
+) -> None:
+    _, detections = instalments
+    assert set(modes(detections[0]).values()) == {"full"}
+    for later in detections[1:]:
+        narrow = {name for name, mode in modes(later).items() if mode == "incremental"}
+        assert narrow >= {"disguised-replay", "claim-mismatch", "trusted-rogue"}
+        assert {CATALOG[name].scope for name in narrow} >= {("signature_r",), ("observation_id",)}
+
+
+def test_little_is_read_where_little_is_new(instalments: tuple[Case, list[Detection]]) -> None:
+    case, detections = instalments
+    [(everything,)] = (
+        open_locked(case, check_results=False).execute("SELECT count(*) FROM observation")
+    ).fetchall()
+    runs = {run.detector.id: run for run in detections[-1].runs}
+    read = runs["claim-mismatch"].observations_read
+    assert read is not None
+    assert read < everything / 3
+
+
+AS_OF = START + timedelta(days=INSTALMENTS)
+
+
+def test_nothing_new_is_nothing_read(own_case: Case) -> None:
+    again = run_all(own_case, AS_OF)
+    for run in again.runs:
+        if run.mode == "incremental" and run.detector.scope == ("observation_id",):
+            named = {seen for finding in run.findings for seen in finding.observation_ids}
+            assert run.observations_read == len(named)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sql": CATALOG["claim-mismatch"].sql + "\n-- changed"}, "its query changed"),
+        ({"scope": ()}, "it declares no scope"),
+    ],
+)
+def test_another_detector_starts_afresh(
+    own_case: Case, change: dict[str, Any], reason: str
+) -> None:
+    claim = CATALOG["claim-mismatch"]
+    detection = run_all(own_case, AS_OF, {claim.id: replace(claim, **change)})
+    assert [run.full_because for run in detection.runs] == [reason]
+
+
+def run_of(detection: Detection, name: str) -> DetectorRun:
+    return next(run for run in detection.runs if run.detector.id == name)
+
+
+def test_another_parameter_starts_afresh(own_case: Case) -> None:
+    changed = run_all(own_case, AS_OF, overrides={"retry_window": "5s"})
+    assert run_of(changed, "replayed-quote").full_because == "its parameters changed"
+    assert run_of(changed, "claim-mismatch").mode == "incremental"
+
+
+def test_an_earlier_cut_off_starts_afresh(own_case: Case) -> None:
+    changed = run_all(own_case, AS_OF - timedelta(days=1))
+    assert run_of(changed, "silent-enclave").full_because == "its cut-off changed"
+
+
+def test_another_manifest_starts_afresh(own_case: Case, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.toml"
+    manifest.write_text((SAMPLE / "evidence" / "manifest.toml").read_text() + "\n# renewed\n")
+    text = manifest.read_text().replace('mode = "STRICT"', 'mode = "PERMISSIVE"')
+    manifest.write_text(text)
+    take_in(own_case, [manifest], AS_OF)
+    changed = run_all(own_case, AS_OF)
+    reason = run_of(changed, "policy-contradiction").full_because
+    assert reason is not None
+    assert reason.startswith("its input ")
+
+
+def test_a_full_run_can_be_asked_for(own_case: Case) -> None:
+    assert {run.full_because for run in run_all(own_case, AS_OF, full=True).runs} == {"asked for"}
+
+
+def test_unverified_evidence_is_nothing_to_go_on_from(own_case: Case, tmp_path: Path) -> None:
+    late = tmp_path / "late.jsonl"
+    late.write_text('{"timestamp":"2026-01-06T00:00:00Z","event_type":"enclave_attestation"}\n')
+    with own_case.writer(action="ingest", at=AS_OF, who="test") as writer:
+        ingest_paths(writer, [late])
+    run_all(own_case, AS_OF)
+    take_in(own_case, [], AS_OF)
+    after = run_all(own_case, AS_OF)
+    reasons = {run.full_because for run in after.runs}
+    assert reasons == {"not all evidence was verified in the run before"}
