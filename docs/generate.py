@@ -293,6 +293,7 @@ def _describe_detector(detector: Detector) -> list[str]:
         ("severity", f"at most {detector.severity}{signed}"),
         ("version", f"{detector.version} ({detector.status}, {detector.updated})"),
         ("inputs", ", ".join(f"[{view}](views.md#{view})" for view in detector.inputs)),
+        ("waits for", ", ".join(f"the feed of {view}s" for view in detector.waits_for)),
         ("grain", detector.grain),
         ("NULLs", detector.nulls),
         ("benign causes", "; ".join(detector.false_positives)),

@@ -475,7 +475,24 @@ FINDING = View(
         ("observation_ids", LIST, "the sightings, in the order in which the detector tells them"),
         ("summary", TEXT, "one line for a person"),
         ("details", TEXT, "JSON object; its keys are documented in the detector's header"),
-        ("state", TEXT, "new, recurring, resolved or suppressed"),
+        (
+            "state",
+            TEXT,
+            "`new`; `recurring` (seen before); `reopened` (back after it was resolved, closed or "
+            "suppressed); `unobserved` (open, and could not be judged again); `resolved` (judged "
+            "again, and clean); `suppressed`; `closed` (by an analyst)",
+        ),
+        ("state_since", TIME, "the run in which it came into this state"),
+        ("opened_at", TIME, "the run in which it was last new or reopened"),
+        (
+            "cause",
+            TEXT,
+            "what brought it into this state. The world: `evidence`, `time`. What we know: "
+            "`manifest`, `collateral`. The tool: `detector`. People: `suppression`, `triage`",
+        ),
+        ("suppression", TEXT, "id of the suppression that holds it down"),
+        ("triage", TEXT, "what an analyst last said of it, see `triage`"),
+        ("unjudged", INTEGER, "what its detector could not judge when it last gave this finding"),
     ),
 )
 
@@ -495,6 +512,50 @@ DETECTION = View(
         ("mode_reason", TEXT, "why it ran in full; null when it did not"),
         ("observations_read", INTEGER, "sightings judged again; null in a full run"),
         ("basis", TEXT, "JSON object: how far the run had seen, for the next one to go on from"),
+        ("as_of", TIME, "the cut-off of the run"),
+        ("evidence_entry", INTEGER, "the newest ledger entry with evidence that it saw"),
+        ("cut_off", TIME, "`as_of`, or earlier where the detector waits for a feed"),
+        ("waiting", INTEGER, "findings that wait for a feed to catch up"),
+    ),
+)
+
+TRIAGE = View(
+    "triage",
+    "One row per word of an analyst about a finding; the newest counts.",
+    _columns(
+        ("word_no", INTEGER, "1, 2, … in the order of the ledger"),
+        ("fingerprint", TEXT, "the finding"),
+        ("state", TEXT, "open, acknowledged, closed or false-positive"),
+        ("note", TEXT, "why"),
+        ("who", TEXT, "who said it"),
+        ("said_at", TIME, "when"),
+        ("observation_ids", LIST, "the sightings that were known then: others reopen it"),
+    ),
+)
+
+NOTIFICATION = View(
+    "notification",
+    "One row per finding that was handed to a command (`audit --on-finding`).",
+    _columns(
+        ("fingerprint", TEXT, "the finding"),
+        ("opened_at", TIME, "the opening of the finding that it was about"),
+        ("command", TEXT, "JSON array: the command and its arguments"),
+        ("attempts", INTEGER, "how often it was called"),
+        ("exit_code", INTEGER, "of the last call; null when it could not start or took too long"),
+        ("message", TEXT, "what went wrong with the last call"),
+        ("notified_at", TIME, "when the run was"),
+    ),
+)
+
+RUN = View(
+    "run",
+    "One row per audit.",
+    _columns(
+        ("started_at", TIME, "when it began"),
+        ("as_of", TIME, "its cut-off"),
+        ("exit_code", INTEGER, "how it ended"),
+        ("reason", TEXT, "why it ended so"),
+        ("record", TEXT, "JSON object: all of `findings/run.json`"),
     ),
 )
 
@@ -522,4 +583,7 @@ VIEWS = (
     CUSTODY_PROBLEM,
     FINDING,
     DETECTION,
+    TRIAGE,
+    NOTIFICATION,
+    RUN,
 )

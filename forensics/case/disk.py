@@ -38,6 +38,25 @@ def create_file(path: Path, data: bytes) -> None:
 
     The exclusive step is `link`: of two writers that race for one name, one fails.
     """
+    draft = _write_draft(path, data)
+    try:
+        os.link(draft, path)
+    finally:
+        draft.unlink()
+    sync_folder(path.parent)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """A file that has its old contents or these, and never half of them."""
+    draft = _write_draft(path, data)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _write_draft(path: Path, data: bytes) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
@@ -45,8 +64,8 @@ def create_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)
-    finally:
-        with suppress(OSError):  # the file is there or not; the draft is for the next to clear away
-            draft.unlink()
-    sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    return draft

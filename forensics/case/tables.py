@@ -6,6 +6,7 @@ views of `forensics.case.views` show them as lower-case hex.
 
 `evidence` tables are append-only. `fact` tables hold what was proven once of distinct inputs,
 `derived` ones what is rebuilt whole by `verify`; both can be deleted and come out the same.
+`journal` tables are append-only: what analysts and programs did about findings.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ DUCKDB_TYPES = {
 # Numbers and times are near-sequential: delta encoding beats a dictionary there. The digests and
 # signatures named `unique` below are incompressible: a dictionary would only cost.
 Encoding = Literal["dictionary", "delta", "plain"]
-Role = Literal["evidence", "fact", "derived"]
+Role = Literal["evidence", "fact", "derived", "journal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -767,7 +768,13 @@ FINDING = Table(
         Column("observation_ids", "text[]", "the sightings, in the detector's order"),
         Column("summary", "text", "one line for a person"),
         Column("details", "json", "JSON object"),
-        Column("state", "text", "new, recurring, resolved or suppressed"),
+        Column("state", "text", "see the view"),
+        Column("state_since", "time", "the run in which it came into this state"),
+        Column("opened_at", "time", "the run in which it was last new or reopened"),
+        Column("cause", "text", "what brought it into this state: evidence, detector, …"),
+        Column("suppression", "text", "id of the suppression that holds it down"),
+        Column("triage", "text", "what an analyst last said of it"),
+        Column("unjudged", "i64", "what its detector could not judge when it last gave it"),
     ),
 )
 
@@ -784,6 +791,10 @@ DETECTION = Table(
         Column("findings", "i64", "findings that it gave"),
         Column("unjudged", "i64", "subjects that it could not judge"),
         Column("gaps", "json", "array of [reason, count]"),
+        Column("as_of", "time", "the cut-off of the run"),
+        Column("evidence_entry", "i64", "the newest ledger entry with evidence that it saw"),
+        Column("cut_off", "time", "as_of, or earlier where the detector waits for a feed"),
+        Column("waiting", "i64", "findings that wait for a feed to catch up"),
         Column("mode", "text", "full or incremental"),
         Column("mode_reason", "text", "why it ran in full"),
         Column("observations_read", "i64", "sightings judged again by an incremental run"),
@@ -807,4 +818,51 @@ VERDICT_STATE = Table(
 
 FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE)
 
-TABLES = (*EVIDENCE_TABLES, *DERIVED_TABLES, *FINDING_TABLES)
+TRIAGE = Table(
+    "triage",
+    "journal",
+    "One row per word of an analyst about a finding; the newest counts.",
+    (
+        Column("word_no", "i64", "1, 2, … in the order of the ledger", "delta"),
+        Column("fingerprint", "text", "the finding", "plain"),
+        Column("state", "text", "open, acknowledged, closed or false-positive"),
+        Column("note", "text", "why", "plain"),
+        Column("who", "text", "who said it"),
+        Column("said_at", "time", "when", "delta"),
+        Column("observation_ids", "text[]", "the sightings that were known then"),
+    ),
+)
+
+NOTIFICATION = Table(
+    "notification",
+    "journal",
+    "One row per finding that was handed to a command (`audit --on-finding`).",
+    (
+        Column("fingerprint", "text", "the finding", "plain"),
+        Column("opened_at", "time", "the opening of the finding that it was about", "delta"),
+        Column("command", "text", "the command and its arguments, as a JSON array"),
+        Column("attempts", "i64", "how often it was called"),
+        Column(
+            "exit_code", "i64", "of the last call; null when it could not start or took too long"
+        ),
+        Column("message", "text", "what went wrong with the last call", "plain"),
+        Column("notified_at", "time", "when the run was", "delta"),
+    ),
+)
+
+RUN = Table(
+    "run",
+    "journal",
+    "One row per audit.",
+    (
+        Column("started_at", "time", "when it began", "delta"),
+        Column("as_of", "time", "its cut-off", "delta"),
+        Column("exit_code", "i64", "how it ended"),
+        Column("reason", "text", "why it ended so"),
+        Column("record", "json", "all of `findings/run.json`", "plain"),
+    ),
+)
+
+JOURNAL_TABLES = (TRIAGE, NOTIFICATION, RUN)
+
+TABLES = (*EVIDENCE_TABLES, *DERIVED_TABLES, *FINDING_TABLES, *JOURNAL_TABLES)

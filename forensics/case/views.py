@@ -10,9 +10,13 @@ from forensics.case import extras
 from forensics.case.tables import (
     DETECTION,
     FINDING,
+    NOTIFICATION,
+    RUN,
     SGX_REPORT_COLUMNS,
     TD_REPORT_COLUMNS,
+    TRIAGE,
     Column,
+    Table,
 )
 
 
@@ -342,6 +346,11 @@ SELECT {_hex("certificate_id")} AS certificate_id, {_hex("tbs_id")} AS tbs_id,
 FROM stored.fact_certificate
 """
 
+
+def _as_stored(table: Table) -> str:
+    return f"SELECT {', '.join(table.names)} FROM stored.{table.name}"
+
+
 VIEW_SQL = {
     "observation": _OBSERVATION,
     "quote": _QUOTE,
@@ -364,6 +373,5 @@ VIEW_SQL = {
     "crl": _CRL,
     "certificate": _CERTIFICATE,
     "custody_problem": "SELECT level, path, code, message FROM stored.custody_problem",
-    "finding": f"SELECT {', '.join(FINDING.names)} FROM stored.finding",
-    "detection": f"SELECT {', '.join(DETECTION.names)} FROM stored.detection",
+    **{table.name: _as_stored(table) for table in (FINDING, DETECTION, TRIAGE, NOTIFICATION, RUN)},
 }

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from forensics.cli import detection as detecting
 from forensics.cli import steps
+from forensics.cli.containment import Call, contain, describe_calls, split_command
 from forensics.cli.detection import (
     FOUND,
     INCOMPLETE,
     FailOnOption,
     FullOption,
+    NewOnlyOption,
     ParamOption,
+    PatienceOption,
     QueriesOption,
     Severity,
     StrictOption,
+)
+from forensics.cli.export_findings import (
+    Output,
+    OutputOption,
+    read_outputs,
+    write_failure,
+    write_outputs,
 )
 from forensics.cli.options import (
     DEFAULT_THREADS,
@@ -35,28 +46,94 @@ from forensics.cli.options import (
     load_signer,
     read_anchors,
     read_time,
+    read_user,
 )
 from forensics.cli.output import Format, say, to_plain
-from forensics.errors import UsageError
+from forensics.cli.run_record import (
+    RunRecord,
+    describe_detection,
+    describe_ingest,
+    describe_suppressions,
+    describe_verify,
+)
+from forensics.cli.suppressing import SuppressionsOption, load_suppressions, say_review
+from forensics.errors import ForensicsError, UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
     from forensics.case.signing import Signer
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
+    from forensics.detect.detection import Detection
+
+
+SourcesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[SOURCE...]", help="Files or directories of evidence."),
+]
+MaxSilenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-silence",
+        metavar="DURATION",
+        help="Exit 3 when the newest event is older than this, e.g. 26h: logs stopped coming.",
+    ),
+]
+OnFindingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-finding",
+        metavar="COMMAND",
+        help="Hand each open finding to this command as JSON on stdin, once per opening.",
+    ),
+]
+OnFindingSeverityOption = Annotated[
+    Severity, typer.Option("--on-finding-severity", help="Only findings this severe or worse.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the command line asked for, read."""
+
+    case: Path
+    sources: list[Path]
+    anchors: list[Path]
+    no_intel_root: bool
+    now: datetime
+    as_of: datetime
+    patience: timedelta
+    max_silence: timedelta | None
+    suppressions: Path | None
+    fail_on: Severity
+    fail_on_new: bool
+    strict: bool
+    params: dict[str, str]
+    full: bool
+    queries: list[Path]
+    threads: int
+    fast: bool
+    signer: Signer | None
+    on_finding: list[str]
+    on_finding_severity: Severity
+    outputs: list[Output]
 
 
 def audit(
     case: CaseArgument,
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[SOURCE...]", help="Files or directories of evidence."),
-    ] = None,
+    sources: SourcesArgument = None,
     root_ca: RootOption = None,
     no_intel_root: NoIntelRootOption = False,
     as_of: AsOfOption = None,
+    patience: PatienceOption = "6h",
+    max_silence: MaxSilenceOption = None,
+    suppressions: SuppressionsOption = None,
     fail_on: FailOnOption = Severity.high,
+    fail_on_new: NewOnlyOption = False,
     strict: StrictOption = False,
+    on_finding: OnFindingOption = None,
+    on_finding_severity: OnFindingSeverityOption = Severity.high,
+    output: OutputOption = None,
     param: ParamOption = None,
     queries: QueriesOption = None,
     full: FullOption = False,
@@ -68,63 +145,174 @@ def audit(
 ) -> None:
     """Ingest, verify, detect and report; makes the case when it is missing.
 
-    A case that is there already is first held against its ledger, file by file.
+    A case that is there already is first held against its ledger, file by file. What the run saw
+    and did, how it ended and why is in CASE/findings/run.json, also when it failed.
 
-    Exit codes, the first that applies: 2 unusable input, 4 custody failure, 1 findings at or
-    above `--fail-on`, 3 records in quarantine (or, with `--strict`, blind detectors), 0 clean.
+    Exit codes, the first that applies: 2 unusable input, 4 custody failure, 1 open findings at or
+    above `--fail-on`, 3 incomplete (records in quarantine, no evidence, nothing that could be
+    judged, a failed `--on-finding` command, `--max-silence`, or, with `--strict`, blind
+    detectors), 0 clean.
 
     \b
     Examples:
       quote-forensics audit incident-42 evidence/
       quote-forensics audit nightly /var/log/kbs --root-ca staging.pem --fail-on critical
+      quote-forensics audit nightly /var/log/kbs --fail-on-new --on-finding "/opt/cordon --quiet"
     """
     moment = read_time(now)
-    cut_off = moment if as_of is None else read_time(as_of)
-    signer = load_signer(sign_key)
-    opened = _open_or_make(case, sources or [], root_ca, no_intel_root, moment, signer)
-    quarantined = 0
-    if sources:
-        summary = steps.ingest(opened, sources, moment, threads=threads)
-        quarantined = summary.quarantined
-        _say_ingest(summary)
-    _say_verify(steps.verify(opened, cut_off, moment, threads=threads, fast=fast))
-    detection = steps.detect(
-        opened,
-        cut_off,
-        moment,
-        overrides=detecting.read_params(param),
-        queries=queries or (),
+    plan = _Plan(
+        case=case,
+        sources=sources or [],
+        anchors=root_ca or [],
+        no_intel_root=no_intel_root,
+        now=moment,
+        as_of=moment if as_of is None else read_time(as_of),
+        patience=detecting.read_duration("--patience", patience),
+        max_silence=detecting.read_duration("--max-silence", max_silence) if max_silence else None,
+        suppressions=suppressions,
+        fail_on=fail_on,
+        fail_on_new=fail_on_new,
+        strict=strict,
+        params=detecting.read_params(param),
         full=full,
+        queries=queries or [],
+        threads=threads,
+        fast=fast,
+        signer=load_signer(sign_key),
+        on_finding=split_command(on_finding) if on_finding is not None else [],
+        on_finding_severity=on_finding_severity,
+        outputs=read_outputs(output),
     )
+    record = RunRecord(plan.now, plan.as_of, read_user(), _describe_options(plan))
+    try:
+        detection = _run(plan, record)
+    except ForensicsError as error:
+        record.end(error.exit_code, error.code, error.message)
+        record.write()
+        write_failure(plan.outputs, record.document)
+        raise
     detecting.print_findings(detecting.describe_findings(detection), form)
-    detecting.say_detection(detection)
-    code = detecting.exit_code(detection, fail_on, strict)
-    if code != FOUND and quarantined:
-        code = INCOMPLETE
-    if code:
+    if code := record.document["exit_code"]:
+        say(f"exit {code}: {record.document['message']}")
         raise typer.Exit(code)
 
 
-def _open_or_make(
-    path: Path,
-    sources: list[Path],
-    root_ca: list[Path] | None,
-    no_intel_root: bool,
-    now: datetime,
-    signer: Signer | None,
-) -> Case:
+def _run(plan: _Plan, record: RunRecord) -> Detection:
+    """All steps, in their order; the record knows how it ended."""
+    summary: Summary | None = None
+    case = _open_or_make(plan, record)
+    suppressions = load_suppressions(plan.suppressions, case, plan.now)
+    if plan.sources:
+        with record.step("ingest"):
+            summary = steps.ingest(case, plan.sources, plan.now, threads=plan.threads)
+        record.document["ingest"] = describe_ingest(summary, case)
+        _say_ingest(summary)
+    with record.step("verify"):
+        verified = steps.verify(case, plan.as_of, plan.now, threads=plan.threads, fast=plan.fast)
+    record.document["verify"] = describe_verify(verified)
+    _say_verify(verified)
+    with record.step("detect"):
+        detection = steps.detect(
+            case,
+            plan.as_of,
+            plan.now,
+            overrides=plan.params,
+            queries=plan.queries,
+            full=plan.full,
+            suppressions=suppressions,
+            patience=plan.patience,
+        )
+    record.document |= describe_detection(detection)
+    found = describe_suppressions(suppressions, detection.findings, plan.now)
+    record.document["suppressions"] = found
+    detecting.say_detection(detection)
+    say_review(suppressions, detection.findings, plan.now)
+    calls = _contain(plan, case, detection, record)
+    record.end(*_decide(plan, summary, detection, calls))
+    record.commit(case, plan.now, plan.as_of)
+    write_outputs(plan.outputs, case, record.document, plan.now)
+    return detection
+
+
+def _contain(plan: _Plan, case: Case, detection: Detection, record: RunRecord) -> list[Call]:
+    if not plan.on_finding:
+        return []
+    chosen = [f for f in detection.open_findings if plan.on_finding_severity.covers(f.severity)]
+    with record.step("on_finding"):
+        calls = contain(case, plan.on_finding, chosen, plan.now, read_user())
+    record.document["on_finding"] = describe_calls(plan.on_finding, calls)
+    return calls
+
+
+def _decide(
+    plan: _Plan, summary: Summary | None, detection: Detection, calls: list[Call]
+) -> tuple[int, str, str]:
+    """Exit code, reason and message; the reasons for code 3 from the worst on."""
+    count = detecting.count_failing(detection, plan.fail_on, news_only=plan.fail_on_new)
+    if count:
+        what = "new or reopened" if plan.fail_on_new else "open"
+        return FOUND, "findings", f"{count} {what} findings at or above {plan.fail_on.value}"
+    failed = sum(not call.succeeded for call in calls)
+    newest = max((f.newest for f in detection.feeds if f.newest is not None), default=None)
+    quiet = plan.max_silence is not None and (
+        newest is None or plan.as_of - newest > plan.max_silence
+    )
+    quarantined = summary.quarantined if summary else 0
+    empty = summary is not None and not summary.sources and not summary.duplicates
+    for holds, reason, message in (
+        (not detection.evidence_entry, "no-evidence", "the case has no evidence"),
+        (empty, "no-sources", "there is no file in the sources"),
+        (detection.blind, "not-evaluable", "no detector could judge anything"),
+        (quiet, "silence", f"the newest event is of {to_plain(newest) or 'no known time'}"),
+        (quarantined, "quarantine", f"{quarantined} records in quarantine"),
+        (failed, "on-finding", f"{failed} findings could not be handed over"),
+        (
+            plan.strict and detection.incomplete,
+            "blind-spots",
+            "detectors could not judge everything",
+        ),
+    ):
+        if holds:
+            return INCOMPLETE, reason, message
+    return 0, "clean", f"nothing at or above {plan.fail_on.value}"
+
+
+def _describe_options(plan: _Plan) -> dict[str, Any]:
+    """What was asked for, as far as it decides on the outcome."""
+    from forensics.case.ledger import clean_text
+
+    return {
+        "sources": [clean_text(str(path)) for path in plan.sources],
+        "fail_on": plan.fail_on.value,
+        "fail_on_new": plan.fail_on_new,
+        "strict": plan.strict,
+        "patience_seconds": plan.patience.total_seconds(),
+        "max_silence_seconds": plan.max_silence and plan.max_silence.total_seconds(),
+        "params": plan.params,
+        "full": plan.full,
+        "queries": [clean_text(str(path)) for path in plan.queries],
+    }
+
+
+def _open_or_make(plan: _Plan, record: RunRecord) -> Case:
     """The case; a new one only once the sources are known to be there."""
     from forensics.case.case import SETTINGS_NAME, open_case
     from forensics.sources.walk import check_paths
 
-    check_paths(sources)
-    if (path / SETTINGS_NAME).exists():
-        case = open_case(path, signer)
-        steps.check_custody(case)
-        if root_ca:
-            _check_anchors(case, read_anchors(root_ca, no_intel_root=True))
+    if (plan.case / SETTINGS_NAME).exists():
+        case = open_case(plan.case, plan.signer)
+        record.attach(case)
+        check_paths(plan.sources)
+        with record.step("custody"):
+            steps.check_custody(case)
+        if plan.anchors:
+            _check_anchors(case, read_anchors(plan.anchors, no_intel_root=True))
         return case
-    return steps.make_case(path, read_anchors(root_ca, no_intel_root), now, signer)
+    check_paths(plan.sources)
+    anchors = read_anchors(plan.anchors, plan.no_intel_root)
+    case = steps.make_case(plan.case, anchors, plan.now, plan.signer)
+    record.attach(case)
+    return case
 
 
 def _check_anchors(case: Case, wanted: list[bytes]) -> None:

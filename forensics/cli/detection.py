@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,14 +22,18 @@ from forensics.cli.options import (
     load_signer,
     read_time,
 )
-from forensics.cli.output import Format, print_records, say
+from forensics.cli.output import Format, print_records, say, to_plain
+from forensics.cli.suppressing import SuppressionsOption, load_suppressions, say_review
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.detect.detection import Detection
+    from forensics.detect.findings import Finding
 
 FOUND = 1
 INCOMPLETE = 3
+
+CHANGED_STATES = ("new", "reopened", "unobserved", "resolved", "suppressed", "closed")
 
 _SHOWN = ("severity", "state", "detector", "finding_id", "summary")
 
@@ -40,14 +45,29 @@ class Severity(StrEnum):
     low = "low"
     info = "info"
 
+    def covers(self, other: str) -> bool:
+        """Whether `other` is this severity or worse."""
+        order = [severity.value for severity in Severity]
+        return order.index(other) <= order.index(self.value)
 
-_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 FailOnOption = Annotated[
     Severity, typer.Option("--fail-on", help="Exit 1 on findings of this severity or worse.")
 ]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit 3 when a detector could not judge everything.")
+]
+NewOnlyOption = Annotated[
+    bool,
+    typer.Option("--fail-on-new", help="Let only new and reopened findings decide on exit 1."),
+]
+PatienceOption = Annotated[
+    str,
+    typer.Option(
+        "--patience",
+        metavar="DURATION",
+        help="How long rules about absence wait for a feed that lags, e.g. 6h; 0s: not at all.",
+    ),
 ]
 DetectorOption = Annotated[
     list[str] | None, typer.Option("--detector", metavar="ID", help="Run only these detectors.")
@@ -73,7 +93,10 @@ def detect(
     queries: QueriesOption = None,
     full: FullOption = False,
     as_of: AsOfOption = None,
+    patience: PatienceOption = "6h",
+    suppressions: SuppressionsOption = None,
     fail_on: FailOnOption = Severity.high,
+    fail_on_new: NewOnlyOption = False,
     strict: StrictOption = False,
     form: FormatOption = Format.table,
     sign_key: SignKeyOption = None,
@@ -93,18 +116,23 @@ def detect(
     from forensics.case.case import open_case
 
     moment = read_time(now)
+    opened = open_case(case, load_signer(sign_key))
+    suppression_file = load_suppressions(suppressions, opened, moment)
     detection = steps.detect(
-        open_case(case, load_signer(sign_key)),
+        opened,
         moment if as_of is None else read_time(as_of),
         moment,
         chosen=detector or (),
         overrides=read_params(param),
         queries=queries or (),
         full=full,
+        suppressions=suppression_file,
+        patience=read_duration("--patience", patience),
     )
     print_findings(describe_findings(detection), form)
     say_detection(detection)
-    if code := exit_code(detection, fail_on, strict):
+    say_review(suppression_file, detection.findings, moment)
+    if code := exit_code(detection, fail_on, strict, news_only=fail_on_new):
         raise typer.Exit(code)
 
 
@@ -137,7 +165,7 @@ def findings(
     chosen = [
         row
         for row in rows
-        if (severity is None or _RANK[row["severity"]] <= _RANK[severity])
+        if (severity is None or severity.covers(row["severity"]))
         and (not state or row["state"] in state)
         and (not detector or row["detector"] in detector)
     ]
@@ -153,6 +181,15 @@ def read_params(texts: Iterable[str] | None) -> dict[str, str]:
             raise UsageError("bad-parameter", f"--param wants NAME=VALUE, not {text!r:.80}")
         params[name.removeprefix("$")] = value
     return params
+
+
+def read_duration(option: str, text: str) -> timedelta:
+    """A duration such as `6h`. Raises `UsageError` (`bad-parameter`)."""
+    from forensics.detect.parameters import read_value
+
+    value = read_value(option, "INTERVAL", text)
+    assert isinstance(value, timedelta)
+    return value
 
 
 def to_record(finding: object) -> dict[str, Any]:
@@ -180,22 +217,52 @@ def print_findings(records: Iterable[Mapping[str, Any]], form: Format) -> None:
 
 
 def say_detection(detection: Detection) -> None:
-    """Counts by severity, then what could not be judged and why."""
-    counts = Counter(f.severity for f in detection.findings if f.state in ("new", "recurring"))
+    """Counts by severity, what came and went and why, then what could not be judged and why."""
+    counts = Counter(f.severity for f in detection.open_findings)
     shown = ", ".join(f"{counts[s.value]} {s.value}" for s in Severity if counts[s.value])
     say(f"{len(detection.runs)} detectors: {shown or 'no findings'}")
     if narrow := [run for run in detection.runs if run.mode == "incremental"]:
         most = max(run.observations_read or 0 for run in narrow)
         say(f"{len(narrow)} of them judged only what is new, over at most {most} observations")
+    for line in describe_changes(detection.findings, detection.at):
+        say(line)
     for run in detection.not_evaluable:
         for gap in run.gaps:
             say(f"not evaluable: {run.detector.id}: {gap.count} × {gap.reason}")
+    for run in detection.runs:
+        if run.waiting:
+            views = ", ".join(run.detector.waits_for)
+            say(
+                f"waiting: {run.detector.id}: {len(run.waiting)} after {to_plain(run.cut_off)}: "
+                f"the feeds of {views} have not come further"
+            )
     sys.stderr.flush()
 
 
-def exit_code(detection: Detection, fail_on: Severity, strict: bool) -> int:
-    """1: active findings at or above `fail_on`; else 3: blind spots under `strict`; else 0."""
-    active = [f for f in detection.findings if f.state in ("new", "recurring")]
-    if any(_RANK[finding.severity] <= _RANK[fail_on] for finding in active):
+def describe_changes(findings: Iterable[Finding], at: datetime | None) -> Iterator[str]:
+    """Lines such as `2 new: 1 by evidence, 1 by detector`, for what this run changed."""
+    causes: dict[str, Counter[str]] = {}
+    for finding in findings:
+        if finding.state_since == at and finding.state in CHANGED_STATES:
+            causes.setdefault(finding.state, Counter())[finding.cause or "evidence"] += 1
+    for state in CHANGED_STATES:
+        if found := causes.get(state):
+            by = ", ".join(f"{found[cause]} by {cause}" for cause in sorted(found))
+            yield f"{found.total()} {state}: {by}"
+
+
+def count_failing(detection: Detection, fail_on: Severity, *, news_only: bool = False) -> int:
+    """Open findings at or above `fail_on`; with `news_only` those that came in this run."""
+    from forensics.detect.findings import NEWS
+
+    chosen = (f for f in detection.open_findings if f.state in NEWS or not news_only)
+    return sum(fail_on.covers(finding.severity) for finding in chosen)
+
+
+def exit_code(
+    detection: Detection, fail_on: Severity, strict: bool, *, news_only: bool = False
+) -> int:
+    """1 for findings; else 3 when nothing could be judged, or under `strict` not all; else 0."""
+    if count_failing(detection, fail_on, news_only=news_only):
         return FOUND
-    return INCOMPLETE if strict and detection.not_evaluable else 0
+    return INCOMPLETE if detection.blind or (strict and detection.incomplete) else 0

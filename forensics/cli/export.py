@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from forensics.cli.export_findings import export_findings_command
 from forensics.cli.options import CaseArgument, FormatOption, NowOption, read_time
 from forensics.cli.output import Format, print_records, say
 from forensics.errors import UsageError
 
 export_app = typer.Typer(no_args_is_help=True, help="What leaves a case.")
+
+export_app.command("findings")(export_findings_command)
 
 _LARGEST_KEY = 1 << 16
 

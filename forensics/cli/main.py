@@ -29,6 +29,7 @@ from forensics.cli import (
     report,
     simulate,
     timeline,
+    triage,
     upkeep,
 )
 from forensics.cli.output import say
@@ -70,6 +71,7 @@ app.command()(judge.verify)
 app.command()(detection.detect)
 app.command()(audit.audit)
 app.command()(detection.findings)
+app.command()(triage.triage)
 app.command()(look.show)
 app.command()(explain.explain)
 app.command()(collateral.collateral)

@@ -13,13 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO
 
+from forensics.report.plain import to_cell
 from forensics.report.text import escape, to_plain
 
 __all__ = ["Format", "escape", "print_records", "say", "to_plain", "write_line"]
 
 Record = Mapping[str, Any]
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
@@ -63,17 +62,7 @@ def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_to_cell(row[name]) for name in columns])
-
-
-def _to_cell(value: object) -> object:
-    if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+        writer.writerow([to_cell(row[name]) for name in columns])
 
 
 def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forensics.case.signing import PublicKey, Signer
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
+    from forensics.cli.suppressing import SuppressionFile
     from forensics.detect.detection import Detection
 
 
@@ -96,6 +97,8 @@ def detect(
     overrides: Mapping[str, str] | None = None,
     queries: Sequence[Path] = (),
     full: bool = False,
+    suppressions: SuppressionFile | None = None,
+    patience: timedelta | None = None,
 ) -> Detection:
     from forensics.case.news import read_verdict_state
     from forensics.case.query import open_locked
@@ -108,9 +111,10 @@ def detect(
     catalog = load_catalog(queries)
     detectors = select(catalog, chosen)
     inputs = {view for detector in detectors for view in detector.inputs}
+    notes = {} if suppressions is None else {"suppressions_sha256": suppressions.sha256}
     with (
         show_progress("detect", unit="detectors") as progress,
-        case.writer(action="detect", at=now, who=read_user()) as writer,
+        case.writer(action="detect", at=now, who=read_user(), notes=notes) as writer,
     ):
         connection = open_locked(
             case,
@@ -123,13 +127,27 @@ def detect(
             connection,
             catalog,
             as_of=as_of,
+            at=now,
+            patience=patience,
+            suppressions=suppressions.entries if suppressions else (),
             chosen=chosen,
             overrides=overrides,
             past=past,
             progress=progress,
         )
-        bases = {detector.id: past.describe(detector, as_of) for detector in detectors}
-        save_detection(writer, detection.findings, detection.runs, previous, bases)
+        bases = {
+            run.detector.id: past.describe(run.detector, run.cut_off or as_of)
+            for run in detection.runs
+        }
+        save_detection(
+            writer,
+            detection.findings,
+            detection.runs,
+            previous,
+            bases,
+            as_of=as_of,
+            evidence_entry=detection.evidence_entry,
+        )
         writer.replace_table("verdict_state", read_verdict_state(connection))
         writer.notes |= describe_modes(detection)
     return detection

@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from forensics.detect.catalog import Catalog
+from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
-from forensics.detect.findings import Finding, renew
+from forensics.detect.feeds import Feed, find_cut_off, read_feeds
+from forensics.detect.findings import OPEN, Finding
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
-from forensics.detect.store import load_findings
+from forensics.detect.states import Round, renew
+from forensics.detect.store import load_detections, load_findings
+from forensics.detect.suppressions import Suppression, select_active
+from forensics.detect.triage import load_words
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,11 +32,31 @@ class Detection:
 
     findings: tuple[Finding, ...]
     runs: tuple[DetectorRun, ...]
+    at: datetime.datetime | None = None
+    """The time of the run: what came into its state now has it as `state_since`."""
+    feeds: tuple[Feed, ...] = ()
+    evidence_entry: int = 0
+    """The newest ledger entry with evidence that the run saw."""
 
     @property
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
         """The runs that could not judge everything, or anything."""
         return tuple(run for run in self.runs if run.gaps)
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """Those that somebody has to look at."""
+        return tuple(finding for finding in self.findings if finding.state in OPEN)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something could not be judged, or not yet."""
+        return any(run.gaps or run.waiting for run in self.runs)
+
+    @property
+    def blind(self) -> bool:
+        """Whether no detector could look at all."""
+        return not any(run.evaluated for run in self.runs)
 
 
 def detect(
@@ -39,6 +64,9 @@ def detect(
     catalog: Catalog,
     *,
     as_of: datetime.datetime,
+    at: datetime.datetime | None = None,
+    patience: datetime.timedelta | None = None,
+    suppressions: Sequence[Suppression] = (),
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     past: Past | None = None,
@@ -47,30 +75,85 @@ def detect(
     """Run detectors (all but drafts and deprecated ones, or those chosen by id) and renew findings.
 
     The connection has the views of a case, `finding` included. `as_of` is the case's cut-off, the
-    end of what can be missed. With a `past` only what it does not cover is judged again, to the
-    same findings. `progress` is called with detectors done and in total. Raises `UsageError`
-    (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and `DetectorError`.
+    end of what can be missed; `at` is the time of the run, by default the same. Rules about
+    absence wait up to `patience` for feeds, by default not at all. With a `past` only what it does
+    not cover is judged again, to the same findings. `progress` is called with detectors done and
+    in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and
+    `DetectorError`.
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
     check_overrides(detectors, given)
-    previous = load_findings(connection)
+    previous, before = load_findings(connection), load_detections(connection)
+    feeds = read_feeds(connection)
+    judge = _make_judge(connection, previous, past, given)
+    runs = []
+    for done, detector in enumerate(detectors, start=1):
+        cut_off = as_of
+        if patience is not None:
+            cut_off = find_cut_off(detector, feeds, as_of, patience)
+        runs.append(_run(judge, detector, as_of, cut_off))
+        if progress:
+            progress(done, len(detectors))
+    state = Round(
+        at=at or as_of,
+        judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
+        blind=_find_blind(runs, previous, everything=not chosen),
+        waiting=frozenset(finding.fingerprint for run in runs for finding in run.waiting),
+        suppressions=select_active(suppressions, at or as_of),
+        words=load_words(connection),
+        explain=Explainer(connection, runs, before),
+    )
+    findings = [finding for run in runs for finding in run.findings]
+    renewed = tuple(renew(findings, previous, state))
+    return Detection(renewed, tuple(runs), state.at, feeds, newest_entry(connection))
+
+
+_Judge = Callable[[Detector, datetime.datetime], DetectorRun]
+
+
+def _make_judge(
+    connection: duckdb.DuckDBPyConnection,
+    previous: Sequence[Finding],
+    past: Past | None,
+    overrides: Mapping[str, str],
+) -> _Judge:
+    """How a detector is run up to a cut-off: going on from the past, where there is one."""
     active = defaultdict(list)
     for finding in previous:
         if finding.state != "resolved":
             active[finding.detector].append(finding)
-    runs = []
-    for done, detector in enumerate(detectors, start=1):
+
+    def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
         if past is None:
-            run = run_detector(connection, detector, as_of=as_of, overrides=given)
-        else:
-            run = past.run(connection, detector, active[detector.id], as_of=as_of, overrides=given)
-        runs.append(run)
-        if progress:
-            progress(done, len(detectors))
-    findings = [finding for run in runs for finding in run.findings]
-    judged = {run.detector.id for run in runs if run.evaluated}
-    return Detection(tuple(renew(findings, previous, judged)), tuple(runs))
+            return run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+        known = active[detector.id]
+        return past.run(connection, detector, known, as_of=cut_off, overrides=overrides)
+
+    return judge
+
+
+def _run(
+    judge: _Judge, detector: Detector, as_of: datetime.datetime, cut_off: datetime.datetime
+) -> DetectorRun:
+    """A detector up to its cut-off; what it would add up to `as_of` is waiting."""
+    run = judge(detector, cut_off)
+    if cut_off == as_of:
+        return replace(run, cut_off=cut_off)
+    known = {finding.fingerprint for finding in run.findings}
+    ahead = judge(detector, as_of)
+    waiting = tuple(f for f in ahead.findings if f.fingerprint not in known)
+    return replace(run, cut_off=cut_off, waiting=waiting)
+
+
+def _find_blind(
+    runs: Sequence[DetectorRun], previous: Sequence[Finding], *, everything: bool
+) -> frozenset[str]:
+    """Detectors that could not look; in a run of all, also those that are no longer there."""
+    blind = {run.detector.id for run in runs if not run.evaluated}
+    if everything:
+        blind |= {finding.detector for finding in previous} - {run.detector.id for run in runs}
+    return frozenset(blind)
 
 
 def select(catalog: Catalog, chosen: Sequence[str] = ()) -> list[Detector]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from forensics.detect.headers import Header, header_error
-from forensics.detect.parameters import Parameter, parse_parameters
+from forensics.detect.parameters import AS_OF, Parameter, parse_parameters
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")  # most severe first
 STATUSES: Final = ("draft", "stable", "deprecated")
@@ -30,6 +30,13 @@ OUTPUT_COLUMNS: Final = {
     "severity": "VARCHAR",
     "summary": "VARCHAR",
     "details": "VARCHAR",
+}
+FEED_VIEWS: Final = {  # views of events that come in feeds -> the time of an event
+    "observation": "received_at",
+    "launch": "timestamp",
+    "stop": "timestamp",
+    "nonce": "timestamp",
+    "release": "timestamp",
 }
 _FENCE = "-- ---"
 _COMMENT = "--"
@@ -51,7 +58,9 @@ class Detector:
     `severity` is the highest that a row may carry. `requires` names views without whose rows
     nothing can be judged at all. `discriminator` names the keys of `details` that tell several
     findings about one subject apart; they and the subject make the fingerprint, by the rule that
-    `fingerprint_version` numbers. `signed` says that only proven evidence may raise a finding.
+    `fingerprint_version` numbers. `waits_for` names views of whose absence it concludes something:
+    their feeds are waited for (`forensics.detect.feeds`). `signed` says that only proven evidence
+    may raise a finding.
 
     `scope`, `pending` and `widens` say how little has to be read when little is new: see
     `forensics.detect.scope`. Without a scope every run reads everything.
@@ -68,6 +77,7 @@ class Detector:
     why: str
     inputs: tuple[str, ...]
     requires: tuple[str, ...]
+    waits_for: tuple[str, ...]
     scope: tuple[str, ...]
     pending: str | None
     widens: bool
@@ -155,6 +165,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         why=header.text("why"),
         inputs=header.texts("inputs"),
         requires=header.texts("requires", empty=True),
+        waits_for=header.texts("waits_for", empty=True),
         scope=header.texts("scope", empty=True),
         pending=header.text("pending", empty=True),
         widens=header.flag("widens", empty=True),
@@ -189,11 +200,20 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"discriminator {sorted(undocumented)} is not in [details]")
     if detector.columns != tuple(OUTPUT_COLUMNS):
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
-    if not set(detector.requires) <= set(detector.inputs):
-        raise header_error(where, "requires names views that are not in inputs")
+    if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
+        raise header_error(where, "requires or waits_for names views that are not in inputs")
     if (detector.pending or detector.widens) and not detector.scope:
         raise header_error(where, "pending and widens mean nothing without a scope")
+    _check_waiting(detector, where)
     if detector.updated < detector.created:
         raise header_error(where, "updated lies before created")
     if not detector.sql:
         raise header_error(where, "it has no query")
+
+
+def _check_waiting(detector: Detector, where: str) -> None:
+    strange = sorted(set(detector.waits_for) - set(FEED_VIEWS))
+    if strange:
+        raise header_error(where, f"waits_for {strange[0]!r}, which is no feed of events")
+    if detector.waits_for and AS_OF not in {parameter.name for parameter in detector.params}:
+        raise header_error(where, f"it waits for feeds and has no parameter {AS_OF}")

@@ -10,14 +10,17 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from forensics.detect.detector import SEVERITIES, Detector
 from forensics.errors import DetectorError
 
-State = Literal["new", "recurring", "resolved", "suppressed"]
+State = Literal["new", "recurring", "reopened", "unobserved", "resolved", "suppressed", "closed"]
+Cause = Literal["evidence", "time", "manifest", "collateral", "detector", "suppression", "triage"]
+OPEN: Final = frozenset({"new", "recurring", "reopened", "unobserved"})
+NEWS: Final = frozenset({"new", "reopened"})
 _RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _ID_DIGITS = 16
 
@@ -40,6 +43,12 @@ class Finding:
     summary: str
     details: str
     state: State = "new"
+    state_since: datetime.datetime | None = None
+    opened_at: datetime.datetime | None = None
+    cause: Cause | None = None
+    suppression: str | None = None
+    triage: str | None = None
+    unjudged: int | None = None
 
 
 def make_finding(detector: Detector, row: Mapping[str, object]) -> Finding:
@@ -95,31 +104,6 @@ def rank(findings: Iterable[Finding]) -> list[Finding]:
         findings,
         key=lambda f: (_RANK[f.severity], f.detector, f.subject_type, f.subject_id, f.fingerprint),
     )
-
-
-def renew(
-    current: Iterable[Finding], previous: Iterable[Finding], judged: Set[str]
-) -> list[Finding]:
-    """The findings after a run, ranked: each with its state against the run before.
-
-    `judged` are the ids of the detectors that ran and could look. An earlier finding of theirs
-    that did not come back is resolved; of any other detector it stays as it was, because not
-    looking is not the same as finding nothing. A resolved one that comes back is new.
-    """
-    known = {finding.fingerprint: finding for finding in previous}
-    renewed = {finding.fingerprint: _against(finding, known) for finding in current}
-    for old in known.values():
-        if old.fingerprint not in renewed:
-            gone = old.detector in judged and old.state != "suppressed"
-            renewed[old.fingerprint] = replace(old, state="resolved") if gone else old
-    return rank(renewed.values())
-
-
-def _against(finding: Finding, known: Mapping[str, Finding]) -> Finding:
-    old = known.get(finding.fingerprint)
-    if old is None or old.state == "resolved":
-        return finding
-    return replace(finding, state="suppressed" if old.state == "suppressed" else "recurring")
 
 
 def _text(detector: Detector, row: Mapping[str, object], column: str) -> str:

@@ -37,7 +37,9 @@ class DetectorRun:
     """How one detector went. Not `evaluated`: an input that it requires has no rows at all.
 
     `full_because` says why everything was read; None when only what new evidence touches was, and
-    then `observations_read` is the number of sightings read.
+    then `observations_read` is the number of sightings read. `waiting` are findings that will
+    stand unless a feed that lags behind brings what is missing; `cut_off` is the end of what was
+    judged, where a detector waits.
     """
 
     detector: Detector
@@ -47,6 +49,8 @@ class DetectorRun:
     gaps: tuple[Gap, ...]
     full_because: str | None = "asked for"
     observations_read: int | None = None
+    cut_off: datetime.datetime | None = None
+    waiting: tuple[Finding, ...] = ()
 
     @property
     def mode(self) -> Literal["full", "incremental"]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import duckdb
 
 from forensics.case.tables import DETECTION, FINDING
-from forensics.detect.findings import Finding, State
+from forensics.detect.findings import Cause, Finding, State
 from forensics.detect.run import DetectorRun
 from forensics.errors import CustodyError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Outcome = Literal["evaluated", "not_evaluable"]
+
+_TIMES = [column.name for column in FINDING.columns if column.type == "time"]
 
 
 class TableWriter(Protocol):
@@ -50,25 +52,37 @@ def save_detection(
     runs: Sequence[DetectorRun],
     previous: Sequence[dict[str, Any]] = (),
     bases: Mapping[str, str] | None = None,
+    *,
+    as_of: datetime | None = None,
+    evidence_entry: int = 0,
 ) -> None:
     """Replace the case's findings, and what it knows of each detector's newest run.
 
-    `findings` are all there are, renewed (`forensics.detect.findings.renew`). `previous` are the
+    `findings` are all there are, renewed (`forensics.detect.states.renew`). `previous` are the
     detections so far: those of detectors that are not among `runs` stay. `bases` say, by detector,
-    what the next run can go on from.
+    what the next run can go on from. `as_of` is the cut-off of the run, `evidence_entry` the
+    newest ledger entry with evidence.
     """
     import pyarrow as pa
 
-    rows = [{name: getattr(f, name) for name in FINDING.names} for f in findings]
-    writer.replace_table("finding", pa.Table.from_pylist(rows, schema=FINDING.arrow_schema()))
+    save_findings(writer, findings)
     detections = {row["detector"]: row for row in previous}
+    seen = {"as_of": as_of, "evidence_entry": evidence_entry}
     for run in runs:
         basis = (bases or {}).get(run.detector.id)
-        detections[run.detector.id] = describe_run(run) | {"basis": basis}
+        detections[run.detector.id] = describe_run(run) | seen | {"basis": basis}
     table = pa.Table.from_pylist(
         [detections[name] for name in sorted(detections)], schema=DETECTION.arrow_schema()
     )
     writer.replace_table("detection", table)
+
+
+def save_findings(writer: TableWriter, findings: Sequence[Finding]) -> None:
+    """Replace the case's findings."""
+    import pyarrow as pa
+
+    rows = [{name: getattr(f, name) for name in FINDING.names} for f in findings]
+    writer.replace_table("finding", pa.Table.from_pylist(rows, schema=FINDING.arrow_schema()))
 
 
 def describe_run(run: DetectorRun) -> dict[str, Any]:
@@ -87,15 +101,18 @@ def describe_run(run: DetectorRun) -> dict[str, Any]:
         "mode_reason": run.full_because,
         "observations_read": run.observations_read,
         "basis": None,
+        "cut_off": run.cut_off,
+        "waiting": len(run.waiting),
     }
 
 
 def _read(row: dict[str, Any]) -> Finding:
     if row["state"] not in get_args(State):
         raise CustodyError("bad-findings", f"a stored finding has the state {row['state']!r}")
-    first_seen, last_seen = _utc(row["first_seen"]), _utc(row["last_seen"])
+    if row["cause"] is not None and row["cause"] not in get_args(Cause):
+        raise CustodyError("bad-findings", f"a stored finding has the cause {row['cause']!r}")
     known = {name: row[name] for name in FINDING.names}
-    known |= {"first_seen": first_seen, "last_seen": last_seen}
+    known |= {name: _utc(row[name]) for name in _TIMES}
     return Finding(**known | {"observation_ids": tuple(row["observation_ids"])})
 
 

@@ -10,6 +10,7 @@
 -- why = "An enclave that fails is still talking; one that is silent may not be an enclave at all. Silence therefore escalates faster than failure."
 -- inputs = ["launch", "observation", "stop", "workload"]
 -- requires = ["launch"]
+-- waits_for = ["observation"]
 -- scope = ["container_id", "enclave_id"]
 -- pending = """
 -- SELECT l.container_id, l.enclave_id

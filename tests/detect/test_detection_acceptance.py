@@ -20,7 +20,7 @@ from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detection import Detection, detect
-from forensics.detect.findings import renew
+from forensics.detect.states import Round, renew
 from forensics.simulate import simulate
 from forensics.sources import ingest_paths
 
@@ -103,6 +103,6 @@ def test_the_same_case_gives_the_same_findings(incidents: Audited) -> None:
     case, detection, _ = incidents
     again = detect(open_locked(case, check_results=False), CATALOG, as_of=AS_OF)
     assert again == detection
-    judged = set(CATALOG)
-    states = {f.state for f in renew(again.findings, detection.findings, judged)}
+    run = Round(judged=dict.fromkeys(CATALOG, 0))
+    states = {f.state for f in renew(again.findings, detection.findings, run)}
     assert states == {"recurring"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from forensics.detect.catalog import load_catalog
-from forensics.detect.findings import Finding, fingerprint, make_finding, rank, renew
+from forensics.detect.findings import Finding, fingerprint, make_finding, rank
 from forensics.errors import DetectorError
 
 CATALOG = load_catalog()
@@ -120,28 +120,3 @@ def test_rank_puts_the_gravest_first_and_knows_no_ties() -> None:
     low, high = find(severity="low", subject_id="a"), find(severity="high", subject_id="z")
     other = find(severity="high", subject_id="b")
     assert rank([low, high, other]) == rank([other, low, high]) == [other, high, low]
-
-
-JUDGED = {"report-data-mismatch"}
-
-
-def test_states_follow_the_run_before() -> None:
-    first = renew([find()], [], JUDGED)
-    assert [f.state for f in first] == ["new"]
-    second = renew([find(summary="again")], first, JUDGED)
-    assert [(f.state, f.summary) for f in second] == [("recurring", "again")]
-    third = renew([], second, JUDGED)
-    assert [f.state for f in third] == ["resolved"]
-    assert [f.state for f in renew([], third, JUDGED)] == ["resolved"]
-    assert [f.state for f in renew([find()], third, JUDGED)] == ["new"]
-
-
-def test_not_looking_resolves_nothing() -> None:
-    known = renew([find()], [], JUDGED)
-    assert renew([], known, set()) == known
-
-
-def test_a_suppressed_finding_stays_suppressed() -> None:
-    known = [replace(find(), state="suppressed")]
-    assert [f.state for f in renew([find()], known, JUDGED)] == ["suppressed"]
-    assert [f.state for f in renew([], known, JUDGED)] == ["suppressed"]

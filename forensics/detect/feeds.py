@@ -1,0 +1,92 @@
+"""Feeds of events, how far each has come, and rules about absence that wait for them.
+
+A feed is what one log file becomes over the days: the files whose paths differ only in a date or
+a number of rotation, per view. Its watermark is the newest event time in it. A rule that concludes
+something from what is missing may do so up to the watermark of the feeds that would bring it; what
+comes after that is waiting. Nobody can hold an alarm back by cutting a feed off: after `patience`
+a rule goes on without a feed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from forensics.detect.detector import FEED_VIEWS, Detector
+
+if TYPE_CHECKING:
+    import duckdb
+
+DEFAULT_PATIENCE: Final = timedelta(hours=6)
+
+_DATE = re.compile(r"\d{4}[-_.]?\d{2}[-_.]?\d{2}(?:[T_.-]?\d{2}[:_.-]?\d{2}(?:[:_.-]?\d{2})?Z?)?")
+_ROTATION = re.compile(r"\.\d+(?=$|\.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """`name` is a path with `*` for dates; `newest` the newest event time, null when none has."""
+
+    view: str
+    name: str
+    files: int
+    events: int
+    newest: datetime | None
+
+
+def name_feed(path: str) -> str:
+    """The feed of a file: its path without dates and numbers of rotation."""
+    return _ROTATION.sub("", _DATE.sub("*", path))
+
+
+def read_feeds(connection: duckdb.DuckDBPyConnection) -> tuple[Feed, ...]:
+    """All feeds of event logs, by view and name."""
+    parts = " UNION ALL ".join(
+        f"SELECT '{view}' AS view, source_id, count(*) AS events, max({time}) AS newest "
+        f"FROM {view} GROUP BY source_id"
+        for view, time in FEED_VIEWS.items()
+    )
+    rows: list[dict[str, Any]] = (
+        connection.sql(
+            f"""
+            SELECT e.view, s.path, e.events, e.newest
+            FROM ({parts}) AS e
+            JOIN source AS s ON s.source_id = e.source_id AND s.kind = 'events'
+            ORDER BY e.view, s.path
+            """
+        )
+        .to_arrow_table()
+        .to_pylist()
+    )
+    feeds: dict[tuple[str, str], Feed] = {}
+    for row in rows:
+        key = (row["view"], name_feed(row["path"]))
+        feed = feeds.get(key, Feed(*key, 0, 0, None))
+        times = [at for at in (feed.newest, row["newest"]) if at is not None]
+        feeds[key] = Feed(
+            *key, feed.files + 1, feed.events + row["events"], max(times, default=None)
+        )
+    return tuple(feeds[key] for key in sorted(feeds))
+
+
+def find_cut_off(
+    detector: Detector, feeds: Sequence[Feed], as_of: datetime, patience: timedelta
+) -> datetime:
+    """Up to when the detector may judge: `as_of`, or the watermark of the feeds it waits for."""
+    return min(
+        (_find_watermark(view, feeds, as_of, patience) for view in detector.waits_for),
+        default=as_of,
+    )
+
+
+def _find_watermark(
+    view: str, feeds: Iterable[Feed], as_of: datetime, patience: timedelta
+) -> datetime:
+    """How far the slowest living feed of the view has come."""
+    end = as_of - patience
+    newest = [feed.newest for feed in feeds if feed.view == view and feed.newest is not None]
+    living = [min(at, as_of) for at in newest if at >= end]
+    return min(living, default=end)

@@ -1,0 +1,129 @@
+"""Feeds, their watermarks, and rules about absence that wait for them, in real cases."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from forensics.case.case import Case, create_case
+from forensics.case.query import open_locked
+from forensics.case.settings import load_intel_root
+from forensics.detect.catalog import load_catalog
+from forensics.detect.detection import Detection, detect
+from forensics.detect.feeds import Feed, find_cut_off, name_feed, read_feeds
+from forensics.sources import ingest_paths
+
+SILENT = load_catalog()["silent-enclave"]
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "feed"),
+    [
+        ("logs/kbs-2026-01-05.jsonl", "logs/kbs-*.jsonl"),
+        ("logs/kbs-20260105T0230.jsonl", "logs/kbs-*.jsonl"),
+        ("logs/2026-01-05/kbs.jsonl.gz", "logs/*/kbs.jsonl.gz"),
+        ("logs/kbs.jsonl.1", "logs/kbs.jsonl"),
+        ("logs/kbs.jsonl.12.gz", "logs/kbs.jsonl.gz"),
+        ("logs/node-41c813.jsonl", "logs/node-41c813.jsonl"),
+    ],
+)
+def test_a_feed_is_a_path_without_dates(path: str, feed: str) -> None:
+    assert name_feed(path) == feed
+
+
+def feed(name: str, newest: datetime | None, view: str = "observation") -> Feed:
+    return Feed(view, name, 1, 1, newest)
+
+
+@pytest.mark.parametrize(
+    ("feeds", "expected"),
+    [
+        ([feed("a", NOON)], NOON),
+        ([feed("a", NOON + HOUR)], NOON),  # a clock that runs ahead proves nothing
+        ([feed("a", NOON - HOUR)], NOON - HOUR),
+        ([feed("a", NOON), feed("b", NOON - HOUR)], NOON - HOUR),
+        ([feed("a", NOON), feed("b", NOON - 6 * HOUR)], NOON - 6 * HOUR),
+        ([feed("a", NOON), feed("dead", NOON - 7 * HOUR)], NOON),
+        ([feed("dead", NOON - 7 * HOUR)], NOON - 6 * HOUR),
+        ([feed("a", None)], NOON - 6 * HOUR),
+        ([feed("a", NOON, "launch")], NOON - 6 * HOUR),
+        ([], NOON - 6 * HOUR),
+    ],
+)
+def test_judging_ends_where_the_slowest_living_feed_is(
+    feeds: list[Feed], expected: datetime
+) -> None:
+    assert find_cut_off(SILENT, feeds, NOON, 6 * HOUR) == expected
+
+
+def test_who_waits_for_nothing_judges_to_the_end() -> None:
+    assert find_cut_off(load_catalog()["debug-enclave"], [], NOON, 6 * HOUR) == NOON
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return create_case(tmp_path / "case", name="c", at=NOON, anchors=[load_intel_root()])
+
+
+def ingest(case: Case, folder: Path, name: str, *events: dict[str, str]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("".join(json.dumps(event) + "\n" for event in events))
+    with case.writer(action="ingest", at=NOON, who="test") as writer:
+        ingest_paths(writer, [folder / name])
+
+
+def launch(enclave: str, at: datetime) -> dict[str, str]:
+    return event("enclave_launch", enclave, at) | {"container_id": f"c-{enclave}"}
+
+
+def event(kind: str, enclave: str, at: datetime) -> dict[str, str]:
+    return {"event_type": kind, "enclave_id": enclave, "timestamp": at.isoformat()}
+
+
+def judge(case: Case, as_of: datetime) -> Detection:
+    connection = open_locked(case, check_results=False)
+    catalog = {"silent-enclave": SILENT}
+    return detect(connection, catalog, as_of=as_of, patience=6 * HOUR)
+
+
+def test_a_launch_waits_for_the_feed_that_would_bring_its_attestation(
+    case: Case, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    early, late = NOON - 3 * HOUR, NOON - timedelta(minutes=10)
+    ingest(case, logs, "runtime-2026-01-05.jsonl", launch("early", early), launch("late", late))
+    attested = event("enclave_attestation", "other", NOON - HOUR)
+    ingest(case, logs, "verifier-2026-01-05.jsonl", attested)
+    feeds = read_feeds(open_locked(case, check_results=False))
+    assert [(f.view, f.events, f.newest) for f in feeds] == [
+        ("launch", 2, late), ("observation", 1, NOON - HOUR)
+    ]  # fmt: skip
+    detection = judge(case, NOON)
+    assert [f.subject_id for f in detection.findings] == ["early"]
+    [run] = detection.runs
+    assert run.cut_off == NOON - HOUR
+    assert [f.subject_id for f in run.waiting] == ["late"]
+
+
+def test_what_waits_is_found_when_the_feed_has_come_and_brought_nothing(
+    case: Case, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    ingest(case, logs, "runtime.jsonl", launch("enc", NOON - timedelta(minutes=10)))
+    ingest(case, logs, "v.jsonl.1", event("enclave_attestation", "other", NOON - HOUR))
+    assert judge(case, NOON).findings == ()
+    ingest(case, logs, "v.jsonl", event("enclave_attestation", "other", NOON))
+    assert [f.subject_id for f in judge(case, NOON).findings] == ["enc"]
+
+
+def test_a_feed_that_was_cut_off_holds_no_alarm_back_for_longer_than_patience(
+    case: Case, tmp_path: Path
+) -> None:
+    ingest(case, tmp_path / "logs", "runtime.jsonl", launch("enc", NOON - HOUR))
+    assert judge(case, NOON).findings == ()
+    assert [f.subject_id for f in judge(case, NOON + 6 * HOUR).findings] == ["enc"]
