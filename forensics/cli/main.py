@@ -17,6 +17,7 @@ from forensics import __version__
 from forensics.cli import (
     audit,
     collateral,
+    coverage,
     custody,
     detection,
     detectors,
@@ -70,6 +71,7 @@ app.command()(detection.findings)
 app.command()(look.show)
 app.command()(explain.explain)
 app.command()(collateral.collateral)
+app.command()(coverage.coverage)
 app.command()(timeline.timeline)
 app.command()(look.sql)
 app.command()(evidence.quote)
