@@ -17,6 +17,7 @@ from forensics import __version__
 from forensics.cli import (
     audit,
     collateral,
+    coverage,
     custody,
     detection,
     detectors,
@@ -75,6 +76,7 @@ app.command()(triage.triage)
 app.command()(look.show)
 app.command()(explain.explain)
 app.command()(collateral.collateral)
+app.command()(coverage.coverage)
 app.command()(timeline.timeline)
 app.command()(report.report)
 app.command()(look.sql)
