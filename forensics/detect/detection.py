@@ -15,6 +15,7 @@ from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
 from forensics.detect.feeds import Feed, find_cut_off, read_feeds
 from forensics.detect.findings import OPEN, Finding
+from forensics.detect.inputs import loaded
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
 from forensics.detect.states import Round, renew
 from forensics.detect.store import load_detections, load_findings
@@ -88,13 +89,14 @@ def detect(
     feeds = read_feeds(connection)
     judge = _make_judge(connection, previous, past, given)
     runs = []
-    for done, detector in enumerate(detectors, start=1):
-        cut_off = as_of
-        if patience is not None:
-            cut_off = find_cut_off(detector, feeds, as_of, patience)
-        runs.append(_run(judge, detector, as_of, cut_off))
-        if progress:
-            progress(done, len(detectors))
+    with loaded(connection, detectors):
+        for done, detector in enumerate(detectors, start=1):
+            cut_off = as_of
+            if patience is not None:
+                cut_off = find_cut_off(detector, feeds, as_of, patience)
+            runs.append(_run(judge, detector, as_of, cut_off))
+            if progress:
+                progress(done, len(detectors))
     state = Round(
         at=at or as_of,
         judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
