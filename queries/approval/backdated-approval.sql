@@ -10,6 +10,7 @@
 -- why = "An approval with an earlier date makes unapproved code look approved, after the fact. Whether that is paperwork or a cover-up, the evidence was let in without it."
 -- inputs = ["observation", "quote", "reference_value", "verdict"]
 -- requires = ["reference_value", "quote"]
+-- scope = ["observation_id"]
 -- discriminator = ["workload_id", "approved_at"]
 -- grain = "one row per measurement, workload and late approval"
 -- nulls = "evidence without a workload or a time is counted; an approval that does not say when it was made counts from when this tool first read it, less recording_lag, but those of a workload's first manifest were always there; no word from the verifier and no verdict is no acceptance"

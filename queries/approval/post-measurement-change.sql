@@ -10,6 +10,7 @@
 -- why = "The measurement is taken at the start. What is loaded later shows in the run-time registers alone, and what the code does is decided by a configuration that stands beside it: the same good measurement, another service."
 -- inputs = ["observation", "quote", "reference_value"]
 -- requires = ["quote"]
+-- scope = ["container_id", "enclave_id", "signature_r"]
 -- discriminator = ["part", "measurement"]
 -- grain = "one row per instance, measurement and part"
 -- nulls = "evidence without a time, or without container and enclave, is counted; a field that a version does not have is not compared"

@@ -10,6 +10,7 @@
 -- why = "A confidential GPU beside an attested CPU is not attested by it. Where the second half is missing, or answers another nonce, the data goes to a device that nobody looked at."
 -- inputs = ["observation", "workload"]
 -- requires = ["workload", "observation"]
+-- scope = ["observation_id"]
 -- discriminator = ["kind", "device"]
 -- grain = "one row per instance, device and kind"
 -- nulls = "a workload whose manifest names no evidence must bring none; an event without a workload is not held to any; a device whose evidence names no nonce cannot be told to be unbound; refusals are no finding, no word from the verifier counts as accepted"

@@ -10,6 +10,7 @@
 -- why = "What one parser skips, another may read. Whoever can add bytes to a quote without breaking it can give the verifier and the log two different things, and a cache by hash a new one."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["signature_r"]
 -- discriminator = []
 -- grain = "one row per instance, else quote"
 -- nulls = "quotes that are not verified yet are counted; unsigned noise is invalid-evidence"

@@ -10,6 +10,7 @@
 -- why = "A key that was made in protected memory has one owner. Two instances that answer with it by turns are one memory image that was resumed twice; a register that is back at an old value under the same key is a snapshot that was restored."
 -- inputs = ["binding", "observation", "quote"]
 -- requires = ["binding", "quote"]
+-- scope = ["runtime_data_id", "signature_r"]
 -- discriminator = ["kind", "platform"]
 -- grain = "one row per channel key, platform and kind"
 -- nulls = "evidence that binds no runtime data has no key to tell it by; where a rule wants runtime data that was not logged it is counted, and so is evidence without a time or without container and enclave"

@@ -10,6 +10,7 @@
 -- why = "A register can only be extended: each value is a hash over the one before, and none ever comes back. One that does was reset with its TD, or restored from a snapshot, or the evidence is not of that TD."
 -- inputs = ["launch", "observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["container_id", "enclave_id", "signature_r"]
 -- discriminator = ["part"]
 -- grain = "one row per container, else TD, and register"
 -- nulls = "evidence without a time, or without container and enclave, is counted"
