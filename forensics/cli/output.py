@@ -1,7 +1,9 @@
 """Printing records: a table for people, JSON, JSON lines or CSV for programs.
 
-Strings in evidence are an attacker's. On a terminal their control characters are shown escaped; in
-CSV a leading character that a spreadsheet would take for a formula is quoted with an apostrophe.
+Strings in evidence are an attacker's. Whatever the format, nothing unprintable comes out: control
+characters, bidirectional overrides and the like are escaped (in JSON as JSON has it, so that the
+value stays the same). In CSV a leading character that a spreadsheet would take for a formula is
+quoted with an apostrophe.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, TextIO
 
 Record = Mapping[str, Any]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four full-width
 
 
 class Format(StrEnum):
@@ -37,10 +39,10 @@ def print_records(
     """Print records to stdout. `shown` are the columns of the table form, default all."""
     rows = [{name: to_plain(record.get(name)) for name in columns} for record in records]
     if form is Format.json:
-        write_line(sys.stdout, json.dumps(rows, ensure_ascii=False, indent=2))
+        write_line(sys.stdout, encode_json(rows, indent=2))
     elif form is Format.jsonl:
         for row in rows:
-            write_line(sys.stdout, json.dumps(row, ensure_ascii=False))
+            write_line(sys.stdout, encode_json(row))
     elif form is Format.csv:
         _print_csv(rows, columns)
     else:
@@ -71,11 +73,28 @@ def to_plain(value: object) -> Any:
     return str(value)
 
 
+def encode_json(value: object, indent: int | None = None) -> str:
+    """JSON in which every unprintable character is written as `\\uXXXX`."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # A line end can only be one of the indentation: those in strings are escaped already.
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_escape_in_json, line))
+        for line in text.split("\n")
+    )
+
+
+def _escape_in_json(character: str) -> str:
+    if character.isprintable():
+        return character
+    pairs = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{pairs[n : n + 2].hex()}" for n in range(0, len(pairs), 2))
+
+
 def escape(text: str) -> str:
     """Control characters and other unprintables as `\\x1b`, so that they cannot move a cursor."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == " " else _escape_character(c) for c in text)
+    return "".join(c if c.isprintable() else _escape_character(c) for c in text)
 
 
 def _escape_character(character: str) -> str:
@@ -84,18 +103,19 @@ def _escape_character(character: str) -> str:
 
 def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_to_cell(name) for name in columns])
     for row in rows:
         writer.writerow([_to_cell(row[name]) for name in columns])
 
 
 def _to_cell(value: object) -> object:
     if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
+        value = encode_json(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
+    if isinstance(value, str):
+        value = escape(value)
+        return "'" + value if value.lstrip().startswith(_FORMULA) else value
     return value
 
 
@@ -105,7 +125,7 @@ def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str 
         return
     if title:
         write_line(sys.stdout, escape(title))
-    lines = [list(columns), *([_show(row[name]) for name in columns] for row in rows)]
+    lines = [list(map(escape, columns)), *([_show(row[name]) for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -118,9 +138,11 @@ def _print_rich(rows: list[dict[str, Any]], columns: Sequence[str], title: str |
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    # Text, because a string would be read as markup.
+    heading = None if title is None else Text(escape(title))
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(escape(name)), overflow="fold")
     for row in rows:
         table.add_row(
             *(Text(_show(row[name]), _STYLES.get(str(row[name]), "")) for name in columns)
