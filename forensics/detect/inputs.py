@@ -28,9 +28,7 @@ _MAIN: Final = "memory.main"
 
 
 @contextmanager
-def loaded(
-    connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]
-) -> Iterator[None]:
+def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
     """For the length of a block; the views are put back after it."""
     detectors = list(detectors)
     wanted = {view for detector in detectors for view in detector.inputs}
