@@ -26,8 +26,18 @@ from forensics.cli.detection import FOUND
 from forensics.cli.main import app
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
+from forensics.formats.anatomy import dissect_quote
 from forensics.formats.layout import Layout
-from forensics.formats.structures import LAYOUTS, SGX_FLAG_BITS, TD_ATTRIBUTE_BITS
+from forensics.formats.quote import Quote
+from forensics.formats.structures import (
+    CERTIFICATION_TYPES,
+    LAYOUTS,
+    MISC_SELECT_BITS,
+    SGX_FLAG_BITS,
+    SGX_REPORT,
+    TD_ATTRIBUTE_BITS,
+    XFEATURE_BITS,
+)
 from forensics.sources.reasons import REASONS
 from forensics.verify import multibuffer
 from forensics.verify.checks import CHECKS
@@ -199,8 +209,47 @@ def describe_layouts() -> str:
         _table(("bit", "name"), [(str(bit), name) for bit, name in SGX_FLAG_BITS.items()]),
         "## TD attributes bits",
         _table(("bit", "name"), [(str(bit), name) for bit, name in TD_ATTRIBUTE_BITS.items()]),
+        "## Bits of SGX ATTRIBUTES.XFRM and of XFAM",
+        _table(("bit", "name"), [(str(bit), name) for bit, name in XFEATURE_BITS.items()]),
+        "## MISCSELECT bits",
+        _table(("bit", "name"), [(str(bit), name) for bit, name in MISC_SELECT_BITS.items()]),
+        "## Types of certification data",
+        _table(("type", "what"), [(str(n), name) for n, name in CERTIFICATION_TYPES.items()]),
+        "## What covers which part",
+        _describe_covers(),
     ]
     return _page(parts)
+
+
+def _describe_covers() -> str:
+    """By the pieces of a quote that has all parts; it need not verify."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for piece in dissect_quote(_EXAMPLE):
+        rows.setdefault((piece.part, str(piece.cover)), []).append(f"`{piece.name}`")
+    named = {"header": "all fields", "body": "all fields", "QE report": "all fields"}
+    lines = [
+        (part, named.get(part, ", ".join(names)), cover) for (part, cover), names in rows.items()
+    ]
+    return _table(("part", "fields", "a change is noticed by"), lines)
+
+
+_PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+_EXAMPLE = Quote(
+    version=4,
+    body_layout=SGX_REPORT,
+    signed=bytes(48 + SGX_REPORT.size),
+    signature=bytes(64),
+    attestation_key=bytes(64),
+    qe_report=bytes(SGX_REPORT.size),
+    qe_signature=bytes(64),
+    qe_auth_data=bytes(32),
+    certification_type=5,
+    certification_data=_PEM + _PEM,
+    outer_certification_type=6,
+    outer_slack=b"x",
+    slack=b"x",
+    trailing=b"x",
+)
 
 
 def _describe_fields(layout: Layout) -> str:

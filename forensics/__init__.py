@@ -13,8 +13,8 @@ from forensics.errors import (
 )
 
 if TYPE_CHECKING:
-    from forensics.case.case import Case, create_case, open_case
     from forensics.formats.quote import Quote, parse_quote
+    from forensics.notebook.case import Case, create_case, open_case
 
 __version__ = "0.1.0"
 
@@ -32,9 +32,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Case": "forensics.case.case",
-    "create_case": "forensics.case.case",
-    "open_case": "forensics.case.case",
+    "Case": "forensics.notebook.case",
+    "create_case": "forensics.notebook.case",
+    "open_case": "forensics.notebook.case",
     "Quote": "forensics.formats.quote",
     "parse_quote": "forensics.formats.quote",
 }

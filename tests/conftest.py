@@ -1,10 +1,12 @@
-"""Judging one quote in memory: all of `forensics.verify`, without a case."""
+"""Shared by all rooms: one quote judged in memory without a case, and one audited case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,9 @@ from forensics.verify.chain import prove_chain, unproven_chain
 from forensics.verify.documents import find_signers, prove_crl, prove_document
 from forensics.verify.facts import CrlFact, DocumentFact, Subject
 from forensics.verify.signatures import verify_raw
+
+SAMPLE = Path(__file__).parents[1] / "sample_data"
+END_OF_SAMPLE = "2026-01-08T00:00:00Z"
 
 _NOT_IN_EVERY_BODY = (
     "attributes",
@@ -144,3 +149,21 @@ def judge_quote() -> Callable[[bytes, Bundle, Collection[bytes], int], Judgement
         return Trial(quote, collateral, anchors).at(moment)
 
     return judge
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A case with the audited sample; tests must not change it."""
+    from forensics.cli.main import main
+
+    case = tmp_path_factory.mktemp("audited") / "case"
+    arguments = ["audit", str(case), str(SAMPLE / "evidence")]
+    arguments += ["--root-ca", str(SAMPLE / "root_ca.pem"), "--as-of", END_OF_SAMPLE]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["quote-forensics", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    assert stop.value.code == 1
+    entries = sorted((case / "ledger").iterdir())
+    yield case
+    assert sorted((case / "ledger").iterdir()) == entries, "a test changed the shared case"

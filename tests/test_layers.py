@@ -23,6 +23,10 @@ LAYERS: dict[str, tuple[str, str]] = {
         "errors formats verify case sources detect",
         "cryptography duckdb jinja2 markupsafe pyarrow",
     ),
+    "notebook": (
+        "errors formats verify case sources detect report",
+        "altair duckdb jinja2 pandas polars pyarrow",
+    ),
     "simulate": ("errors formats", "cryptography"),
     "cli": ("errors formats verify case sources detect report simulate", "rich typer"),
 }

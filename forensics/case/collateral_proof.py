@@ -103,7 +103,7 @@ def prove_documents(
 def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
     """What new authentic TCB infos say of the components.
 
-    A document may be authentic and of a form that is not read: a later version, say. Check S3 tells.
+    An authentic document may have a form that is not read: a later version, say. Check S3 tells.
     """
     missing = connection.execute(
         """

@@ -28,7 +28,7 @@ from forensics.formats.collateral import (
 )
 from forensics.verify.appraisal import Appraiser, Judgement
 from forensics.verify.archive import SECOND, Archive, Context, Selection
-from forensics.verify.facts import ChainFact, DocumentFact, Subject
+from forensics.verify.facts import CertificationFact, ChainFact, DocumentFact, Subject
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,6 +68,13 @@ class Bench:
         """`moment` in microseconds since the epoch, UTC."""
         selection = self._context(subject).select(moment)
         return self._judge_under(subject, selection, moment)
+
+    def judge_facts(
+        self, subject: Subject, certification: CertificationFact, chain: ChainFact, moment: int
+    ) -> Judgement:
+        """Judge what the case does not hold with its collateral; `moment` as in `judge`."""
+        selection = self._archive.context(chain, subject.tee).select(moment)
+        return self._appraiser.judge(subject, certification, chain, selection, moment)
 
     def accepts_otherwise(self, subject: Subject, moment: int) -> bool:
         """Would any other collateral of the archive that was valid then accept the subject?"""
@@ -114,6 +121,17 @@ def renew_hindsight(bench: Bench, tables: DerivedTables, as_of: int) -> None:
         for _, subject in sorted(bench.subjects.items())
     ]
     tables.replace(HINDSIGHT, rows)
+
+
+def judge_hindsight(connection: duckdb.DuckDBPyConnection, as_of: int) -> None:
+    """Let the views of this connection show hindsight at `as_of` (microseconds); store nothing."""
+    bench = Bench(connection)
+    rows = [
+        _judgement_row(bench, subject, as_of, as_of + 1)
+        for _, subject in sorted(bench.subjects.items())
+    ]
+    load_rows(connection, HINDSIGHT.name, HINDSIGHT.columns, rows)
+    connection.execute("CREATE OR REPLACE VIEW stored.hindsight AS FROM temp.hindsight")
 
 
 def renew_receipts(

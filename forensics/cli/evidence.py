@@ -1,8 +1,7 @@
-"""Commands that make a case, bring evidence in and give it back: init, ingest, quote."""
+"""Commands that make a case and bring evidence in: init, ingest."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,6 @@ from forensics.cli.options import (
     read_time,
 )
 from forensics.cli.output import Format, print_records, say
-from forensics.errors import UsageError
 
 INCOMPLETE = 3
 
@@ -90,32 +88,3 @@ def ingest(
     if summary.quarantined:
         say(f"{summary.quarantined} record(s) in quarantine: see the view `quarantine`")
         raise typer.Exit(INCOMPLETE)
-
-
-def quote(
-    case: CaseArgument,
-    quote_id: Annotated[str, typer.Argument(help="Quote id, or the start of one.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write to this file, not to stdout.")
-    ] = None,
-) -> None:
-    """A quote's original bytes, rebuilt from columns and checked against its SHA-256.
-
-    Example: quote-forensics quote incident-42 7a83dfe1 --out quote.bin
-    """
-    from forensics.case.case import open_case
-    from forensics.case.connection import connect
-    from forensics.case.lookup import find_one
-
-    opened = open_case(case)
-    match = find_one(connect(opened), ("quote",), quote_id)
-    data = opened.quote_bytes(bytes.fromhex(match.row["quote_id"]))
-    if out is not None:
-        try:
-            out.write_bytes(data)
-        except OSError as error:
-            raise UsageError("unwritable-path", f"cannot write {out}: {error.strerror}") from None
-    elif sys.stdout.isatty():
-        raise UsageError("terminal", "a quote is binary: use --out FILE or a pipe")
-    else:
-        sys.stdout.buffer.write(data)

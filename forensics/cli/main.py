@@ -17,6 +17,7 @@ from forensics import __version__
 from forensics.cli import (
     audit,
     collateral,
+    coverage,
     custody,
     detection,
     detectors,
@@ -25,6 +26,7 @@ from forensics.cli import (
     export,
     judge,
     look,
+    quote,
     report,
     simulate,
     timeline,
@@ -74,10 +76,11 @@ app.command()(triage.triage)
 app.command()(look.show)
 app.command()(explain.explain)
 app.command()(collateral.collateral)
+app.command()(coverage.coverage)
 app.command()(timeline.timeline)
 app.command()(report.report)
 app.command()(look.sql)
-app.command()(evidence.quote)
+app.add_typer(quote.quote_app, name="quote")
 app.command("detectors")(detectors.detectors_command)
 app.add_typer(custody.custody_app, name="custody")
 app.command()(upkeep.compact)

@@ -255,7 +255,7 @@ def _read_tcb_info(body: bytes) -> TcbInfo:
         raise _invalid("two TCB levels are equal")
     identities = None
     if tdx and "tdxModuleIdentities" in members:
-        items = _list(members, "tdxModuleIdentities", minimum=0)
+        items = _list(members, "tdxModuleIdentities")
         identities = tuple(_read_module(item, _text(item, "id")) for item in items)
     module = _read_module(_object(members, "tdxModule"), "") if tdx else None
     return TcbInfo(outline, tuple(ordered), module, identities, in_order=ordered == levels)
@@ -397,11 +397,11 @@ def _object(item: Mapping[str, object], name: str) -> dict[str, object]:
     return value
 
 
-def _list(item: Mapping[str, object], name: str, minimum: int = 1) -> list[dict[str, object]]:
+def _list(item: Mapping[str, object], name: str) -> list[dict[str, object]]:
     value = item.get(name)
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise _invalid(f"{name} is not a list of objects")
-    if not minimum <= len(value) <= MAX_LEVELS:
+    if not 1 <= len(value) <= MAX_LEVELS:
         raise _invalid(f"{name} has {len(value)} entries")
     return value
 

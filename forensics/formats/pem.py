@@ -20,6 +20,19 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _BLANKS = b"\r\n\t "
 
 
+def locate_pem(text: bytes) -> list[tuple[int, int]]:
+    """(start, stop) of each block of plain PEM, its BEGIN and END lines with it.
+
+    Raises `EvidenceError` (`bad-pem`) when there are more than 64.
+    """
+    spans: list[tuple[int, int]] = []
+    for match in _BLOCK.finditer(text):
+        if len(spans) == MAX_BLOCKS:
+            raise EvidenceError("bad-pem", f"more than {MAX_BLOCKS} PEM blocks", match.start())
+        spans.append(match.span())
+    return spans
+
+
 def split_pem(text: bytes) -> list[tuple[str, bytes]]:
     """`(label, DER)` of each block in order, from plain or percent-encoded PEM.
 

@@ -175,3 +175,38 @@ TD_ATTRIBUTE_BITS = {
     62: "TPA",
     63: "PERFMON",
 }
+# State components of XSAVE: SGX ATTRIBUTES.XFRM and TD XFAM. Intel SDM volume 1, section 13.1.
+XFEATURE_BITS = {
+    0: "x87",
+    1: "SSE",
+    2: "AVX",
+    3: "BNDREGS",
+    4: "BNDCSR",
+    5: "AVX512_OPMASK",
+    6: "AVX512_ZMM_HI256",
+    7: "AVX512_HI16_ZMM",
+    8: "PT",
+    9: "PKRU",
+    10: "PASID",
+    11: "CET_U",
+    12: "CET_S",
+    13: "HDC",
+    14: "UINTR",
+    15: "LBR",
+    16: "HWP",
+    17: "AMX_TILECFG",
+    18: "AMX_TILEDATA",
+    19: "APX",
+}
+# Intel SDM volume 3D, section 34.7.2 (SECS.MISCSELECT).
+MISC_SELECT_BITS = {0: "EXINFO", 1: "CPINFO"}
+# sgx_quote_3.h sgx_ql_cert_key_type_t
+CERTIFICATION_TYPES = {
+    1: "PPID in clear",
+    2: "PPID, RSA-2048",
+    3: "PPID, RSA-3072",
+    4: "PCK leaf certificate",
+    5: "PCK certificate chain",
+    6: "QE report certification data",
+    7: "platform manifest",
+}

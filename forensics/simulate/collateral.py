@@ -110,6 +110,7 @@ def tcb_info(
     }
     if tee == "tdx":
         document["tdxModule"] = _module_body(TdxModule(0, ()))
+    if tee == "tdx" and modules:  # Intel's verifier refuses an empty list
         document["tdxModuleIdentities"] = [
             {
                 "id": f"TDX_{module.version:02X}",

@@ -178,7 +178,7 @@ TCB_INFO_VIOLATIONS: dict[str, list[Any]] = {
     "tdxModule.mrsigner": ["00" * 32, "00" * 49, None],
     "tdxModule.attributes": ["00" * 7, None],
     "tdxModule.attributesMask": ["00" * 9, 5],
-    "tdxModuleIdentities": [None, {}, [5], "x"],
+    "tdxModuleIdentities": [None, [], {}, [5], "x"],
     f"{MODULE}.id": [None, 1],
     f"{MODULE}.mrsigner": ["00" * 47, None],
     f"{MODULE}.tcbLevels": [[], None, [[]]],

@@ -229,3 +229,21 @@ def test_alternatives_are_bounded() -> None:
     context = Context(many, ids, root, (crl("pck", 100, 200),))
 
     assert len(list(context.alternatives(150 * SECOND))) == MAX_ALTERNATIVES == 1024
+
+
+def test_chosen_collateral_judges_alone_what_it_is_about():
+    """At a moment when the rule would take the newer one, and even when it is in force no more."""
+    crls = [crl("a", 100, 200), crl("b", 150, 250)]
+    archive = Archive([OLD, NEW], crls, chosen=[OLD.document_id])
+    for at in (160, 260):
+        selected = archive.context(CHAIN, "sgx").select(at * SECOND)
+        assert selected.tcb_info is OLD
+    assert archive.context(CHAIN, "sgx").select(160 * SECOND).root_crl is None
+    free = Archive([OLD, NEW], crls).context(CHAIN, "sgx").select(160 * SECOND)
+    assert free.tcb_info is NEW
+
+
+def test_chosen_collateral_of_others_changes_nothing():
+    foreign = info("foreign", 100, 200, fmspc=b"\1" * 6)
+    archive = Archive([OLD, NEW, foreign], [], chosen=[foreign.document_id])
+    assert archive.context(CHAIN, "sgx").select(160 * SECOND).tcb_info is NEW

@@ -220,7 +220,7 @@ def _unknown_module(kit: Any) -> Any:
 
 
 def _module_identities_absent(kit: Any) -> Any:
-    collateral = kit.collateral("tdx", tcb_overrides={"tdxModuleIdentities": []})
+    collateral = kit.collateral("tdx", modules=())
     return kit.evidence(kit.tdx(), collateral)
 
 

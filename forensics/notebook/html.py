@@ -1,0 +1,93 @@
+"""HTML for notebooks. Every value is escaped by the template engine; nothing else makes HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+MOST_ROWS = 100  # of a table that are shown
+
+_TEMPLATE = """\
+<div class="quote-forensics">
+<style>
+.quote-forensics table { border-collapse: collapse; margin: 0.4em 0 1em; font-size: 12px; }
+.quote-forensics caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
+.quote-forensics th, .quote-forensics td { text-align: left; vertical-align: top;
+  padding: 2px 8px; overflow-wrap: anywhere; max-width: 34em; }
+.quote-forensics th { border-bottom: 1px solid currentColor; white-space: nowrap; }
+.quote-forensics .critical, .quote-forensics .rejected, .quote-forensics .mark {
+  font-weight: bold; color: #c62828; }
+.quote-forensics .high { color: #d84315; }
+.quote-forensics .medium, .quote-forensics .undetermined { color: #9a6700; }
+.quote-forensics .accepted { color: #2e7d32; }
+</style>
+{%- for table in tables %}
+<table>
+<caption>{{ table.title }}</caption>
+<thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for row in table.rows %}
+<tr>{% for cell in row %}<td{% if cell in marked %} class="{{ cell }}"{% endif %}>{{ cell }}</td>
+{%- endfor %}</tr>
+{%- endfor %}
+</tbody>
+</table>
+{%- if table.hidden %}<p>{{ table.hidden }} more rows: take .pl(), .df() or .arrow()</p>{% endif %}
+{%- endfor %}
+</div>
+"""
+
+_MARKED = frozenset(
+    ("critical", "high", "medium", "accepted", "rejected", "undetermined")
+)  # cell texts that get a colour of their own
+_TEMPLATES = Environment(autoescape=True, undefined=StrictUndefined)
+
+
+def render_table(
+    title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], total: int
+) -> str:
+    """One table; `rows` may be the first `MOST_ROWS` of `total`."""
+    return _render([_prepare(title, columns, rows, total)])
+
+
+def render_tables(
+    tables: Iterable[tuple[str, Sequence[str], Sequence[Mapping[str, Any]]]],
+) -> str:
+    """Tables as (title, columns, rows), one below the other; empty ones are left out."""
+    return _render([_prepare(*table, len(table[2])) for table in tables if table[2]])
+
+
+def _prepare(
+    title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], total: int
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "columns": columns,
+        "rows": [[to_text(row.get(name)) for name in columns] for row in rows[:MOST_ROWS]],
+        "hidden": max(total - MOST_ROWS, 0),
+    }
+
+
+def _render(tables: list[dict[str, Any]]) -> str:
+    return _TEMPLATES.from_string(_TEMPLATE).render(tables=tables, marked=_MARKED)
+
+
+def to_text(value: object) -> str:
+    """A value for people: hex, times in UTC, no control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return ", ".join(to_text(item) for item in value)
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
