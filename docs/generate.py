@@ -60,7 +60,11 @@ EXIT_CODES = (
     ("2", "wrong usage, unusable input, or an internal error"),
     ("4", "custody or integrity failure: the case contradicts its ledger"),
     ("1", "findings at or above `--fail-on` (default `high`)"),
-    ("3", "done but incomplete: records in quarantine, or blind detectors under `--strict`"),
+    (
+        "3",
+        "done but incomplete: no evidence, records in quarantine, nothing that could be judged, "
+        "silence (`--max-silence`), a failed `--on-finding`, or blind detectors under `--strict`",
+    ),
     ("0", "done and clean"),
 )
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -26,7 +23,6 @@ from forensics.cli.detection import (
     StrictOption,
 )
 from forensics.cli.export_findings import (
-    Output,
     OutputOption,
     read_outputs,
     write_failure,
@@ -49,6 +45,14 @@ from forensics.cli.options import (
     read_user,
 )
 from forensics.cli.output import Format, say, to_plain
+from forensics.cli.plan import (
+    MaxSilenceOption,
+    OnFindingOption,
+    OnFindingSeverityOption,
+    Plan,
+    SourcesArgument,
+    describe_options,
+)
 from forensics.cli.run_record import (
     RunRecord,
     describe_detection,
@@ -61,62 +65,9 @@ from forensics.errors import ForensicsError, UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
-    from forensics.case.signing import Signer
     from forensics.case.verification import VerifySummary
     from forensics.case.writer import Summary
     from forensics.detect.detection import Detection
-
-
-SourcesArgument = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="[SOURCE...]", help="Files or directories of evidence."),
-]
-MaxSilenceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--max-silence",
-        metavar="DURATION",
-        help="Exit 3 when the newest event is older than this, e.g. 26h: logs stopped coming.",
-    ),
-]
-OnFindingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--on-finding",
-        metavar="COMMAND",
-        help="Hand each open finding to this command as JSON on stdin, once per opening.",
-    ),
-]
-OnFindingSeverityOption = Annotated[
-    Severity, typer.Option("--on-finding-severity", help="Only findings this severe or worse.")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What the command line asked for, read."""
-
-    case: Path
-    sources: list[Path]
-    anchors: list[Path]
-    no_intel_root: bool
-    now: datetime
-    as_of: datetime
-    patience: timedelta
-    max_silence: timedelta | None
-    suppressions: Path | None
-    fail_on: Severity
-    fail_on_new: bool
-    strict: bool
-    params: dict[str, str]
-    full: bool
-    queries: list[Path]
-    threads: int
-    fast: bool
-    signer: Signer | None
-    on_finding: list[str]
-    on_finding_severity: Severity
-    outputs: list[Output]
 
 
 def audit(
@@ -160,7 +111,7 @@ def audit(
       quote-forensics audit nightly /var/log/kbs --fail-on-new --on-finding "/opt/cordon --quiet"
     """
     moment = read_time(now)
-    plan = _Plan(
+    plan = Plan(
         case=case,
         sources=sources or [],
         anchors=root_ca or [],
@@ -182,22 +133,22 @@ def audit(
         on_finding=split_command(on_finding) if on_finding is not None else [],
         on_finding_severity=on_finding_severity,
         outputs=read_outputs(output),
+        form=form,
     )
-    record = RunRecord(plan.now, plan.as_of, read_user(), _describe_options(plan))
+    record = RunRecord(plan.now, plan.as_of, read_user(), describe_options(plan))
     try:
-        detection = _run(plan, record)
+        _run(plan, record)
     except ForensicsError as error:
         record.end(error.exit_code, error.code, error.message)
         record.write()
         write_failure(plan.outputs, record.document)
         raise
-    detecting.print_findings(detecting.describe_findings(detection), form)
     if code := record.document["exit_code"]:
         say(f"exit {code}: {record.document['message']}")
         raise typer.Exit(code)
 
 
-def _run(plan: _Plan, record: RunRecord) -> Detection:
+def _run(plan: Plan, record: RunRecord) -> None:
     """All steps, in their order; the record knows how it ended."""
     summary: Summary | None = None
     case = _open_or_make(plan, record)
@@ -225,16 +176,16 @@ def _run(plan: _Plan, record: RunRecord) -> Detection:
     record.document |= describe_detection(detection)
     found = describe_suppressions(suppressions, detection.findings, plan.now)
     record.document["suppressions"] = found
+    detecting.print_findings(detecting.describe_findings(detection), plan.form)
     detecting.say_detection(detection)
     say_review(suppressions, detection.findings, plan.now)
     calls = _contain(plan, case, detection, record)
     record.end(*_decide(plan, summary, detection, calls))
     record.commit(case, plan.now, plan.as_of)
     write_outputs(plan.outputs, case, record.document, plan.now)
-    return detection
 
 
-def _contain(plan: _Plan, case: Case, detection: Detection, record: RunRecord) -> list[Call]:
+def _contain(plan: Plan, case: Case, detection: Detection, record: RunRecord) -> list[Call]:
     if not plan.on_finding:
         return []
     chosen = [f for f in detection.open_findings if plan.on_finding_severity.covers(f.severity)]
@@ -245,7 +196,7 @@ def _contain(plan: _Plan, case: Case, detection: Detection, record: RunRecord) -
 
 
 def _decide(
-    plan: _Plan, summary: Summary | None, detection: Detection, calls: list[Call]
+    plan: Plan, summary: Summary | None, detection: Detection, calls: list[Call]
 ) -> tuple[int, str, str]:
     """Exit code, reason and message; the reasons for code 3 from the worst on."""
     count = detecting.count_failing(detection, plan.fail_on, news_only=plan.fail_on_new)
@@ -277,24 +228,7 @@ def _decide(
     return 0, "clean", f"nothing at or above {plan.fail_on.value}"
 
 
-def _describe_options(plan: _Plan) -> dict[str, Any]:
-    """What was asked for, as far as it decides on the outcome."""
-    from forensics.case.ledger import clean_text
-
-    return {
-        "sources": [clean_text(str(path)) for path in plan.sources],
-        "fail_on": plan.fail_on.value,
-        "fail_on_new": plan.fail_on_new,
-        "strict": plan.strict,
-        "patience_seconds": plan.patience.total_seconds(),
-        "max_silence_seconds": plan.max_silence and plan.max_silence.total_seconds(),
-        "params": plan.params,
-        "full": plan.full,
-        "queries": [clean_text(str(path)) for path in plan.queries],
-    }
-
-
-def _open_or_make(plan: _Plan, record: RunRecord) -> Case:
+def _open_or_make(plan: Plan, record: RunRecord) -> Case:
     """The case; a new one only once the sources are known to be there."""
     from forensics.case.case import SETTINGS_NAME, open_case
     from forensics.sources.walk import check_paths

@@ -6,7 +6,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -16,6 +16,7 @@ from forensics.detect.detector import Detector
 from forensics.detect.feeds import Feed, find_cut_off, read_feeds
 from forensics.detect.findings import OPEN, Finding
 from forensics.detect.inputs import loaded
+from forensics.detect.parameters import AS_OF
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
 from forensics.detect.states import Round, renew
 from forensics.detect.store import load_detections, load_findings
@@ -87,7 +88,7 @@ def detect(
     check_overrides(detectors, given)
     previous, before = load_findings(connection), load_detections(connection)
     feeds = read_feeds(connection)
-    judge = _make_judge(connection, previous, past, given)
+    judge = _make_judge(connection, previous, before, past, given)
     runs = []
     with loaded(connection, detectors):
         for done, detector in enumerate(detectors, start=1):
@@ -117,18 +118,24 @@ _Judge = Callable[[Detector, datetime.datetime], DetectorRun]
 def _make_judge(
     connection: duckdb.DuckDBPyConnection,
     previous: Sequence[Finding],
+    before: Sequence[Mapping[str, Any]],
     past: Past | None,
     overrides: Mapping[str, str],
 ) -> _Judge:
-    """How a detector is run up to a cut-off: going on from the past, where there is one."""
+    """How a detector is run up to a cut-off: going on from the past, where there is one.
+
+    What waited is no finding yet, and nothing that a run could go on from: then it reads all.
+    """
+    waited = {row["detector"] for row in before if row["waiting"]}
     active = defaultdict(list)
     for finding in previous:
         if finding.state != "resolved":
             active[finding.detector].append(finding)
 
     def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
-        if past is None:
-            return run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+        if past is None or (detector.id in waited and not _has_cut_off(detector)):
+            run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+            return run if past is None else replace(run, full_because="some of it waited")
         known = active[detector.id]
         return past.run(connection, detector, known, as_of=cut_off, overrides=overrides)
 
@@ -138,7 +145,16 @@ def _make_judge(
 def _run(
     judge: _Judge, detector: Detector, as_of: datetime.datetime, cut_off: datetime.datetime
 ) -> DetectorRun:
-    """A detector up to its cut-off; what it would add up to `as_of` is waiting."""
+    """A detector up to its cut-off; what it would add up to `as_of` is waiting.
+
+    A detector without a cut-off of its own sees everything: of what it finds, that whose first
+    sighting lies beyond the cut-off is waiting.
+    """
+    if not _has_cut_off(detector):
+        run = judge(detector, as_of)
+        late = tuple(f for f in run.findings if f.first_seen and f.first_seen > cut_off)
+        rest = tuple(f for f in run.findings if f not in late)
+        return replace(run, findings=rest, cut_off=cut_off, waiting=late)
     run = judge(detector, cut_off)
     if cut_off == as_of:
         return replace(run, cut_off=cut_off)
@@ -146,6 +162,10 @@ def _run(
     ahead = judge(detector, as_of)
     waiting = tuple(f for f in ahead.findings if f.fingerprint not in known)
     return replace(run, cut_off=cut_off, waiting=waiting)
+
+
+def _has_cut_off(detector: Detector) -> bool:
+    return AS_OF in {parameter.name for parameter in detector.params}
 
 
 def _find_blind(

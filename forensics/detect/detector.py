@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from forensics.detect.headers import Header, header_error
-from forensics.detect.parameters import AS_OF, Parameter, parse_parameters
+from forensics.detect.parameters import Parameter, parse_parameters
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")  # most severe first
 STATUSES: Final = ("draft", "stable", "deprecated")
@@ -215,5 +215,3 @@ def _check_waiting(detector: Detector, where: str) -> None:
     strange = sorted(set(detector.waits_for) - set(FEED_VIEWS))
     if strange:
         raise header_error(where, f"waits_for {strange[0]!r}, which is no feed of events")
-    if detector.waits_for and AS_OF not in {parameter.name for parameter in detector.params}:
-        raise header_error(where, f"it waits for feeds and has no parameter {AS_OF}")

@@ -1,10 +1,10 @@
 """Feeds of events, how far each has come, and rules about absence that wait for them.
 
-A feed is what one log file becomes over the days: the files whose paths differ only in a date or
-a number of rotation, per view. Its watermark is the newest event time in it. A rule that concludes
-something from what is missing may do so up to the watermark of the feeds that would bring it; what
-comes after that is waiting. Nobody can hold an alarm back by cutting a feed off: after `patience`
-a rule goes on without a feed.
+A feed is what one log file becomes over the days: the files whose paths differ only in a date, a
+number of rotation or compression, per view. Its watermark is the newest event time in it. A rule
+that concludes something from what is missing may do so up to the watermark of the feeds that would
+bring it; what comes after that is waiting. Nobody can hold an alarm back by cutting a feed off:
+after `patience` a rule goes on without a feed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 DEFAULT_PATIENCE: Final = timedelta(hours=6)
 
-_DATE = re.compile(r"\d{4}[-_.]?\d{2}[-_.]?\d{2}(?:[T_.-]?\d{2}[:_.-]?\d{2}(?:[:_.-]?\d{2})?Z?)?")
+_DATE = re.compile(
+    r"(?<![0-9A-Za-z])20\d{2}[-_.]?\d{2}[-_.]?\d{2}"
+    r"(?:[T_.-]?\d{2}[:_.-]?\d{2}(?:[:_.-]?\d{2})?Z?)?(?![0-9])"
+)
 _ROTATION = re.compile(r"\.\d+(?=$|\.)")
+_COMPRESSION = re.compile(r"\.(?:gz|zst)(?:![^!/]*)?$")  # one compressed file, and what is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class Feed:
 
 
 def name_feed(path: str) -> str:
-    """The feed of a file: its path without dates and numbers of rotation."""
-    return _ROTATION.sub("", _DATE.sub("*", path))
+    """The feed of a file: its path without dates, numbers of rotation and compression."""
+    return _ROTATION.sub("", _DATE.sub("*", _COMPRESSION.sub("", path)))
 
 
 def read_feeds(connection: duckdb.DuckDBPyConnection) -> tuple[Feed, ...]:

@@ -67,7 +67,7 @@ def _collect(record: Mapping[str, Any]) -> dict[str, list[Sample]]:
             ({"detector": d["id"]}, sum(gap["count"] for gap in d["not_evaluable"]))
             for d in detectors
         ],
-        "detector_waiting": [({"detector": d["id"]}, len(d["waiting"])) for d in detectors],
+        "detector_waiting": [({"detector": d["id"]}, len(d.get("waiting", ()))) for d in detectors],
         "ingested_sources": _single(ingest, "sources"),
         "known_sources": _single(ingest, "known_sources"),
         "quarantined_records": _single(ingest, "quarantined"),

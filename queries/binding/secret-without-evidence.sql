@@ -10,6 +10,7 @@
 -- why = "Evidence exists to decide who gets secrets. A release without it is the breach itself, whatever the verifier's log says of other sessions."
 -- inputs = ["observation", "policy", "release", "verdict"]
 -- requires = ["release", "observation"]
+-- waits_for = ["observation"]
 -- discriminator = ["kind", "secret_id"]
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"

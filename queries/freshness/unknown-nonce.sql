@@ -10,6 +10,7 @@
 -- why = "Freshness rests on the verifier choosing the nonce. A nonce from elsewhere lets the attester, or whoever relays for it, choose the moment."
 -- inputs = ["nonce", "observation"]
 -- requires = ["nonce"]
+-- waits_for = ["nonce"]
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event without a nonce is counted; where either side names no session or no enclave, that is not compared; a refusal is low, no word from the verifier counts as accepted"

@@ -9,6 +9,7 @@
 -- question = "Which attestation events were kept from the SIEM, by the verifier's own word or by their absence from the SIEM's log?"
 -- why = "What is not forwarded is not watched. An attacker who controls the forwarding needs no other disguise."
 -- inputs = ["observation", "source"]
+-- waits_for = ["observation"]
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event that does not say whether it was forwarded says nothing; without an event id it cannot be looked up in the SIEM's log, and is counted"

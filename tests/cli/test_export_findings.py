@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,12 +30,20 @@ from forensics.report.metrics import METRICS, PREFIX, write_metrics
 from forensics.report.outgoing import Outgoing
 from forensics.report.siem import to_event, to_ocsf, to_syslog
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its parser generator imports what Python has deprecated
-    from syslog_rfc5424_parser import SyslogMessage
-
 ROOT = Path(__file__).parents[2]
 HOSTILE = "=cmd|' /C calc'!A0]\"\\\x1b[2J\n<script>ÿ\ud800‖"
+
+# RFC 5424, section 6: the grammar of a message.
+SYSLOG = re.compile(
+    r"<(?P<priority>[1-9]?\d|1[0-8]\d|19[01])>1 "
+    r"(?P<time>-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) "
+    r"(?P<host>[!-~]{1,255}) (?P<app>[!-~]{1,48}) (?P<process>[!-~]{1,128}) "
+    r"(?P<id>[!-~]{1,32}) "
+    r"\[(?P<sd>[^ =\]\"]{1,32})"
+    r'(?P<params>(?: [^ =\]"]{1,32}="(?:[^"\\\]]|\\["\\\]])*")*)\]'
+    r"(?: (?P<message>.*))?"
+)
+SYSLOG_PARAM = re.compile(r' ([^ =\]"]{1,32})="((?:[^"\\\]]|\\["\\\]])*)"')
 
 # Elastic Common Schema 8.17: the fields that are used here, with their types there.
 ECS_FIELDS = {
@@ -186,7 +193,7 @@ def test_ocsf_detection_findings(export) -> None:
         assert (record["activity_id"], record["status_id"]) == (1, 1)
         assert record["is_alert"] is True
         assert record["evidences"][0]["data"]
-    assert {record["severity_id"] for record in records} == {4, 5}
+    assert {record["severity_id"] for record in records} >= {4, 5}
 
 
 @pytest.mark.parametrize(
@@ -284,24 +291,33 @@ def test_sarif(export) -> None:
 # Syslog
 
 
+def parse_syslog(line: str) -> tuple[dict[str, str], dict[str, str]]:
+    found = SYSLOG.fullmatch(line)
+    assert found, line
+    params = dict(SYSLOG_PARAM.findall(found["params"]))
+    unescaped = {name: re.sub(r"\\(.)", r"\1", value) for name, value in params.items()}
+    return found.groupdict(), unescaped
+
+
 def test_syslog_messages(export) -> None:
     text = export("syslog")
     assert text.splitlines()
     for line in text.splitlines():
-        message = SyslogMessage.parse(line)
-        assert message.facility.name == "audit"
-        assert message.appname == "quote-forensics"
-        assert re.fullmatch(r"[0-9a-f]{64}", message.sd["finding@32473"]["fingerprint"])
+        message, params = parse_syslog(line)
+        assert int(message["priority"]) // 8 == 13  # log audit
+        assert message["app"] == "quote-forensics"
+        assert message["sd"] == "finding@32473"
+        assert message["message"].startswith("\ufeff")
+        assert re.fullmatch(r"[0-9a-f]{64}", params["fingerprint"])
 
 
 def test_a_hostile_finding_is_one_bounded_syslog_message() -> None:
     line = to_syslog(hostile())
     assert len(line.encode()) <= 2048
-    assert line.isascii() or "\n" not in line
     assert not any(ord(c) < 32 for c in line)
-    message = SyslogMessage.parse(line)
-    assert message.hostname.isascii()
-    assert message.sd["finding@32473"]["severity"] == "critical"
+    message, params = parse_syslog(line)
+    assert (message["id"], params["severity"]) == ("debug-enclave", "critical")
+    assert params["subject_id"].startswith("=cmd|' /C calc'!A0]\"\\")
 
 
 # The source system's own event
@@ -366,7 +382,7 @@ def test_metrics_are_read_by_the_prometheus_client(export) -> None:
     new = [s for s in found[f"{PREFIX}_findings"] if s[0]["detector"] == "replayed-quote"]
     assert new == [({"detector": "replayed-quote", "severity": "critical", "state": "new"}, 3.0)]
     views = {labels["view"] for labels, _ in found[f"{PREFIX}_feed_watermark_timestamp_seconds"]}
-    assert views == {"launch", "nonce", "observation", "release"}
+    assert views == {"launch", "nonce", "observation", "release", "stop"}
 
 
 def test_no_sample_has_a_timestamp(export) -> None:

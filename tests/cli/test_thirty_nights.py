@@ -19,9 +19,13 @@ from typing import Any
 import pytest
 
 from forensics.case.case import Case, open_case
+from forensics.case.query import open_locked
 from forensics.cli import steps
 from forensics.cli.options import read_anchors
+from forensics.detect.catalog import load_catalog
+from forensics.detect.detection import Detection, detect
 from forensics.detect.findings import Finding
+from forensics.detect.store import load_detections, save_detection
 from forensics.simulate import simulate
 
 NIGHTS = 30
@@ -31,8 +35,9 @@ PATIENCE = timedelta(hours=6)
 INCIDENTS = ("silent-enclave", "doppelganger", "trusted-rogue", "plain-replay", "svn-rollback")
 DETECTORS = (
     *("silent-enclave", "doppelganger-quote", "policy-contradiction", "trusted-rogue"),
-    *("report-data-mismatch", "replayed-quote", "svn-rollback", "verdict-contradiction"),
+    *("replayed-quote", "svn-rollback"),
 )
+CATALOG = {name: detector for name, detector in load_catalog().items() if name in DETECTORS}
 DAY = re.compile(r"2026-\d\d-\d\d")
 MENDED = 2  # nights after an incident
 
@@ -114,11 +119,28 @@ def live(fleet: Fleet, case: Case) -> Iterator[tuple[int, list[Finding]]]:
         if night == fleet.night_of("doppelganger-quote") + MENDED:
             sources.append(fleet.approve(findings["doppelganger-quote"]))
         at = START + timedelta(days=night) + JUDGED_AT
-        steps.ingest(case, sources, at)
+        steps.ingest(case, sources, at, threads=1)
         steps.verify(case, at, at, threads=1)
-        detection = steps.detect(case, at, at, chosen=DETECTORS, patience=PATIENCE)
+        detection = judge(case, at)
         findings = {finding.detector: finding for finding in detection.findings}
         yield night, list(detection.findings)
+
+
+def judge(case: Case, at: datetime) -> Detection:
+    """All of `steps.detect` but for what it saves by going on from the night before."""
+    connection = open_locked(case, check_results=False)
+    before = load_detections(connection)
+    detection = detect(connection, CATALOG, as_of=at, at=at, patience=PATIENCE)
+    with case.writer(action="detect", at=at, who="test") as writer:
+        save_detection(
+            writer,
+            detection.findings,
+            detection.runs,
+            before,
+            as_of=at,
+            evidence_entry=detection.evidence_entry,
+        )
+    return detection
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +195,7 @@ def test_an_incident_is_resolved_when_it_ends(story: Story) -> None:
 
 def test_what_happened_and_was_not_mended_recurs_to_the_end(story: Story) -> None:
     fleet, nights = story
-    lasting = {"replayed-quote", "svn-rollback", "trusted-rogue", "report-data-mismatch"}
+    lasting = {"replayed-quote", "svn-rollback", "trusted-rogue"}
     assert {f.detector for f in nights[-1] if f.state == "recurring"} == lasting
     for finding in nights[-1]:
         at = finding.opened_at

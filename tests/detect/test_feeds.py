@@ -26,9 +26,12 @@ HOUR = timedelta(hours=1)
     [
         ("logs/kbs-2026-01-05.jsonl", "logs/kbs-*.jsonl"),
         ("logs/kbs-20260105T0230.jsonl", "logs/kbs-*.jsonl"),
-        ("logs/2026-01-05/kbs.jsonl.gz", "logs/*/kbs.jsonl.gz"),
+        ("logs/2026-01-05/kbs.jsonl.gz", "logs/*/kbs.jsonl"),
+        ("kbs-2026-01-05.jsonl.gz!kbs-2026-01-05.jsonl", "kbs-*.jsonl"),
+        ("logs.zip!kbs-2026-01-05.jsonl", "logs.zip!kbs-*.jsonl"),
+        ("node-bc9549-2026-01-05.jsonl", "node-bc9549-*.jsonl"),
         ("logs/kbs.jsonl.1", "logs/kbs.jsonl"),
-        ("logs/kbs.jsonl.12.gz", "logs/kbs.jsonl.gz"),
+        ("logs/kbs.jsonl.12.gz", "logs/kbs.jsonl"),
         ("logs/node-41c813.jsonl", "logs/node-41c813.jsonl"),
     ],
 )
