@@ -29,6 +29,7 @@ from forensics.cli import (
     quote,
     report,
     simulate,
+    summary,
     timeline,
     triage,
     upkeep,
@@ -78,6 +79,8 @@ app.command()(explain.explain)
 app.command()(collateral.collateral)
 app.command()(coverage.coverage)
 app.command()(timeline.timeline)
+app.command()(summary.summary)
+app.command()(summary.diff)
 app.command()(report.report)
 app.command()(look.sql)
 app.add_typer(quote.quote_app, name="quote")
