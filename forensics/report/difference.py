@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from forensics.case.connection import connect
 from forensics.detect.detector import SEVERITIES
-from forensics.report.conflicts import ACTIVE
+from forensics.detect.findings import OPEN
 from forensics.report.rows import fetch
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _read_findings(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Any
         "SELECT fingerprint, finding_id, detector, severity, summary, state FROM finding "
         "ORDER BY fingerprint",
     )
-    return {row[0]: row[1:5] for row in rows if row[5] in ACTIVE}
+    return {row[0]: row[1:5] for row in rows if row[5] in OPEN}
 
 
 def _compare_findings(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from forensics.detect.detector import SEVERITIES
-from forensics.report.conflicts import ACTIVE
+from forensics.detect.findings import OPEN
 from forensics.report.document import read_numbers
 from forensics.report.exposure import Names, read_exposure
 from forensics.report.gaps import read_gaps
@@ -67,7 +67,7 @@ def _tell_findings(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
         {"severities": list(SEVERITIES)},
     )
     for severity, state, number in rows:
-        yield Line("findings", severity if state in ACTIVE else f"{severity}, {state}", number)
+        yield Line("findings", severity if state in OPEN else f"{severity}, {state}", number)
     if not rows:
         yield Line("findings", "all", 0)
 
