@@ -102,7 +102,7 @@ class Fleet:
         """The manifest with the measurement in it that was missing."""
         details = json.loads(finding.details)
         text = self.manifest.read_text()
-        entry = f'allow = [\n  {{ mrenclave = "{details["mrenclave"]}" }},'
+        entry = f'allow = [\n  {{ mrenclave = "{finding.subject_id}" }},'
         head, workload, rest = text.partition(f'id = "{details["workload_id"]}"')
         path = self.folder / "approved.toml"
         path.write_text(head + workload + rest.replace("allow = [", entry, 1))
