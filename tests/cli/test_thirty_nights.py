@@ -32,10 +32,10 @@ NIGHTS = 30
 START = datetime(2026, 1, 5, tzinfo=UTC)
 JUDGED_AT = timedelta(days=1, hours=2, minutes=30)  # after the beginning of the day
 PATIENCE = timedelta(hours=6)
-INCIDENTS = ("silent-enclave", "doppelganger", "trusted-rogue", "plain-replay", "svn-rollback")
+INCIDENTS = ("silent-enclave", "doppelganger", "trusted-rogue", "plain-replay")
 DETECTORS = (
     *("silent-enclave", "doppelganger-quote", "policy-contradiction", "trusted-rogue"),
-    *("replayed-quote", "svn-rollback"),
+    "replayed-quote",
 )
 CATALOG = {name: detector for name, detector in load_catalog().items() if name in DETECTORS}
 DAY = re.compile(r"2026-\d\d-\d\d")
@@ -102,7 +102,7 @@ class Fleet:
         """The manifest with the measurement in it that was missing."""
         details = json.loads(finding.details)
         text = self.manifest.read_text()
-        entry = f'allow = [\n  {{ mrenclave = "{details["mrenclave"]}" }},'
+        entry = f'allow = [\n  {{ mrenclave = "{finding.subject_id}" }},'
         head, workload, rest = text.partition(f'id = "{details["workload_id"]}"')
         path = self.folder / "approved.toml"
         path.write_text(head + workload + rest.replace("allow = [", entry, 1))
@@ -195,7 +195,7 @@ def test_an_incident_is_resolved_when_it_ends(story: Story) -> None:
 
 def test_what_happened_and_was_not_mended_recurs_to_the_end(story: Story) -> None:
     fleet, nights = story
-    lasting = {"replayed-quote", "svn-rollback", "trusted-rogue"}
+    lasting = {"replayed-quote", "trusted-rogue"}
     assert {f.detector for f in nights[-1] if f.state == "recurring"} == lasting
     for finding in nights[-1]:
         at = finding.opened_at
