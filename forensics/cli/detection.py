@@ -239,9 +239,12 @@ def say_detection(detection: Detection) -> None:
         say(f"{len(narrow)} of them judged only what is new, over at most {most} observations")
     for line in describe_changes(detection.findings, detection.at):
         say(line)
+    blind: dict[str, list[str]] = {}
     for run in detection.not_evaluable:
         for gap in run.gaps:
-            say(f"not evaluable: {run.detector.id}: {gap.count} × {gap.reason}")
+            blind.setdefault(f"{gap.count} × {gap.reason}", []).append(run.detector.id)
+    for reason, detectors in blind.items():
+        say(f"not evaluable: {reason}: {', '.join(detectors)}")
     for run in detection.runs:
         if run.waiting:
             views = ", ".join(run.detector.waits_for)

@@ -84,33 +84,40 @@ def _change(rows: Rows, case: Mapping[str, Any]) -> None:
         del rows[view][int(row)]
 
 
-def fill_views(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
-    """The rows as tables in the place of the views."""
-    connection.execute("SET threads = 1")  # a handful of rows
-    declare_views(connection)
-    for view, found in rows.items():
-        for row in found:
-            names = ", ".join(f'"{name}"' for name in row)
-            places = ", ".join("?" for _ in row)
-            connection.execute(
-                f'INSERT INTO "{view}" ({names}) VALUES ({places})', list(row.values())
-            )
+class Bench:
+    """Tables in the place of the views, for one set of rows after the other."""
 
+    def __init__(self) -> None:
+        self.connection = duckdb.connect(config={"threads": 1})  # a handful of rows
+        declare_views(self.connection)
+        self._filled: set[str] = set()
 
-def run_case(detector: Detector, case: Mapping[str, Any], rows: Rows) -> DetectorRun:
-    with duckdb.connect() as connection:
-        fill_views(connection, rows)
+    def fill(self, rows: Rows) -> None:
+        """Let the views have these rows and no others."""
+        for view in self._filled:
+            self.connection.execute(f'DELETE FROM "{view}"')
+        self._filled = {view for view, found in rows.items() if found}
+        for view in self._filled:
+            for row in rows[view]:
+                names = ", ".join(f'"{name}"' for name in row)
+                places = ", ".join("?" for _ in row)
+                self.connection.execute(
+                    f'INSERT INTO "{view}" ({names}) VALUES ({places})', list(row.values())
+                )
+
+    def run(self, detector: Detector, case: Mapping[str, Any], rows: Rows) -> DetectorRun:
+        """The detector over these rows, at the case's cut-off and with its parameters."""
+        self.fill(rows)
         return run_detector(
-            connection,
+            self.connection,
             detector,
             as_of=case.get("as_of", CUT_OFF),
             overrides=case.get("params", {}),
         )
 
 
-def hold_case(detector: Detector, case: Mapping[str, Any]) -> list[str]:
-    """What does not come out as the case expects it; empty when all does."""
-    result = run_case(detector, case, case["rows"])
+def compare(result: DetectorRun, case: Mapping[str, Any]) -> list[str]:
+    """What did not come out as the case expects it; empty when all did."""
     expected = case["expect"]
     told = [
         (f.subject_type, f.subject_id, f.severity, f.observation_ids, f.summary, f.details)

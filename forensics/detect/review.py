@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from forensics.detect.cases import hold_case, load_cases
+from forensics.detect.cases import Bench, compare, load_cases
 from forensics.detect.catalog import Catalog
 from forensics.detect.detector import Detector
 from forensics.detect.lint import lint_detector
@@ -43,8 +43,9 @@ def _hold_cases(detector: Detector, path: Path) -> Iterator[Problem]:
     if not path.is_file():
         return
     try:
+        bench = Bench()
         for case in load_cases(_read(path), path.name):
-            for problem in hold_case(detector, case):
+            for problem in compare(bench.run(detector, case, case["rows"]), case):
                 yield Problem(detector.id, "cases", f"{case['name']}: {problem}")
     except DetectorError as error:
         yield Problem(detector.id, "cases", error.message)
