@@ -62,6 +62,7 @@ SPOKEN = SPOKEN_JSON.union(
         *("claimed_tcb_level", "enclave_id", "event_type", "evidence", "expected", "gaps", "image"),
         *("image_digest", "initial_state", "issuer", "missing", "mode", "nonce", "observed"),
         *("report_data", "report_data_rule", "rule", "runtime", "secret_id", "subject"),
+        "reference",
         *("subject_id", "summary", "token_measurement", "token_mrsigner", "token_quote_hash"),
         *("token_report_data", "workload_id"),
     }
