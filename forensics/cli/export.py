@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from forensics.cli.export_findings import export_findings_command
-from forensics.cli.options import CaseArgument, FormatOption, NowOption, read_time
+from forensics.cli.options import (
+    CaseArgument,
+    FormatOption,
+    NowOption,
+    RedactOption,
+    read_redaction_key,
+    read_time,
+)
 from forensics.cli.output import Format, print_records, say
 from forensics.errors import UsageError
 
@@ -16,16 +23,7 @@ export_app = typer.Typer(no_args_is_help=True, help="What leaves a case.")
 
 export_app.command("findings")(export_findings_command)
 
-_LARGEST_KEY = 1 << 16
-
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="A new directory.")]
-RedactOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="KEY_FILE",
-        help="Replace what names platforms, sessions and hosts by hashes under this key.",
-    ),
-]
 
 
 @export_app.command("bundle")
@@ -50,7 +48,7 @@ def export_bundle_command(
     from forensics.case.case import open_case
     from forensics.report.bundle import export_bundle
 
-    key = None if redact is None else _read_key(redact)
+    key = None if redact is None else read_redaction_key(redact)
     summary = export_bundle(open_case(case), out, read_time(now), key)
     say(f"{out}: {summary.files} files, {summary.size} bytes; verify with {out}/verify_bundle.py")
 
@@ -93,7 +91,7 @@ def export_views_command(
     connection = connect(open_case(case))
     if "check_result" in chosen:
         fill_check_results(connection)
-    redactor = None if redact is None else Redactor(_read_key(redact), connection)
+    redactor = None if redact is None else Redactor(read_redaction_key(redact), connection)
     try:
         out.mkdir(parents=True)
         rows = [
@@ -103,11 +101,3 @@ def export_views_command(
     except OSError as error:
         raise UsageError("unwritable-path", f"cannot write {out}: {error.strerror}") from None
     print_records(rows, ("view", "rows"), form)
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_KEY)
-    except OSError as error:
-        raise UsageError("unreadable-path", f"cannot read {path}: {error.strerror}") from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forensics.cli.detection import Severity
-from forensics.cli.options import CaseArgument
+from forensics.cli.options import CaseArgument, RedactOption, read_redaction_key
 from forensics.cli.output import say
 from forensics.errors import UsageError
 
@@ -71,12 +71,14 @@ def export_findings_command(
     changed: Annotated[
         bool, typer.Option("--changed", help="Only what the newest run brought into its state.")
     ] = False,
+    redact: RedactOption = None,
 ) -> None:
     """The findings in the format of another program.
 
     ocsf: Detection Finding 2004; ocsf-compliance: Compliance Finding 2003, one per detector, what
     could not be judged as a warning; event: the source system's own event with policy_allowed
-    false, severity CRITICAL for drift; prometheus: metrics of the newest audit.
+    false, severity CRITICAL for drift; prometheus: metrics of the newest audit. `--redact` does
+    what it does in `export views`, with the same replacements under the same key.
 
     \b
     Examples:
@@ -94,7 +96,10 @@ def export_findings_command(
         if (severity is None or severity.covers(item.finding.severity))
         and (not state or item.finding.state in state)
     ]
-    data = FORMATS[form.value].write(replace(parcel, items=items))
+    parcel = replace(parcel, items=items)
+    if redact is not None:
+        parcel = _redact(parcel, open_case(case), read_redaction_key(redact))
+    data = FORMATS[form.value].write(parcel)
     if out is not None:
         _write_file(out, data)
         say(f"{out}: {len(data)} bytes")
@@ -157,6 +162,19 @@ def load_parcel(case: Case) -> Parcel:
         items=load_outgoing(connection, catalog),
         controls=load_controls(connection),
         run=load_run(connection),
+    )
+
+
+def _redact(parcel: Parcel, case: Case, key: bytes) -> Parcel:
+    from forensics.case.connection import connect
+    from forensics.report.redaction import Redactor
+
+    redactor = Redactor(key, connect(case))
+    return replace(
+        parcel,
+        case=redactor.speak(parcel.case),
+        items=[redactor.apply_to_finding(item) for item in parcel.items],
+        run=redactor.speak(parcel.run),
     )
 
 

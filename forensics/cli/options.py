@@ -14,6 +14,8 @@ import typer
 from forensics.cli.output import Format
 from forensics.errors import UsageError
 
+_LARGEST_KEY = 1 << 16
+
 if TYPE_CHECKING:
     from forensics.case.signing import Signer
 
@@ -72,6 +74,14 @@ SignKeyOption = Annotated[
     ),
 ]
 
+RedactOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="KEY_FILE",
+        help="Replace what names platforms, sessions and hosts by hashes under this key.",
+    ),
+]
+
 DEFAULT_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 
 
@@ -95,6 +105,15 @@ def read_user() -> str:
     except (OSError, KeyError):
         user = "unknown"
     return f"{user}@{platform.node() or 'unknown'}"
+
+
+def read_redaction_key(path: Path) -> bytes:
+    """Raises `UsageError` (`unreadable-path`)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST_KEY)
+    except OSError as error:
+        raise UsageError("unreadable-path", f"cannot read {path}: {error.strerror}") from None
 
 
 def load_signer(path: Path | None) -> Signer | None:

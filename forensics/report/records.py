@@ -27,7 +27,7 @@ def write_view(
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = _read_rows(connection, view, COLUMNS[view])
     if redactor is not None:
-        rows = ({name: redactor.apply(name, value) for name, value in row.items()} for row in rows)
+        rows = map(redactor.apply_all, rows)
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:

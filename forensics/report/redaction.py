@@ -18,6 +18,9 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from forensics.case.contract import LIST, TEXT, VIEWS
@@ -26,6 +29,8 @@ from forensics.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
+    from forensics.report.outgoing import Outgoing
+
 # Low in number beside the quotes: these are looked for in text.
 _NAMES = frozenset(
     {
@@ -33,6 +38,7 @@ _NAMES = frozenset(
         *("certification_id", "chain_id", "chain_signed_id", "container_id", "event_id", "node_id"),
         *("pck_ca_serial", "pck_id", "pck_serial", "peer", "ppid", "qe_auth_id", "qe_id"),
         *("revoked_serials", "runtime_data_id", "serial", "session_id", "tbs_id", "user_data"),
+        "who",  # user@host
     }
 )
 _SIGNATURE_HALVES = frozenset({"signature_r", "signature_s", "qe_signature_r", "qe_signature_s"})
@@ -40,15 +46,23 @@ _SIGNATURE_HALVES = frozenset({"signature_r", "signature_s", "qe_signature_r", "
 _FINGERPRINTS = frozenset({"finding_id", "fingerprint"})
 
 HASHED = _NAMES | _SIGNATURE_HALVES | _FINGERPRINTS
-WITHHELD = frozenset({"body", "data", "extra", "message", "path", "runtime_data", "sgx_extensions"})
-SPOKEN_JSON = frozenset({"details", "params"})
+WITHHELD = frozenset(
+    {
+        *("body", "command", "data", "extra", "message", "note", "path", "record"),
+        *("runtime_data", "sgx_extensions"),
+    }
+)
+SPOKEN_JSON = frozenset({"basis", "details", "params"})
 SPOKEN = SPOKEN_JSON.union(
     {
         *("accept", "backend_verifier", "claimed_pck_cert_status", "claimed_policy_mode"),
         *("claimed_mrenclave", "claimed_mrsigner", "claimed_quote_status", "claimed_report_data"),
+        *("device_evidence", "device_verdicts", "gpu_nonce", "mode_reason", "suppression"),
+        *("tpm_nonce", "triage"),
         *("claimed_tcb_level", "enclave_id", "event_type", "evidence", "expected", "gaps", "image"),
         *("image_digest", "initial_state", "issuer", "missing", "mode", "nonce", "observed"),
         *("report_data", "report_data_rule", "rule", "runtime", "secret_id", "subject"),
+        "reference",
         *("subject_id", "summary", "token_measurement", "token_mrsigner", "token_quote_hash"),
         *("token_report_data", "workload_id"),
     }
@@ -67,7 +81,7 @@ KEPT = frozenset(
         *("reserved3", "reserved4", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "seam_attributes"),
         *("tcb_components", "td_attributes", "tee", "tee_tcb_svn", "tee_tcb_svn_2", "xfam"),
         # words of this tool, and of Intel's documents
-        *("advisory_ids", "category", "check_id", "code", "crl_number", "detector"),
+        *("advisory_ids", "category", "cause", "check_id", "code", "crl_number", "detector"),
         *("failed_checks", "family", "id", "kind", "level", "malformed_claims", "moment"),
         *("outcome", "pck_ca", "reason", "result", "severity", "state", "status"),
         *("strict_failures", "subject_type", "title", "type", "undetermined_checks"),
@@ -115,7 +129,7 @@ class Redactor:
 
     def apply(self, name: str, value: Any) -> Any:
         """The value of a column as it may be shown."""
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, bool | int | float | datetime):
             return value
         if name in HASHED:
             listed = isinstance(value, list)
@@ -125,6 +139,21 @@ class Redactor:
         if name in SPOKEN:
             return self.speak(value)
         return value if name in KEPT else None
+
+    def apply_all(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row as it may be shown."""
+        return {name: self.apply(name, value) for name, value in row.items()}
+
+    def apply_to_finding(self, item: Outgoing) -> Outgoing:
+        """A finding and its sighting as they may be shown."""
+        finding = {entry.name: getattr(item.finding, entry.name) for entry in fields(item.finding)}
+        shown = self.apply_all(finding) | {"observation_ids": item.finding.observation_ids}
+        return replace(
+            item,
+            finding=replace(item.finding, **shown),
+            seen={n: v for n, v in self.apply_all(item.seen).items() if v is not None},
+            quote={n: v for n, v in self.apply_all(item.quote).items() if v is not None},
+        )
 
     def speak(self, value: Any) -> Any:
         """Text, or what JSON holds of it, with every known identifier replaced."""

@@ -391,6 +391,26 @@ def test_no_identifier_survives_redaction(
     assert verify(out, "--head", out / "head.txt").returncode == 1
 
 
+def test_findings_leave_without_identifiers_in_every_format(run, whole: Path, tmp_path: Path):
+    from forensics.report.formats import FORMATS
+
+    key, out = tmp_path / "key", tmp_path / "out"
+    key.write_bytes(REDACTION_KEY)
+    out.mkdir()
+    secrets = collect_secrets(whole)
+    for form in FORMATS:
+        target = out / form
+        command = ("export", "findings", whole, "--format", form, "--out", target)
+        assert run(*command).code == 0
+        plain = target.read_bytes()
+        assert run(*command, "--redact", key).code == 0
+        assert plain
+        assert target.read_bytes()
+    assert find_secrets(out, secrets) == set()
+    (hidden, *_) = json.loads(f"[{','.join((out / 'jsonl').read_text().splitlines())}]")
+    assert hidden["finding_id"].startswith("redacted-")
+
+
 def test_the_same_platform_stays_the_same(run, whole: Path, redacted: Path, tmp_path: Path):
     """Rows can still be joined and counted, within an export and between two of one key."""
     again, other = tmp_path / "again", tmp_path / "other"
