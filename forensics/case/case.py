@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.case.disk import create_file
-from forensics.case.ledger import Entry, FileEntry, Ledger, clean_text, format_time
+from forensics.case.ledger import (
+    SETTINGS_NOTE,
+    Entry,
+    FileEntry,
+    Ledger,
+    clean_text,
+    format_time,
+)
 from forensics.case.lock import DEFAULT_WAIT, LOCK_NAME, hold_lock, reading
 from forensics.case.settings import (
     Default,
@@ -175,6 +183,7 @@ def _begin_ledger(
         draft.unlink(missing_ok=True)
     notes = {
         "name": clean_text(settings.name),
+        SETTINGS_NOTE: hashlib.sha256(format_settings(settings).encode()).hexdigest(),
         ANCHORS_NOTE: ",".join(anchor.certificate_id for anchor in settings.anchors),
     }
     if settings.signing_keys:

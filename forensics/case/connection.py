@@ -44,7 +44,7 @@ def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.Duck
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET python_enable_replacements = false")  # names are tables, not variables
     connection.execute("SET preserve_insertion_order = false")
-    connection.execute("SET enable_progress_bar = false")
+    _silence_progress(connection)
     connection.execute("CREATE SCHEMA stored")
     keep_reading(case.path, connection)
     ledger = case.ledger  # once: all tables as of one entry
@@ -55,6 +55,12 @@ def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.Duck
     attach_table(connection, CUSTODY_PROBLEM, [])
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     return connection
+
+
+def _silence_progress(connection: duckdb.DuckDBPyConnection) -> None:
+    """In Jupyter without widgets the bar is off, and even switching it off again is refused."""
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
+        connection.execute("SET enable_progress_bar = false")
 
 
 def _spill_folder() -> Path:

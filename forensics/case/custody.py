@@ -14,7 +14,6 @@ from typing import Literal
 
 from forensics.case.case import (
     ANCHORS_NOTE,
-    FINDINGS_NAME,
     KEYS_NOTE,
     LEDGER_NAME,
     SETTINGS_NAME,
@@ -24,20 +23,26 @@ from forensics.case.checkpoints import Checkpoint, make_origin, read_note
 from forensics.case.disk import digest_file
 from forensics.case.ledger import (
     NO_PREDECESSOR,
+    SETTINGS_NOTE,
     Entry,
     FileEntry,
     StoredEntry,
     clean_text,
+    is_sealed,
     number_entries,
     read_entry,
 )
 from forensics.case.lock import LOCK_NAME, reading
 from forensics.case.merkle import Tree
 from forensics.case.signing import PublicKey
+from forensics.case.strays import find_strays
 from forensics.case.tables import TIMESTAMP_TOKEN
 from forensics.errors import CustodyError
 
 Level = Literal["failure", "note"]
+
+_FAILURE: Level = "failure"
+_NOTE: Level = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,9 @@ def verify_custody(
 
     Codes: `entry-missing`, `entry-unreadable`, `entry-broken`, `signature-missing`,
     `signature-invalid`, `file-missing`, `file-unreadable`, `file-changed`, `rows-changed`,
-    `anchors-changed`, `keys-changed`, `head-contradicted`, `timestamp-invalid`, and the notes
-    `stray-file` and `no-timestamp-library`.
+    `file-added`, `settings-changed`, `anchors-changed`, `keys-changed`, `head-contradicted`,
+    `timestamp-invalid`, and the notes `stray-file` (as a commit that was cut off leaves it) and
+    `no-timestamp-library`.
     """
     with reading(case.path):
         return list(_check_case(case, heads, signing_keys))
@@ -91,6 +97,11 @@ class _LedgerCheck:
         self.folder = case.path / LEDGER_NAME
         self.first: Entry | None = None
         self.live: dict[str, FileEntry] = {}
+        self.superseded: dict[str, FileEntry] = {}
+        self.unread: set[int] = set()
+        """Numbers of entries that are missing or unreadable."""
+        self.size = 0
+        """Number of the newest entry that is there."""
         self.known = {SETTINGS_NAME, LOCK_NAME}
         self._keys = keys
         self._origin = ""
@@ -106,23 +117,33 @@ class _LedgerCheck:
             yield CustodyProblem("ledger", "entry-missing", f"no ledger: {error.strerror}")
             return
         previous: str | None = NO_PREDECESSOR
+        self.size = max(numbers, default=0)
         for number in range(1, max(numbers, default=1) + 1):
             name = f"{LEDGER_NAME}/{number:08}.json"
             self.known.add(name)
+            if self._keys:
+                self.known.add(f"{LEDGER_NAME}/{number:08}.note")
             path = numbers.get(number)
             if path is None:
                 yield CustodyProblem(name, "entry-missing", "the ledger has no such entry")
-                previous, self._complete = None, False
+                self._skip(number)
+                previous = None
                 continue
             try:
                 stored = read_entry(path)
             except CustodyError as error:
                 yield CustodyProblem(name, "entry-unreadable", error.message)
-                previous, self._complete = None, False
+                self._skip(number)
+                previous = None
                 continue
             yield from self._check_entry(stored.entry, name, number, previous)
             yield from self._check_signature(stored, number)
             previous = stored.sha256
+
+    def _skip(self, number: int) -> None:
+        """What comes after cannot be held against what came before."""
+        self._complete = False
+        self.unread.add(number)
 
     def check_heads(self, heads: Sequence[Checkpoint]) -> Iterator[CustodyProblem]:
         """Whether the ledger extends what a witness saw."""
@@ -150,7 +171,6 @@ class _LedgerCheck:
         if not self._keys:
             return
         name = f"{LEDGER_NAME}/{number:08}.note"
-        self.known.add(name)
         path = self.folder / f"{number:08}.note"
         if not path.exists():
             yield CustodyProblem(name, "signature-missing", "the case signs; this entry is not")
@@ -161,7 +181,8 @@ class _LedgerCheck:
             yield CustodyProblem(name, "signature-invalid", error.message)
             return
         if note.checkpoint != Checkpoint(self._origin, number, self._roots[-1]):
-            message = f"signs another ledger than this one up to entry {number}"
+            entry = f"{LEDGER_NAME}/{number:08}.json"
+            message = f"signs another ledger than the one up to {entry}: one was changed"
             yield CustodyProblem(name, "signature-invalid", message)
         elif note.find_signer(self._keys) is None:
             message = "the key that should have signed this has not"
@@ -174,12 +195,18 @@ class _LedgerCheck:
             yield CustodyProblem(name, "entry-broken", f"calls itself entry {entry.entry}")
         # After an entry that is gone or unreadable there is nothing to compare with.
         if previous is not None and entry.previous != previous:
-            message = "does not continue the entry before it: one of the two was changed"
+            before = f"{LEDGER_NAME}/{number - 1:08}.json" if number > 1 else "the beginning"
+            message = f"does not continue {before}: one of the two was changed"
             yield CustodyProblem(name, "entry-broken", message)
         if number == 1:
             self.first = entry
+        if self.first is not None and not is_sealed(entry, self.first):
+            yield CustodyProblem(name, "entry-broken", "has lost its seal")
         for path in entry.removed:
-            if self.live.pop(path, None) is None and self._complete:
+            file = self.live.pop(path, None)
+            if file is not None:
+                self.superseded[path] = file
+            elif self._complete:
                 yield CustodyProblem(name, "entry-broken", f"removes {path!r}, which is not there")
         for file in entry.files:
             if file.path in self.live:
@@ -197,6 +224,10 @@ def _check_settings(
             yield CustodyProblem(SETTINGS_NAME, "keys-changed", message)
     if ledger.first is None:
         return
+    noted = ledger.first.notes.get(SETTINGS_NOTE)  # not in cases of earlier versions
+    if noted is not None and digest_file(case.path / SETTINGS_NAME)[0] != noted:
+        message = "is not the file that the ledger's first entry names"
+        yield CustodyProblem(SETTINGS_NAME, "settings-changed", message)
     held = ",".join(anchor.certificate_id for anchor in case.settings.anchors)
     if ledger.first.notes.get(ANCHORS_NOTE) != held:
         message = "names other trust anchors than the ledger's first entry"
@@ -261,12 +292,9 @@ def _check_rows(path: Path, file: FileEntry) -> Iterator[CustodyProblem]:
 
 
 def _find_strays(root: Path, ledger: _LedgerCheck) -> Iterator[CustodyProblem]:
-    """Files that nothing names. A crash leaves them, and so does somebody who adds evidence."""
-    known = ledger.known | set(ledger.live)
-    for path in sorted(root.rglob("*")):
-        name = path.relative_to(root).as_posix()
-        if name in known or name.startswith(f"{FINDINGS_NAME}/"):
-            continue
-        if path.is_symlink() or not path.is_dir():
-            message = "no ledger entry names it; it is not part of the case"
-            yield CustodyProblem(clean_text(name), "stray-file", message, "note")
+    named = ledger.known | set(ledger.live)
+    for name, message, added in find_strays(
+        root, named, ledger.superseded, ledger.unread, ledger.size
+    ):
+        code, level = ("file-added", _FAILURE) if added else ("stray-file", _NOTE)
+        yield CustodyProblem(clean_text(name), code, message, level)

@@ -1,14 +1,15 @@
 """Members of `extra` that views show as columns: what many logs have and the normal form has not.
 
 Names as the sources write them: a count of the writer's own events, the TCB evaluation number that
-a verifier used, and the claims of a verifier's token (a JWS, or its claims as an object, or flat
-beside the other fields). Every expression is NULL for what is not there or not of that form, so
-that nothing in the evidence can make a view fail.
+a verifier used, the claims of a verifier's token (a JWS, or its claims as an object, or flat
+beside the other fields), and the evidence of devices that came with the quote. Every expression is
+NULL for what is not there or not of that form, so that nothing in the evidence can make a view
+fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 EVALUATION_NUMBERS = ("tcb_evaluation_data_number", "tcb_eval_number", "tcb_eval_num")
 SEQUENCES = ("sequence_no", "sequence", "seq")
@@ -37,6 +38,18 @@ REPORT_DATA = (
     "tdx.tdx_report_data",
 )
 
+# Devices: members that hold evidence, that hold a verdict, and that name the nonce answered.
+DEVICE_EVIDENCE = {
+    "gpu": ("gpu_evidence", "gpu_token", "nvidia_payload", "nvidia_token"),
+    "tpm": ("tpm_evidence", "tpm_quote"),
+}
+DEVICE_VERDICTS = {
+    "gpu": ("gpu_verdict", "gpu_status", "gpu_attested"),
+    "tpm": ("tpm_verdict", "tpm_status"),
+}
+DEVICE_TOKENS = ("gpu_token", "nvidia_token")
+_NONCE = "eat_nonce"
+
 
 def first_text(document: str, names: Sequence[str]) -> str:
     """SQL: the first member that is there, as text. A dot goes into an object."""
@@ -56,16 +69,45 @@ def token_text(extra: str) -> str:
 
 def token_claim(extra: str, names: Sequence[str]) -> str:
     """SQL: a claim of the token, in lower case; of the event itself when there is no token."""
-    payload = f"split_part({extra} ->> '$.token', '.', 2)"
+    claims = (
+        f"CASE WHEN {_is_there(extra, 'token')} THEN {_claims(extra, 'token')} ELSE {extra} END"
+    )
+    return f"lower({first_text(f'({claims})', names)})"
+
+
+def devices(extra: str, members: Mapping[str, Sequence[str]]) -> str:
+    """SQL: sorted list of the devices of which one of their members is there."""
+    named = ", ".join(
+        f"CASE WHEN {first_text(extra, names)} <> '' THEN '{device}' END"
+        for device, names in members.items()
+    )
+    return f"list_sort(list_distinct([{named}]))"
+
+
+def device_nonce(extra: str, device: str) -> str:
+    """SQL: the nonce that the evidence of a device answers, as hex; NULL when it is not hex."""
+    said = [first_text(extra, (f"{device}_nonce",))]
+    if device == "gpu":
+        said += [first_text(f"({_claims(extra, name)})", (_NONCE,)) for name in DEVICE_TOKENS]
+    nonce = f"lower(coalesce({', '.join(said)}))"
+    return f"CASE WHEN regexp_full_match({nonce}, '([0-9a-f]{{2}})+') THEN {nonce} END"
+
+
+def _is_there(extra: str, member: str) -> str:
+    return f"coalesce(json_type({extra}, '$.{member}') IN ('VARCHAR', 'OBJECT'), false)"
+
+
+def _claims(extra: str, member: str) -> str:
+    """SQL: the claims in a member that holds a JWS, or them as an object; else NULL."""
+    payload = f"split_part({extra} ->> '$.{member}', '.', 2)"
     padded = f"rpad({payload}, ((length({payload}) + 3) // 4 * 4)::INTEGER, '=')"
     standard = f"replace(replace({padded}, '-', '+'), '_', '/')"
     decoded = f"TRY(decode(from_base64({standard})))"
-    claims = (
-        f"CASE json_type({extra}, '$.token') "
+    return (
+        f"CASE json_type({extra}, '$.{member}') "
         f"WHEN 'VARCHAR' THEN CASE WHEN json_valid({decoded}) THEN {decoded} END "
-        f"WHEN 'OBJECT' THEN {extra} ->> '$.token' ELSE {extra} END"
+        f"WHEN 'OBJECT' THEN {extra} ->> '$.{member}' END"
     )
-    return f"lower({first_text(f'({claims})', names)})"
 
 
 def _path(name: str) -> str:

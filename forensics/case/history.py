@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forensics.case.case import Case
-from forensics.case.ledger import Entry
+from forensics.case.ledger import SEAL_NOTE, Entry
 
 COLUMNS = (
     "entry",
@@ -78,7 +78,7 @@ def summarise(entry: Entry) -> str:
         parts.append("rows: " + (", ".join(counted) or "none"))
     if entry.removed:
         parts.append(f"{len(entry.removed)} files superseded")
-    parts += [f"{name}: {value:.80}" for name, value in entry.notes.items()]
+    parts += [f"{n}: {value:.80}" for n, value in entry.notes.items() if n != SEAL_NOTE]
     return "; ".join(parts)
 
 

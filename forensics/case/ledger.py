@@ -4,6 +4,9 @@ A table file belongs to the case only when an entry names it, so appending an en
 commit. Entries are canonical (sorted keys, no blanks, UTF-8, one newline at the end), which makes
 every byte of one count: there is one spelling of an entry and its hash.
 
+The newest entry has no successor that would name its hash. Its own note `seal` does: the SHA-256 of
+the entry with 64 zeros in the seal's place. That finds accidents in it, not forgers.
+
 What a hash chain cannot show by itself: that the *newest* entries were cut off or rewritten
 together with the files they name. For that the head's hash is kept by an outside witness
 (`custody anchor`).
@@ -35,6 +38,8 @@ TOOL_NAME = "quote-forensics"
 TOOL_VERSION = __version__
 
 NO_PREDECESSOR = "0" * 64
+SEAL_NOTE = "seal"
+SETTINGS_NOTE = "settings_sha256"  # in the first entry: of case.toml, which never changes
 MAX_ENTRY_SIZE = 1 << 28  # an ingest of a million files names each in about 150 bytes
 
 _ENTRY_NAME = re.compile(r"([0-9]{8})\.json")
@@ -107,19 +112,44 @@ def encode_entry(entry: Entry) -> bytes:
     return msgspec.json.encode(entry, order="sorted") + b"\n"
 
 
+def seal_entry(entry: Entry) -> tuple[Entry, bytes]:
+    """The entry with its seal, and its bytes."""
+    open_entry = msgspec.structs.replace(entry, notes=entry.notes | {SEAL_NOTE: NO_PREDECESSOR})
+    seal = hashlib.sha256(encode_entry(open_entry)).hexdigest()
+    sealed = msgspec.structs.replace(entry, notes=entry.notes | {SEAL_NOTE: seal})
+    return sealed, encode_entry(sealed)
+
+
+def _holds_seal(data: bytes, seal: str) -> bool:
+    """Quotes inside of texts are escaped: a note is the only place where this can stand."""
+    written, blank = (f'"{SEAL_NOTE}":"{text}"'.encode() for text in (seal, NO_PREDECESSOR))
+    return hashlib.sha256(data.replace(written, blank)).hexdigest() == seal
+
+
 def decode_entry(data: bytes, path: str) -> Entry:
-    """An entry from its file's bytes. Raises `CustodyError` (`ledger-unreadable`) naming `path`."""
+    """An entry from its file's bytes. Raises `CustodyError` (`ledger-unreadable`) naming `path`.
+
+    An entry without a seal (as those of earlier versions are) is for `is_sealed`.
+    """
     try:
         entry = msgspec.json.decode(data, type=Entry)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CustodyError("ledger-unreadable", f"{path}: {error}") from None
     if encode_entry(entry) != data:
         raise CustodyError("ledger-unreadable", f"{path}: not in canonical form")
+    seal = entry.notes.get(SEAL_NOTE)
+    if seal is not None and not _holds_seal(data, seal):
+        raise CustodyError("ledger-unreadable", f"{path}: changed after it was written")
     for file in entry.files:
         match = TABLE_FILE.fullmatch(file.path)
         if not match or match[1] != file.table or not _DIGEST.fullmatch(file.sha256):
             raise CustodyError("ledger-unreadable", f"{path}: unusable table file {file.path!r}")
     return entry
+
+
+def is_sealed(entry: Entry, first: Entry) -> bool:
+    """Whether an entry has its seal, or is of a ledger that was begun without."""
+    return SEAL_NOTE in entry.notes or not {SEAL_NOTE, SETTINGS_NOTE}.intersection(first.notes)
 
 
 def read_entry(path: Path) -> StoredEntry:
@@ -195,7 +225,7 @@ class Ledger:
 
         Raises `CustodyError` (`ledger-conflict`) when the number is taken.
         """
-        data = encode_entry(entry)
+        entry, data = seal_entry(entry)
         path = self._locate(entry.entry)
         stored = StoredEntry(entry, hashlib.sha256(data).hexdigest(), hash_leaf(data))
         note = self.locate_note(entry.entry)
@@ -266,6 +296,8 @@ class Ledger:
         if entry.entry != len(self.entries) + 1 or entry.previous != self.head:
             message = f"{name} does not continue the entry before it"
             raise CustodyError("ledger-broken", message)
+        if not is_sealed(entry, self.entries[0] if self.entries else entry):
+            raise CustodyError("ledger-broken", f"{name} has lost its seal")
         for path in entry.removed:
             if self._live.pop(path, None) is None:
                 raise CustodyError("ledger-broken", f"{name} removes {path!r}, which is not there")

@@ -135,6 +135,8 @@ def make_settings(
 
 def read_settings(path: Path) -> Settings:
     """Settings from `case.toml`. Raises `CustodyError` (`bad-settings`, `anchor-mismatch`)."""
+    if path.exists() and not path.is_file():  # a pipe, say, would hold us for ever
+        raise CustodyError("bad-settings", "case.toml is not a file")
     with path.open("rb") as file:
         data = file.read(MAX_SETTINGS_SIZE + 1)
     if len(data) > MAX_SETTINGS_SIZE:

@@ -89,6 +89,10 @@ SELECT {_observation_id("o")} AS observation_id,
        {extras.token_claim("o.extra", extras.MEASUREMENTS)} AS token_measurement,
        {extras.token_claim("o.extra", extras.SIGNERS)} AS token_mrsigner,
        {extras.token_claim("o.extra", extras.REPORT_DATA)} AS token_report_data,
+       {extras.devices("o.extra", extras.DEVICE_EVIDENCE)} AS device_evidence,
+       {extras.devices("o.extra", extras.DEVICE_VERDICTS)} AS device_verdicts,
+       {extras.device_nonce("o.extra", "gpu")} AS gpu_nonce,
+       {extras.device_nonce("o.extra", "tpm")} AS tpm_nonce,
        o.extra
 FROM stored.observation AS o
 LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no

@@ -54,9 +54,11 @@ def custody_verify(
 ) -> None:
     """Check every file against the ledger, and the ledger against itself (exit 4 on a problem).
 
-    Every changed, missing, truncated, swapped or added file or entry is named. What a case alone
-    cannot show: that its newest entries were cut off, or that all of it was replaced. Give a head
-    that was kept elsewhere (`custody anchor`), and the public key of a case that signs.
+    Every changed, missing, truncated, swapped or added file or entry is named. Not a failure, but
+    named too: what a commit that was cut off leaves behind. What a case alone cannot show: that its
+    newest entries were cut off, or that all of it was replaced. Give a head that was kept elsewhere
+    (`custody anchor`), and the public key of a case that signs. In findings/, suppressions.toml and
+    run.json are not held against anything: people edit the one, each audit renews the other.
 
     \b
     Examples:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forensics.cli import steps
+from forensics.cli.completion import complete_detector
 from forensics.cli.options import (
     AsOfOption,
     CaseArgument,
@@ -70,7 +71,13 @@ PatienceOption = Annotated[
     ),
 ]
 DetectorOption = Annotated[
-    list[str] | None, typer.Option("--detector", metavar="ID", help="Run only these detectors.")
+    list[str] | None,
+    typer.Option(
+        "--detector",
+        metavar="ID",
+        help="Run only these detectors.",
+        autocompletion=complete_detector,
+    ),
 ]
 ParamOption = Annotated[
     list[str] | None,
@@ -145,7 +152,13 @@ def findings(
         list[str] | None, typer.Option("--state", help="Only these states, e.g. new.")
     ] = None,
     detector: Annotated[
-        list[str] | None, typer.Option("--detector", metavar="ID", help="Only these detectors.")
+        list[str] | None,
+        typer.Option(
+            "--detector",
+            metavar="ID",
+            help="Only these detectors.",
+            autocompletion=complete_detector,
+        ),
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from forensics.cli.completion import complete_detector
 from forensics.cli.options import FormatOption
 from forensics.cli.output import Format, escape, print_records, write_line
 from forensics.detect.catalog import load_catalog
@@ -32,7 +33,12 @@ QueriesOption = Annotated[
 
 def detectors_command(
     detector: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One detector: print its SQL file.")
+        str | None,
+        typer.Argument(
+            metavar="ID",
+            help="One detector: print its SQL file.",
+            autocompletion=complete_detector,
+        ),
     ] = None,
     queries: QueriesOption = None,
     form: FormatOption = Format.table,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forensics.cli.completion import complete_finding
 from forensics.cli.options import CaseArgument, FormatOption
 from forensics.cli.output import Format, print_records, say
 from forensics.errors import UsageError
@@ -24,7 +25,12 @@ class Moment(StrEnum):
 
 def explain(
     case: CaseArgument,
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="A finding or an observation.")],
+    identifier: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A finding or an observation.", autocompletion=complete_finding
+        ),
+    ],
     moment: Annotated[Moment, typer.Option(help="Which verdict to explain.")] = Moment.receipt,
     write: Annotated[
         Path | None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from forensics.cli.completion import complete_finding
 from forensics.cli.options import CaseArgument, FormatOption
 from forensics.cli.output import Format, print_records
 from forensics.errors import UsageError
@@ -34,13 +35,20 @@ def show(
     case: CaseArgument,
     identifier: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Finding, observation, quote, source or collateral id."),
+        typer.Argument(
+            metavar="ID",
+            help="Finding, observation, quote, source or collateral id.",
+            autocompletion=complete_finding,
+        ),
     ],
     form: FormatOption = Format.table,
 ) -> None:
     """Everything the case holds under an id, or under the start of one.
 
-    Example: quote-forensics show incident-42 3f9c01d2
+    \b
+    Examples:
+      quote-forensics show incident-42 3f9c01d2
+      quote-forensics show incident-42 3f9c01d2 --format json
     """
     from forensics.case.case import open_case
     from forensics.case.connection import connect

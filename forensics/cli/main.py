@@ -29,6 +29,7 @@ from forensics.cli import (
     quote,
     report,
     simulate,
+    summary,
     timeline,
     triage,
     upkeep,
@@ -36,10 +37,11 @@ from forensics.cli import (
 from forensics.cli.output import say
 from forensics.errors import ForensicsError
 
+NAME = "quote-forensics"
 INTERNAL_ERROR = 2
 
 app = typer.Typer(
-    name="quote-forensics",
+    name=NAME,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -78,6 +80,8 @@ app.command()(explain.explain)
 app.command()(collateral.collateral)
 app.command()(coverage.coverage)
 app.command()(timeline.timeline)
+app.command()(summary.summary)
+app.command()(summary.diff)
 app.command()(report.report)
 app.command()(look.sql)
 app.add_typer(quote.quote_app, name="quote")
@@ -100,7 +104,7 @@ def main() -> None:
     """Run the command line; nobody ever sees a traceback unless they ask for one."""
     _settle_process()
     try:
-        app()
+        app(prog_name=NAME)  # also under `python -m`: what completion is told to complete
     except ForensicsError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code)

@@ -1,7 +1,9 @@
 """Printing records: a table for people, JSON, JSON lines or CSV for programs.
 
-Strings in evidence are an attacker's. On a terminal their control characters are shown escaped; in
-CSV a leading character that a spreadsheet would take for a formula is quoted with an apostrophe.
+Strings in evidence are an attacker's. Whatever the format, nothing unprintable comes out: control
+characters, bidirectional overrides and the like are escaped (in JSON as JSON has it, so that the
+value stays the same). In CSV a leading character that a spreadsheet would take for a formula is
+quoted with an apostrophe.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO
 
-from forensics.report.plain import to_cell
+from forensics.report.plain import encode_json, to_cell
 from forensics.report.text import escape, to_plain
 
 __all__ = ["Format", "escape", "print_records", "say", "to_plain", "write_line"]
@@ -39,10 +41,10 @@ def print_records(
     """Print records to stdout. `shown` are the columns of the table form, default all."""
     rows = [{name: to_plain(record.get(name)) for name in columns} for record in records]
     if form is Format.json:
-        write_line(sys.stdout, json.dumps(rows, ensure_ascii=False, indent=2))
+        write_line(sys.stdout, encode_json(rows, indent=2))
     elif form is Format.jsonl:
         for row in rows:
-            write_line(sys.stdout, json.dumps(row, ensure_ascii=False))
+            write_line(sys.stdout, encode_json(row))
     elif form is Format.csv:
         _print_csv(rows, columns)
     else:
@@ -60,7 +62,7 @@ def write_line(stream: TextIO, text: str) -> None:
 
 def _print_csv(rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([to_cell(name) for name in columns])
     for row in rows:
         writer.writerow([to_cell(row[name]) for name in columns])
 
@@ -71,7 +73,7 @@ def _print_table(rows: list[dict[str, Any]], columns: Sequence[str], title: str 
         return
     if title:
         write_line(sys.stdout, escape(title))
-    lines = [list(columns), *([_show(row[name]) for name in columns] for row in rows)]
+    lines = [list(map(escape, columns)), *([_show(row[name]) for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -84,9 +86,11 @@ def _print_rich(rows: list[dict[str, Any]], columns: Sequence[str], title: str |
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    # Text, because a string would be read as markup.
+    heading = None if title is None else Text(escape(title))
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(escape(name)), overflow="fold")
     for row in rows:
         table.add_row(
             *(Text(_show(row[name]), _STYLES.get(str(row[name]), "")) for name in columns)

@@ -1,4 +1,4 @@
-"""Progress bars on stderr, when that is a terminal."""
+"""Progress bars on stderr, when that is a terminal: how much, how fast, and how long still."""
 
 from __future__ import annotations
 
@@ -7,35 +7,88 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+_BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
 @contextmanager
 def show_progress(what: str, *, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function to call with (done, total); silent when stderr is no terminal."""
+    """Yields a function to call with (done, total); silent when stderr is no terminal.
+
+    `unit` is `bytes`, or a noun in the plural.
+    """
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
     from rich.console import Console
+
+    with make_bar(Console(stderr=True), unit) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def make_bar(console: Console, unit: str) -> Progress:
+    """A bar that goes away when the work is done."""
     from rich.progress import (
         BarColumn,
         Progress,
-        TaskProgressColumn,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
-    columns = (
+    class Amount(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(describe_amount(task.completed, task.total, unit))
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{describe(speed, unit)}/s")
+
+    class Left(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            return super().render(task) + Text(" left") if task.total else Text("")
+
+    return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        TextColumn(unit),
+        BarColumn(bar_width=None),
+        Amount(),
+        Rate(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        Left(),
+        console=console,
+        transient=True,
+        expand=True,
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def describe_amount(done: float, total: float | None, unit: str) -> str:
+    """`3 of 17 detectors (17 %)`; without a total what is done."""
+    if not total:
+        return describe(done, unit)
+    if unit != "bytes":
+        return f"{done:,.0f} of {total:,.0f} {unit} ({done / total:.0%})"
+    return f"{describe(done, unit)} of {describe(total, unit)} ({done / total:.0%})"
+
+
+def describe(number: float, unit: str) -> str:
+    """`12,000 quotes`, `1.4 GB`; below ten of a noun with one digit after the point."""
+    if unit != "bytes":
+        return f"{number:,.1f} {unit}" if 0 < number < 10 else f"{number:,.0f} {unit}"
+    power = 0
+    while number >= 1_000 and power < len(_BYTES) - 1:
+        number /= 1_000
+        power += 1
+    return f"{number:.1f} {_BYTES[power]}" if power else f"{number:.0f} {_BYTES[power]}"
 
 
 def measure(paths: Iterable[Path]) -> int:

@@ -15,6 +15,7 @@ from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
 from forensics.detect.feeds import Feed, find_cut_off, read_feeds
 from forensics.detect.findings import OPEN, Finding
+from forensics.detect.inputs import loaded
 from forensics.detect.parameters import AS_OF
 from forensics.detect.run import DetectorRun, check_overrides, run_detector
 from forensics.detect.states import Round, renew
@@ -89,13 +90,14 @@ def detect(
     feeds = read_feeds(connection)
     judge = _make_judge(connection, previous, before, past, given)
     runs = []
-    for done, detector in enumerate(detectors, start=1):
-        cut_off = as_of
-        if patience is not None:
-            cut_off = find_cut_off(detector, feeds, as_of, patience)
-        runs.append(_run(judge, detector, as_of, cut_off))
-        if progress:
-            progress(done, len(detectors))
+    with loaded(connection, detectors):
+        for done, detector in enumerate(detectors, start=1):
+            cut_off = as_of
+            if patience is not None:
+                cut_off = find_cut_off(detector, feeds, as_of, patience)
+            runs.append(_run(judge, detector, as_of, cut_off))
+            if progress:
+                progress(done, len(detectors))
     state = Round(
         at=at or as_of,
         judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
@@ -146,11 +148,11 @@ def _run(
     """A detector up to its cut-off; what it would add up to `as_of` is waiting.
 
     A detector without a cut-off of its own sees everything: of what it finds, that whose first
-    sighting lies beyond the cut-off is waiting.
+    sighting lies between the two is waiting. (Beyond `as_of` are only clocks that run ahead.)
     """
-    if not _has_cut_off(detector):
+    if cut_off < as_of and not _has_cut_off(detector):
         run = judge(detector, as_of)
-        late = tuple(f for f in run.findings if f.first_seen and f.first_seen > cut_off)
+        late = tuple(f for f in run.findings if f.first_seen and cut_off < f.first_seen <= as_of)
         rest = tuple(f for f in run.findings if f not in late)
         return replace(run, findings=rest, cut_off=cut_off, waiting=late)
     run = judge(detector, cut_off)

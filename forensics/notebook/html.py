@@ -15,8 +15,9 @@ _TEMPLATE = """\
 <style>
 .quote-forensics table { border-collapse: collapse; margin: 0.4em 0 1em; font-size: 12px; }
 .quote-forensics caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.quote-forensics th, .quote-forensics td { text-align: left; vertical-align: top;
-  padding: 2px 8px; overflow-wrap: anywhere; max-width: 34em; }
+.quote-forensics th, .quote-forensics td { text-align: left !important; vertical-align: top;
+  padding: 2px 8px; max-width: 34em; }
+.quote-forensics .long { overflow-wrap: anywhere; min-width: 16em; }
 .quote-forensics th { border-bottom: 1px solid currentColor; white-space: nowrap; }
 .quote-forensics .critical, .quote-forensics .rejected, .quote-forensics .mark {
   font-weight: bold; color: #c62828; }
@@ -30,8 +31,9 @@ _TEMPLATE = """\
 <thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {%- for row in table.rows %}
-<tr>{% for cell in row %}<td{% if cell in marked %} class="{{ cell }}"{% endif %}>{{ cell }}</td>
-{%- endfor %}</tr>
+<tr>{% for cell in row %}<td
+{%- if cell in marked %} class="{{ cell }}"{% elif cell|length > 34 %} class="long"{% endif -%}
+>{{ cell }}</td>{% endfor %}</tr>
 {%- endfor %}
 </tbody>
 </table>

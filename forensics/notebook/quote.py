@@ -57,7 +57,8 @@ class QuoteView:
         return f"<Quote {self.quote_id[:12]}: {', '.join([tee, *sorted(receipts)])}>"
 
     def _repr_html_(self) -> str:
-        return render_tables((name, columns, getattr(self.page, name)) for name, columns in PARTS)
+        tables = dict(PARTS) | {"fields": _FIELDS_SHOWN}
+        return render_tables((name, tables[name], getattr(self.page, name)) for name in tables)
 
 
 class DifferenceView:
@@ -101,3 +102,4 @@ def _records(title: str, rows: Sequence[dict[str, Any]]) -> Records:
 
 
 _MIXED = ("value", "a", "b")
+_FIELDS_SHOWN = ("part", "offset", "field", "value", "says", "meaning", "covered_by")

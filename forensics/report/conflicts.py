@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forensics.detect.findings import Finding, rank
+from forensics.detect.findings import OPEN, Finding, rank
 from forensics.detect.store import load_findings
 from forensics.report.explanation import compare_claims
 
@@ -19,8 +19,6 @@ Row = dict[str, Any]
 
 SHOWN = 100  # findings, most severe first
 _SIGHTINGS = 6  # of each
-
-ACTIVE = ("new", "recurring")
 
 
 @dataclass(frozen=True)
@@ -123,13 +121,13 @@ class Findings:
 def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
     """The active findings, most severe first, with both sides of each."""
     findings = rank(load_findings(connection))
-    active = [finding for finding in findings if finding.state in ACTIVE]
+    active = [finding for finding in findings if finding.state in OPEN]
     shown = active[:SHOWN]
     wanted = {identity for finding in shown for identity in _choose(finding)}
     sightings = _read_sightings(connection, sorted(wanted))
     severities = Counter(finding.severity for finding in active)
     detectors = Counter((finding.severity, finding.detector) for finding in active)
-    inactive = Counter(f.state for f in findings if f.state not in ACTIVE)
+    inactive = Counter(f.state for f in findings if f.state not in OPEN)
     return Findings(
         told=tuple(_tell(finding, sightings) for finding in shown),
         total=len(active),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from forensics.report.rows import fetch
+from forensics.report.rows import IS_OPEN, fetch
 from forensics.report.sightings import moment_of
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ _PARTIES = (
 )
 
 _STEPS = (
-    """
+    f"""
     CREATE TEMP TABLE grave AS
     SELECT finding_id, severity, detector, subject_type, subject_id, first_seen, last_seen,
            observation_ids
     FROM finding
-    WHERE state IN ('new', 'recurring') AND severity IN ('critical', 'high')
+    WHERE {IS_OPEN} AND severity IN ('critical', 'high')
     """,
     # A detector also tells what stands against it, e.g. the original of a replay: that is earlier.
     """

@@ -25,7 +25,7 @@ from forensics.report.charts import (
     start_of,
 )
 from forensics.report.coverage import Coverage
-from forensics.report.rows import fetch
+from forensics.report.rows import IS_OPEN, fetch
 from forensics.report.sightings import Span
 from forensics.report.tables import Table, cap
 from forensics.report.text import count, show_time
@@ -59,10 +59,10 @@ GROUP BY ALL ORDER BY ALL
 _OUTCOMES = ("accepted", "rejected", "undetermined", "no quote")
 
 # Launches that stay silent, and logs with holes: what was not there when it should have been.
-_SILENT = """
+_SILENT = f"""
 SELECT finding_id, detector, subject_id, first_seen, last_seen, count(*) OVER () AS total
 FROM finding
-WHERE state IN ('new', 'recurring') AND detector IN ('silent-enclave', 'log-gap')
+WHERE {IS_OPEN} AND detector IN ('silent-enclave', 'log-gap')
   AND first_seen IS NOT NULL
 ORDER BY first_seen, finding_id
 """
@@ -182,7 +182,7 @@ def _mark_findings(connection: duckdb.DuckDBPyConnection, span: Span) -> Lane:
     rows = fetch(
         connection,
         "SELECT severity, first_seen, finding_id, summary FROM finding "
-        "WHERE state IN ('new', 'recurring') AND first_seen IS NOT NULL "
+        f"WHERE {IS_OPEN} AND first_seen IS NOT NULL "
         "ORDER BY list_position($severities::VARCHAR[], severity), first_seen, finding_id "
         f"LIMIT {_MARKED}",
         {"severities": list(SEVERITIES)},

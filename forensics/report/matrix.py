@@ -61,12 +61,15 @@ class Matrix:
         return next((c for c in self.cells if (c.claimed, c.receipt, c.hindsight) == wanted), None)
 
 
+def read_counts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, int]]:
+    """(claimed, receipt, hindsight, sightings) as they occur. Needs `make_sightings`."""
+    sql = f"SELECT claimed, receipt, hindsight, count(*) FROM ({_CELLS}) GROUP BY ALL ORDER BY ALL"
+    return [(row[0], row[1], row[2], row[3]) for row in fetch(connection, sql)]
+
+
 def read_matrix(connection: duckdb.DuckDBPyConnection) -> Matrix:
     """Every combination that occurs, with its first sightings. Needs `make_sightings`."""
-    counts = fetch(
-        connection,
-        f"SELECT claimed, receipt, hindsight, count(*) FROM ({_CELLS}) GROUP BY ALL ORDER BY ALL",
-    )
+    counts = read_counts(connection)
     relation = connection.sql(
         f"SELECT * FROM ({_CELLS}) QUALIFY row_number() OVER (PARTITION BY claimed, receipt, "
         f"hindsight ORDER BY received_at, observation_no) <= {_SHOWN} "

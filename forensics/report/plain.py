@@ -5,27 +5,39 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from forensics.report.text import to_plain
+from forensics.report.text import escape, to_plain
 
-# What makes a spreadsheet take a text for a formula, its own spellings of the signs included.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# What makes a spreadsheet take a text for a formula, its own full-width signs included.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def encode_json(
+    value: object, indent: int | None = None, separators: tuple[str, str] | None = None
+) -> str:
+    """JSON in which every unprintable character is written as `\\uXXXX`."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+    # A line end can only be one of the indentation: those in strings are escaped already.
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_escape_in_json, line))
+        for line in text.split("\n")
+    )
 
 
 def to_cell(value: object) -> object:
     """A plain value as a cell of CSV: lists and objects as JSON, formulas quoted by `'`."""
     if isinstance(value, list | dict):
-        value = json.dumps(value, ensure_ascii=False)
+        value = encode_json(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
+    if isinstance(value, str):
+        value = escape(value)
+        return "'" + value if value.lstrip().startswith(_FORMULA) else value
     return value
 
 
 def to_line(value: object) -> str:
-    """One line of JSON; text that UTF-8 cannot hold becomes visible escapes."""
-    text = json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace").decode()
+    """One line of JSON."""
+    return encode_json(to_plain(value), separators=(",", ":"))
 
 
 def to_milliseconds(moment: datetime) -> int:
@@ -36,3 +48,10 @@ def to_milliseconds(moment: datetime) -> int:
 def to_microseconds(moment: datetime) -> int:
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _escape_in_json(character: str) -> str:
+    if character.isprintable():
+        return character
+    pairs = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{pairs[n : n + 2].hex()}" for n in range(0, len(pairs), 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from forensics.report.charts import Chart, Lane, Shape, draw_arcs, draw_dots, place
+from forensics.report.rows import IS_OPEN
 from forensics.report.sightings import Span
 from forensics.report.tables import Table
 
@@ -16,12 +17,12 @@ _ROWS = 100
 _HEIGHT = 120
 
 # A detector of replays tells the original first, then its replays in the order of time.
-_PAIRS = """
+_PAIRS = f"""
 WITH told AS (
     SELECT finding_id, detector, observation_ids[1] AS original,
            unnest(observation_ids[2:]) AS replay
     FROM finding
-    WHERE state IN ('new', 'recurring') AND subject_type = 'signing_event'
+    WHERE {IS_OPEN} AND subject_type = 'signing_event'
       AND len(observation_ids) > 1
 ),
 pair AS (

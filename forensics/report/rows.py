@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from forensics.detect.findings import OPEN
+
 if TYPE_CHECKING:
     import duckdb
+
+# Findings that somebody has to look at.
+IS_OPEN = "state IN (" + ", ".join(f"'{state}'" for state in sorted(OPEN)) + ")"
 
 
 def fetch(

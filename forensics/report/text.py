@@ -15,7 +15,7 @@ def escape(text: str) -> str:
     """Control characters and other unprintables as `\\x1b`, so that they cannot move a cursor."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == " " else _escape_character(c) for c in text)
+    return "".join(c if c.isprintable() else _escape_character(c) for c in text)
 
 
 def to_plain(value: object) -> Any:

@@ -21,20 +21,33 @@ COLUMNS = (
     "id",
 )
 
+# A challenge or a secret names an enclave and a session; where it was, the evidence of that
+# session says, if it says one thing.
 _EVENTS = """
+WITH place AS (
+    SELECT session_id, enclave_id,
+           CASE WHEN count(DISTINCT workload_id) = 1 THEN min(workload_id) END AS workload_id,
+           CASE WHEN count(DISTINCT node_id) = 1 THEN min(node_id) END AS node_id,
+           CASE WHEN count(DISTINCT container_id) = 1 THEN min(container_id) END AS container_id
+    FROM observation
+    WHERE session_id IS NOT NULL
+    GROUP BY session_id, enclave_id
+)
 SELECT timestamp AS seen_at, 'launch' AS what, concat_ws(' ', runtime, image) AS summary,
        enclave_id, workload_id, node_id, container_id, NULL AS id
 FROM launch
 UNION ALL
 SELECT timestamp, 'stop', runtime, enclave_id, workload_id, node_id, container_id, NULL FROM stop
 UNION ALL
-SELECT timestamp, 'nonce', concat_ws(' ', 'by', issuer, 'in', session_id),
-       enclave_id, NULL, NULL, NULL, NULL
-FROM nonce
+SELECT n.timestamp, 'nonce', concat_ws(' ', 'by', n.issuer, 'in', n.session_id),
+       n.enclave_id, p.workload_id, p.node_id, p.container_id, NULL
+FROM nonce AS n
+LEFT JOIN place AS p ON p.session_id = n.session_id AND p.enclave_id = n.enclave_id
 UNION ALL
-SELECT timestamp, 'release', concat_ws(' ', secret_id, 'in', session_id),
-       enclave_id, NULL, NULL, NULL, NULL
-FROM release
+SELECT r.timestamp, 'release', concat_ws(' ', r.secret_id, 'in', r.session_id),
+       r.enclave_id, p.workload_id, p.node_id, p.container_id, NULL
+FROM release AS r
+LEFT JOIN place AS p ON p.session_id = r.session_id AND p.enclave_id = r.enclave_id
 UNION ALL
 SELECT o.received_at, coalesce(o.event_type, 'quote'),
        concat_ws(', ', 'claimed ' || coalesce(o.claimed_quote_status, 'nothing'),
@@ -44,7 +57,8 @@ FROM observation AS o
 LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
 UNION ALL
 SELECT DISTINCT f.first_seen, 'finding', concat_ws(': ', f.severity, f.detector, f.summary),
-       o.enclave_id, o.workload_id, o.node_id, o.container_id, f.finding_id
+       coalesce(o.enclave_id, CASE f.subject_type WHEN 'enclave' THEN f.subject_id END),
+       o.workload_id, o.node_id, o.container_id, f.finding_id
 FROM (
     SELECT *, unnest(coalesce(nullif(observation_ids, []), [NULL])) AS observation_id FROM finding
 ) AS f

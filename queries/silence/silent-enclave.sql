@@ -1,7 +1,7 @@
 -- ---
 -- id = "silent-enclave"
 -- title = "A launch that should have attested and did not"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -48,6 +48,9 @@
 -- launched_at = "when"
 -- missed_windows = "1, or 2 for two and more; null when failing"
 -- attested_at = "its first attestation at all, up to the cut-off"
+-- margin_ms = "how long after the end of its first window it was first heard, or the wait ended, by the verifier's clock; null when failing"
+-- skew_ms = "how far the verifier's clock was ahead of the host's, the way included: received_at less quote_generated_at of that evidence; null: not logged, or none"
+-- skew_explains = "by the host's own clock, which stamped the launch, that evidence was made inside the window; null: not known"
 -- failures = "failed attestations of the launch; null when silent"
 -- failures_in_a_row = "the longest run of them without a success between; null when silent"
 -- [[not_evaluable]]
@@ -110,7 +113,7 @@ expected AS (
 attestation AS (
     SELECT
         observation_id, observation_no, event_id, session_id, nonce, container_id, enclave_id,
-        received_at, claimed_ok
+        received_at, quote_generated_at, claimed_ok
     FROM observation
     WHERE (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
         AND received_at IS NOT NULL
@@ -121,7 +124,7 @@ attestation AS (
 heard AS (
     SELECT
         e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
-        a.session_id, a.nonce, a.received_at, a.claimed_ok
+        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.claimed_ok
     FROM expected AS e
     JOIN attestation AS a
         ON a.container_id = e.container_id
@@ -133,7 +136,7 @@ heard AS (
     UNION ALL
     SELECT
         e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
-        a.session_id, a.nonce, a.received_at, a.claimed_ok
+        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.claimed_ok
     FROM expected AS e
     JOIN attestation AS a
         ON a.enclave_id = e.enclave_id
@@ -145,10 +148,10 @@ heard AS (
     WHERE a.container_id IS NULL OR e.container_id IS NULL
 ),
 first_heard AS (
-    SELECT launch_key, observation_id, received_at
+    SELECT launch_key, observation_id, received_at, quote_generated_at
     FROM (
         SELECT
-            launch_key, observation_id, received_at,
+            launch_key, observation_id, received_at, quote_generated_at,
             row_number() OVER (
                 PARTITION BY launch_key ORDER BY received_at, observation_no
             ) AS place
@@ -176,6 +179,7 @@ wait AS (
         e.launch_key, e.patience, e.launched_at,
         h.observation_id,
         h.received_at AS attested_at,
+        h.quote_generated_at AS made_at,
         least(
             coalesce(h.received_at, $as_of), coalesce(s.stopped_at, $as_of), $as_of
         ) AS silent_until
@@ -187,6 +191,11 @@ silent AS (
     SELECT
         launch_key, attested_at, silent_until,
         launched_at + patience AS missed_at,
+        epoch(attested_at) - epoch(made_at) AS skew,
+        CASE
+            WHEN made_at IS NOT NULL
+                THEN made_at >= launched_at AND made_at < launched_at + patience
+        END AS skew_explains,
         CASE
             WHEN silent_until >= launched_at + patience + patience THEN 2 ELSE 1
         END AS missed_windows,
@@ -248,6 +257,7 @@ told AS (
         observation_ids,
         CASE missed_windows WHEN 1 THEN 'high' ELSE 'critical' END AS severity,
         missed_windows, attested_at,
+        epoch(silent_until) - epoch(missed_at) AS margin, skew, skew_explains,
         CAST(NULL AS BIGINT) AS failures,
         CAST(NULL AS BIGINT) AS failures_in_a_row
     FROM silent
@@ -257,6 +267,8 @@ told AS (
         f.observation_ids,
         CASE WHEN f.failures_in_a_row >= 3 THEN 'high' ELSE 'medium' END AS severity,
         CAST(NULL AS INTEGER) AS missed_windows, h.received_at AS attested_at,
+        CAST(NULL AS DOUBLE) AS margin, CAST(NULL AS DOUBLE) AS skew,
+        CAST(NULL AS BOOLEAN) AS skew_explains,
         f.failures, f.failures_in_a_row
     FROM failing AS f
     JOIN first_heard AS h ON h.launch_key = f.launch_key
@@ -276,6 +288,7 @@ SELECT
         ELSE 'Launched, and attested only '
             || CAST(CAST(epoch(t.attested_at) - epoch(e.launched_at) AS BIGINT) AS VARCHAR)
             || ' s later'
+            || CASE WHEN t.skew_explains THEN ', by the host''s own clock in time' ELSE '' END
     END
     || coalesce(' (workload ' || e.workload_id || ')', '') AS summary,
     CAST(to_json({
@@ -289,6 +302,9 @@ SELECT
         'launched_at': e.launched_at,
         'missed_windows': t.missed_windows,
         'attested_at': t.attested_at,
+        'margin_ms': CAST(t.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(t.skew * 1000 AS BIGINT),
+        'skew_explains': t.skew_explains,
         'failures': t.failures,
         'failures_in_a_row': t.failures_in_a_row
     }) AS VARCHAR) AS details

@@ -4,11 +4,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forgery import rewrite_entry, unseal_entry
 
 from forensics.case.case import open_case
 from forensics.case.custody import verify_custody
+from forensics.case.files import SCHEMAS
 from forensics.case.ledger import Entry, Ledger, encode_entry, read_entry
 from forensics.errors import CustodyError
 
@@ -65,27 +68,60 @@ def test_removed_truncated_swapped_and_added_files_are_named(full):
     assert find(full) == {(names[1], "file-changed")}
 
 
-def test_an_added_file_is_a_note(full):
+def test_an_added_file_is_named(full):
     stray = full.path / "tables" / "quote" / "00000002-9.parquet"
     stray.write_bytes(full.files("quote")[0].read_bytes())
     (problem,) = verify_custody(full)
     assert (problem.path, problem.code, problem.level) == (
         "tables/quote/00000002-9.parquet",
-        "stray-file",
-        "note",
+        "file-added",
+        "failure",
     )
 
 
 def test_every_flipped_bit_of_an_entry_is_found(full):
-    """Of the entries that have a successor; the head needs an outside witness."""
-    for number in (1, 2):
+    """Of the newest too, by its seal."""
+    for number in (1, 2, 3):
         path = full.path / "ledger" / f"{number:08}.json"
         for offset in range(0, path.stat().st_size, 7):
             flip(path, offset)
-            found = {problem.path for problem in verify_custody(full)}
-            assert found & {f"ledger/{number:08}.json", f"ledger/{number + 1:08}.json"}
+            found = {p.path for p in verify_custody(full) if p.level == "failure"}
+            assert f"ledger/{number:08}.json" in found, offset
             flip(path, offset)
     assert verify_custody(full) == []
+
+
+def test_a_new_case_is_held_to_its_seals_from_the_first_entry_on(case):
+    for path in (case.path / "ledger").iterdir():
+        kept = path.read_bytes()
+        for offset in range(len(kept)):
+            flip(path, offset)
+            assert find(case) & {("ledger/00000001.json", "entry-unreadable")} or find(case) & {
+                ("ledger/00000001.json", "entry-broken")
+            }
+            path.write_bytes(kept)
+
+
+def test_a_lost_seal_is_named_and_an_old_ledger_has_none(full):
+    last = full.path / "ledger" / "00000003.json"
+    unseal_entry(last)
+    assert ("ledger/00000003.json", "entry-broken") in find(full)
+    with pytest.raises(CustodyError) as error:
+        open_case(full.path).files("quote")
+    assert error.value.code == "ledger-broken"
+
+
+def test_a_case_of_an_earlier_version_is_verified_as_it_is(case):
+    def age(values):
+        del values["notes"]["settings_sha256"]
+
+    path = case.path / "ledger" / "00000001.json"
+    rewrite_entry(path, age)
+    unseal_entry(path)
+    assert verify_custody(open_case(case.path)) == []
+    with open_case(case.path).writer(action="x", at=AT, who="") as writer:
+        writer.append_table("nonce", pa.Table.from_pylist([{}], schema=SCHEMAS["nonce"]))
+    assert verify_custody(open_case(case.path)) == []
 
 
 def test_a_removed_entry_is_named(full):
@@ -102,9 +138,7 @@ def test_a_removed_entry_is_named(full):
 def test_a_rewritten_entry_breaks_the_chain(full):
     path = full.path / "ledger" / "00000002.json"
     entry = read_entry(path).entry
-    values = json.loads(path.read_bytes())
-    values["who"] = "somebody else"
-    path.write_bytes(json.dumps(values, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    rewrite_entry(path, lambda values: values.update(who="somebody else"))
     assert read_entry(path).entry.who != entry.who
     assert find(full) == {("ledger/00000003.json", "entry-broken")}
     with pytest.raises(CustodyError) as error:
@@ -114,10 +148,8 @@ def test_a_rewritten_entry_breaks_the_chain(full):
 
 def test_a_wrong_row_count_is_named(full):
     path = full.path / "ledger" / "00000003.json"
-    values = json.loads(path.read_bytes())
-    values["files"][0]["rows"] += 1
-    path.write_bytes(json.dumps(values, sort_keys=True, separators=(",", ":")).encode() + b"\n")
-    assert find(full) == {(values["files"][0]["path"], "rows-changed")}
+    rewrite_entry(path, lambda values: values["files"][0].update(rows=1000))
+    assert find(full) == {(read_entry(path).entry.files[0].path, "rows-changed")}
 
 
 @pytest.mark.parametrize(
@@ -168,7 +200,10 @@ def test_an_added_trust_anchor_is_named(full, tmp_path):
     settings = full.path / "case.toml"
     text = settings.read_text()
     settings.write_text(text.split("[[trust_anchor]]")[0])
-    assert find(open_case(full.path)) == {("case.toml", "anchors-changed")}
+    assert find(open_case(full.path)) == {
+        ("case.toml", "anchors-changed"),
+        ("case.toml", "settings-changed"),
+    }
 
 
 def test_two_writers_never_both_commit_an_entry(full):

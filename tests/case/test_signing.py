@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from forgery import rewrite_entry
 
 from forensics.case.case import create_case, open_case
 from forensics.case.checkpoints import (
@@ -188,7 +189,7 @@ def test_a_missing_or_damaged_signature_is_named(signed):
 def test_a_rewritten_newest_entry_is_found_by_its_signature(signed):
     """What the chain alone cannot show."""
     path = signed.path / "ledger" / "00000003.json"
-    path.write_bytes(path.read_bytes().replace(b'"who":"tester"', b'"who":"nobody"'))
+    rewrite_entry(path, lambda values: values.update(who="nobody"))
     assert find(signed) == {("ledger/00000003.note", "signature-invalid")}
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from forgery import rewrite_entry
 
 from forensics.case.case import open_case
 from forensics.case.custody import verify_custody
@@ -163,7 +164,7 @@ def test_a_changed_response_does_not_hold(case, authority, attach, head):
 def test_a_timestamp_dies_with_the_entry_that_it_covers(case, authority, attach, head):
     """Whoever rewrites the ledger's start cannot have had it stamped then."""
     attach(authority.stamp(head), authority.root)
-    head.write_bytes(head.read_bytes().replace(b'"action":"init"', b'"action":"inil"'))
+    rewrite_entry(head, lambda values: values.update(action="inil"))
     assert {"entry-broken", "timestamp-invalid"} <= problems(case)
 
 

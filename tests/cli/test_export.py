@@ -36,7 +36,7 @@ def whole(audited: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     case = Path(shutil.copytree(audited, folder / "case"))
     lines = '{"event_type": "enclave_attestation", "quote": "AwA="}\n{\n'
     (folder / "broken.jsonl").write_text(lines)
-    ingest(open_case(case), [folder / "broken.jsonl"], AT)
+    ingest(open_case(case), [folder / "broken.jsonl"], AT, threads=1)
     return case
 
 

@@ -29,6 +29,20 @@ def test_windows_are_half_open(run, audited: Path):
     assert inside == [row for row in rows if row["seen_at"] and start <= row["seen_at"] < end]
 
 
+def test_secrets_and_challenges_are_where_their_session_was(run, audited: Path):
+    rows = run("timeline", audited, "--node", "node-bc9549", "--format", "json").records
+    assert {"launch", "nonce", "release", "enclave_attestation"} <= {row["what"] for row in rows}
+    assert {row["node_id"] for row in rows} == {"node-bc9549"}
+    rows = run("timeline", audited, "--workload", "ledger", "--format", "json").records
+    assert any(row["summary"].startswith("ledger/master-key") for row in rows)
+
+
+def test_a_finding_without_sightings_is_in_the_line_of_its_enclave(run, audited: Path):
+    (finding,) = run("findings", audited, "--detector", "silent-enclave", "-f", "json").records
+    rows = run("timeline", audited, "--enclave", finding["subject_id"], "-f", "json").records
+    assert finding["finding_id"] in {row["id"] for row in rows}
+
+
 def test_hostile_filters_are_values(run, audited: Path):
     result = run("timeline", audited, "--enclave", "x' OR 1=1 --", "--format", "json")
     assert (result.code, result.records) == (0, [])

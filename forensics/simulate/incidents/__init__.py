@@ -7,6 +7,7 @@ own, so that any selection of them can be injected together.
 from __future__ import annotations
 
 from forensics.simulate.incidents import (
+    demands,
     endorsements,
     hosts,
     identity,
@@ -19,7 +20,7 @@ from forensics.simulate.incidents.scene import Incident, Truth
 
 INCIDENTS: dict[str, Incident] = {
     incident.id: incident
-    for module in (replay, rollback, identity, platform, verifier, endorsements, hosts)
+    for module in (replay, rollback, identity, platform, verifier, endorsements, demands, hosts)
     for incident in module.INCIDENTS
 }
 

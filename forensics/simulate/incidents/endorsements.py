@@ -53,7 +53,8 @@ def inject_stale_collateral(scene: Scene) -> None:
     """A verifier that has not asked for collateral for longer than the policy allows."""
     issued = scene.fleet.start - _LONG_BEFORE
     _keep_tcb_info(scene.fleet, issued, scene.fleet.end + _LONG_BEFORE, evaluation=16)
-    logged = _attest(scene, 0.91, _fetched_long_ago(scene.fleet))
+    platform = scene.fleet.spare_platform(scene.incident)
+    logged = _attest(scene, 0.91, _fetched_long_ago(scene.fleet), platform=platform)
     scene.expect("stale-collateral", "medium", logged)
 
 

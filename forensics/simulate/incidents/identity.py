@@ -117,7 +117,7 @@ def inject_unexpected_attestation(scene: Scene) -> None:
     at = scene.at(0.62)
     instance = scene.launch(at, logged=False, attests=False)
     logged = scene.fleet.attest(instance, at + timedelta(seconds=5))
-    subject = ("enclave", instance.enclave_id)
+    subject = ("container", instance.container_id)
     scene.expect("unexpected-attestation", "high", logged, subject=subject)
 
 

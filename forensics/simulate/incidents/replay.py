@@ -83,6 +83,8 @@ def _disguised(
         for detector in ("disguised-replay", "replayed-quote"):
             scene.expect(detector, "critical", original, replay, note=disguise)
         scene.expect("unknown-nonce", "high", replay, note=_FOREIGN)
+        if disguise == "trailing_bytes":
+            scene.expect("ambiguous-evidence", "medium", replay)
 
     return inject
 

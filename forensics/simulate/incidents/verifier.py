@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from forensics.formats.quote import Quote
@@ -88,6 +89,8 @@ def inject_policy_contradiction(scene: Scene) -> None:
     platform = make_platform(fleet.pki, "neglected", server=False, start=NEGLECTED)
     logged = _attest_with(scene, 0.74, {}, platform=platform)
     scene.expect("policy-contradiction", "critical", logged, note="OutOfDate under STRICT")
+    family = ("platform_family", platform.fmspc.hex())
+    scene.expect("known-exposure", "medium", logged, subject=family)
     scene.expect("weak-status-accepted", "medium", logged)
 
 
@@ -115,6 +118,7 @@ def inject_known_bad_verifier(scene: Scene) -> None:
         qe={
             "cpu_svn": generation.cpu_svn,
             "isv_svn": generation.qe_svn,
+            "mrenclave": sha256(b"a foreign QE").digest(),
             "mrsigner": bytes(31) + b"\1",
         },
     )
@@ -123,6 +127,7 @@ def inject_known_bad_verifier(scene: Scene) -> None:
     logged = fleet.log_attestation(instance, session, quote, changes=build)
     scene.expect("known-bad-verifier", "high", logged)
     scene.expect("verdict-contradiction", "critical", logged, note="MRSIGNER of the QE")
+    scene.expect("firmware-drift", "low", logged, subject=("platform", platform.ppid.hex()))
 
 
 def inject_not_forwarded(scene: Scene) -> None:

@@ -1,0 +1,70 @@
+"""The views that detectors read, worked out once for all of them.
+
+A view is a join over many files, and fifty queries would plan and run it fifty times. While a
+detection runs, tables stand in the place of the views, with the columns that any of its detectors
+names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import duckdb
+
+from forensics.case.contract import VIEWS
+from forensics.detect.detector import Detector
+
+# Views of one row or more for each event: what is read after a detection is not among them.
+_EVENTS: Final = ("observation", "quote", "verdict", "binding", "launch", "nonce", "release")
+_KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins and scopes use
+# Beyond it the tables would take more memory than working views out again takes time.
+_MOST_OBSERVATIONS: Final = 3_000_000
+
+_COLUMNS: Final = {view.name: view.names for view in VIEWS}
+_MAIN: Final = "memory.main"
+
+
+@contextmanager
+def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
+    """For the length of a block; the views are put back after it."""
+    detectors = list(detectors)
+    wanted = {view for detector in detectors for view in detector.inputs}
+    views = [view for view in _EVENTS if view in wanted]
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {_MAIN}.observation").fetchall()
+    if len(detectors) < 2 or count > _MOST_OBSERVATIONS:
+        yield
+        return
+    words = _KEYS.union(*map(_list_words, detectors))
+    definitions = {view: _define(connection, view) for view in views}
+    for view in views:
+        columns = ", ".join(f'"{name}"' for name in _COLUMNS[view] if name in words)
+        connection.execute(
+            f'CREATE TABLE {_MAIN}."loaded_{view}" AS SELECT {columns} FROM {_MAIN}."{view}"'
+        )
+    for view in views:
+        connection.execute(f'DROP VIEW {_MAIN}."{view}"')
+        connection.execute(f'ALTER TABLE {_MAIN}."loaded_{view}" RENAME TO "{view}"')
+    try:
+        yield
+    finally:
+        for view, definition in definitions.items():
+            connection.execute(f'DROP TABLE {_MAIN}."{view}"')
+            connection.execute(definition)
+
+
+def _list_words(detector: Detector) -> frozenset[str]:
+    """All names that stand in a detector's queries, columns among them."""
+    texts = [detector.sql, *(blindness.count for blindness in detector.not_evaluable)]
+    return frozenset(re.findall(r"\w+", " ".join(texts))) | frozenset(detector.scope)
+
+
+def _define(connection: duckdb.DuckDBPyConnection, view: str) -> str:
+    [(sql,)] = connection.execute(
+        "SELECT sql FROM duckdb_views() "
+        "WHERE database_name = 'memory' AND schema_name = 'main' AND view_name = ?",
+        [view],
+    ).fetchall()
+    return str(sql)

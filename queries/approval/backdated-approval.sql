@@ -1,0 +1,148 @@
+-- ---
+-- id = "backdated-approval"
+-- title = "Code that was approved after it had been let in"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Which evidence was accepted at a time at which no approval for it was on record, although one with an earlier date came later?"
+-- why = "An approval with an earlier date makes unapproved code look approved, after the fact. Whether that is paperwork or a cover-up, the evidence was let in without it."
+-- inputs = ["observation", "quote", "reference_value", "verdict"]
+-- requires = ["reference_value", "quote"]
+-- scope = ["observation_id"]
+-- discriminator = ["workload_id", "approved_at"]
+-- grain = "one row per measurement, workload and late approval"
+-- nulls = "evidence without a workload or a time is counted; an approval that does not say when it was made counts from when this tool first read it, less recording_lag, but those of a workload's first manifest were always there; no word from the verifier and no verdict is no acceptance"
+-- false_positives = ["a manifest that is read less often than recording_lag", "an emergency release that was approved the day after, on purpose"]
+-- blind_spots = ["approvals in the first manifest of a workload, where they do not say when they were made", "an approval that states a false approved_at", "whoever writes the manifest before the tool reads it"]
+-- attack = ["back-dated approval", "extended approval"]
+-- spec = ["RFC 9334, section 8.3 (reference values)", "detector D42"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.recording_lag]
+-- type = "INTERVAL"
+-- default = "2d"
+-- meaning = "an approval may be read this much later than it was made"
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "5m"
+-- meaning = "evidence this much before the approval, or less, may be a matter of clocks"
+-- [details]
+-- workload_id = "the workload that it was approved for"
+-- approved_at = "when the earliest approval that covers it was made, as far as is known"
+-- stated = "the approval says so itself; else it is when this tool first read it, less recording_lag"
+-- valid_from = "from when on that approval claims to hold"
+-- valid_to = "until when; null = for ever"
+-- margin_seconds = "how long before the approval the first of the evidence came, by the clocks of verifier and approver: they would have to be that far apart"
+-- enclaves = "enclave ids that were let in"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "accepted quote without a workload or without a time"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND coalesce(o.claimed_ok, FALSE)
+--     AND (o.workload_id IS NULL OR o.received_at IS NULL)"""
+-- ---
+WITH first_manifest AS (
+    SELECT workload_id, min(recorded_at) AS recorded_at
+    FROM reference_value
+    WHERE workload_id IS NOT NULL
+    GROUP BY workload_id
+),
+-- From when on each entry was known; NULL: always.
+entry AS (
+    SELECT
+        r.workload_id, r.mrenclave, r.mrsigner, r.isv_prodid, r.min_isv_svn, r.mrtd, r.rtmr0,
+        r.rtmr1, r.rtmr2, r.rtmr3, r.valid_from, r.valid_to,
+        r.approved_at IS NOT NULL AS stated,
+        CASE
+            WHEN r.approved_at IS NOT NULL THEN r.approved_at
+            WHEN r.recorded_at > f.recorded_at THEN r.recorded_at - $recording_lag
+        END AS known_at
+    FROM reference_value AS r
+    JOIN first_manifest AS f ON f.workload_id = r.workload_id
+    WHERE r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+),
+-- Workloads whose approvals were all there from the beginning have nothing to show.
+dated AS (
+    SELECT DISTINCT workload_id FROM entry WHERE known_at IS NOT NULL
+),
+accepted AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.workload_id, o.enclave_id,
+        q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2,
+        q.rtmr3
+    FROM observation AS o
+    JOIN dated AS d ON d.workload_id = o.workload_id
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    WHERE q.trusted
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.claimed_ok, v.outcome = 'accepted', FALSE)
+),
+covering AS (
+    SELECT
+        a.observation_id, e.known_at, e.stated, e.valid_from, e.valid_to,
+        row_number() OVER (
+            PARTITION BY a.observation_id
+            ORDER BY
+                CASE WHEN e.known_at IS NULL THEN 0 ELSE 1 END, e.known_at, e.valid_from,
+                e.valid_to
+        ) AS place
+    FROM accepted AS a
+    JOIN entry AS e
+        ON e.workload_id = a.workload_id
+        AND coalesce(e.mrenclave = a.mrenclave, e.mrenclave IS NULL)
+        AND coalesce(e.mrsigner = a.mrsigner, e.mrsigner IS NULL)
+        AND coalesce(e.isv_prodid = a.isv_prodid, e.isv_prodid IS NULL)
+        AND coalesce(a.isv_svn >= e.min_isv_svn, e.min_isv_svn IS NULL)
+        AND coalesce(e.mrtd = a.mrtd, e.mrtd IS NULL)
+        AND coalesce(e.rtmr0 = a.rtmr0, e.rtmr0 IS NULL)
+        AND coalesce(e.rtmr1 = a.rtmr1, e.rtmr1 IS NULL)
+        AND coalesce(e.rtmr2 = a.rtmr2, e.rtmr2 IS NULL)
+        AND coalesce(e.rtmr3 = a.rtmr3, e.rtmr3 IS NULL)
+        AND coalesce(a.received_at >= e.valid_from, TRUE)
+        AND coalesce(a.received_at < e.valid_to, TRUE)
+),
+-- The approval that was known first decides: any that was there in time clears the evidence.
+offence AS (
+    SELECT
+        CASE WHEN a.mrenclave IS NULL AND a.mrtd IS NULL THEN 'signer' ELSE 'measurement' END
+            AS subject_type,
+        coalesce(a.mrenclave, a.mrtd, a.mrsigner) AS subject_id,
+        a.workload_id, a.observation_id, a.observation_no, a.received_at, a.enclave_id,
+        c.known_at, c.stated, c.valid_from, c.valid_to
+    FROM accepted AS a
+    JOIN covering AS c ON c.observation_id = a.observation_id AND c.place = 1
+    WHERE a.received_at + $clock_tolerance < c.known_at
+)
+SELECT
+    subject_type,
+    subject_id,
+    min(received_at) AS first_seen,
+    max(received_at) AS last_seen,
+    string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+        AS observation_ids,
+    'high' AS severity,
+    'Accepted for workload ' || workload_id || ' '
+    || CAST(CAST(epoch(known_at) - epoch(min(received_at)) AS BIGINT) AS VARCHAR)
+    || ' s before it was approved'
+    || CASE WHEN bool_and(stated) THEN '' ELSE ', as far as is known' END
+    || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s))' AS summary,
+    CAST(to_json({
+        'workload_id': workload_id,
+        'approved_at': known_at,
+        'stated': bool_and(stated),
+        'valid_from': min(valid_from),
+        'valid_to': max(valid_to),
+        'margin_seconds': CAST(epoch(known_at) - epoch(min(received_at)) AS BIGINT),
+        'enclaves': list_sort(list(DISTINCT enclave_id) FILTER (WHERE enclave_id IS NOT NULL)),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM offence
+GROUP BY subject_type, subject_id, workload_id, known_at
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,170 @@
+-- ---
+-- id = "signer-change"
+-- title = "A known service under another signer or product id"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Which services showed an MRSIGNER, or a product id of their signer, that they had not shown before and that nobody had approved?"
+-- why = "The signer is who answers for the code. A service that changes hands without an approval was rebuilt by somebody, or the signing key was."
+-- inputs = ["observation", "quote", "reference_value"]
+-- requires = ["quote"]
+-- discriminator = ["mrsigner", "isv_prodid"]
+-- grain = "one row per workload and new identity"
+-- nulls = "evidence without a workload or a time is counted; an approval without a beginning was always there; no word from the verifier counts as accepted"
+-- false_positives = ["a planned change of the signing key that the manifest does not have yet", "a service of several enclaves, one of which starts later than settle_time"]
+-- blind_spots = ["the first signer of a workload is taken for the right one", "TDs have no signer: see superseded-measurement and doppelganger-quote", "an approval that was dated back: see backdated-approval"]
+-- attack = ["look-alike enclave", "stolen or replaced signing key"]
+-- spec = ["Intel SGX, SIGSTRUCT and MRSIGNER", "detector D58"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.settle_time]
+-- type = "INTERVAL"
+-- default = "1h"
+-- meaning = "identities that a workload shows within this time of its first evidence are parts of it from the start"
+-- [details]
+-- kind = "signer: the workload had not shown that MRSIGNER; product: it had, with other product ids"
+-- mrsigner = "the new identity"
+-- isv_prodid = "the new identity"
+-- before = "identities that the workload had shown until then, signer:product"
+-- known_since = "first evidence of the workload"
+-- elsewhere = "other workloads that had shown the same signer"
+-- enclaves = "enclave ids that presented it"
+-- accepted = "number of sightings that the verifier called good"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "SGX quote without a workload or without a time"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND q.mrsigner IS NOT NULL
+--     AND (o.workload_id IS NULL OR o.received_at IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+WITH sighting AS (
+    SELECT
+        o.workload_id, q.mrsigner, q.isv_prodid, q.mrenclave, q.isv_svn, o.observation_id,
+        o.observation_no, o.received_at, o.enclave_id, o.claimed_ok
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted
+        AND q.mrsigner IS NOT NULL AND q.isv_prodid IS NOT NULL
+        AND o.workload_id IS NOT NULL AND o.received_at IS NOT NULL
+        AND coalesce(o.claimed_ok, TRUE)
+),
+identity AS (
+    SELECT workload_id, mrsigner, isv_prodid, min(received_at) AS first_at
+    FROM sighting
+    GROUP BY workload_id, mrsigner, isv_prodid
+),
+service AS (
+    SELECT workload_id, min(first_at) AS known_since
+    FROM identity
+    GROUP BY workload_id
+    HAVING count(*) > 1
+),
+late AS (
+    SELECT i.workload_id, i.mrsigner, i.isv_prodid, i.first_at, s.known_since
+    FROM identity AS i
+    JOIN service AS s ON s.workload_id = i.workload_id
+    WHERE i.first_at >= s.known_since + $settle_time
+),
+-- Approved in time: an entry of the workload that names this signer or this very build.
+approved AS (
+    SELECT DISTINCT s.observation_id
+    FROM late AS l
+    JOIN sighting AS s
+        ON s.workload_id = l.workload_id
+        AND s.mrsigner = l.mrsigner AND s.isv_prodid = l.isv_prodid
+    JOIN reference_value AS r
+        ON r.workload_id = s.workload_id
+        AND coalesce(r.mrsigner = s.mrsigner, r.mrenclave = s.mrenclave, FALSE)
+        AND coalesce(r.mrenclave = s.mrenclave, r.mrenclave IS NULL)
+        AND coalesce(r.isv_prodid = s.isv_prodid, r.isv_prodid IS NULL)
+        AND coalesce(s.received_at >= r.valid_from, TRUE)
+        AND coalesce(s.received_at < r.valid_to, TRUE)
+),
+offence AS (
+    SELECT
+        l.workload_id, l.mrsigner, l.isv_prodid, l.first_at, l.known_since, s.observation_id,
+        s.observation_no, s.received_at, s.enclave_id, s.claimed_ok
+    FROM late AS l
+    JOIN sighting AS s
+        ON s.workload_id = l.workload_id
+        AND s.mrsigner = l.mrsigner AND s.isv_prodid = l.isv_prodid
+    LEFT JOIN approved AS a ON a.observation_id = s.observation_id
+    WHERE a.observation_id IS NULL
+),
+told AS (
+    SELECT
+        workload_id, mrsigner, isv_prodid, first_at, known_since,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids,
+        list_sort(list(DISTINCT enclave_id) FILTER (WHERE enclave_id IS NOT NULL)) AS enclaves,
+        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        count(*) AS sightings
+    FROM offence
+    GROUP BY workload_id, mrsigner, isv_prodid, first_at, known_since
+),
+past AS (
+    SELECT
+        t.workload_id, t.mrsigner, t.isv_prodid,
+        list_sort(list(DISTINCT i.mrsigner || ':' || CAST(i.isv_prodid AS VARCHAR))) AS before,
+        bool_or(i.mrsigner = t.mrsigner) AS signer_known
+    FROM told AS t
+    JOIN identity AS i ON i.workload_id = t.workload_id AND i.first_at < t.first_at
+    GROUP BY t.workload_id, t.mrsigner, t.isv_prodid
+),
+other AS (
+    SELECT
+        t.workload_id, t.mrsigner, t.isv_prodid,
+        list_sort(list(DISTINCT i.workload_id)) AS elsewhere
+    FROM told AS t
+    JOIN identity AS i
+        ON i.mrsigner = t.mrsigner AND i.workload_id <> t.workload_id AND i.first_at < t.first_at
+    GROUP BY t.workload_id, t.mrsigner, t.isv_prodid
+)
+SELECT
+    'workload' AS subject_type,
+    t.workload_id AS subject_id,
+    t.first_seen,
+    t.last_seen,
+    t.observation_ids,
+    'high' AS severity,
+    'Workload ' || t.workload_id
+    || CASE
+        WHEN p.signer_known THEN ' attests with a product id that it had not had ('
+            || CAST(t.isv_prodid AS VARCHAR) || ')'
+        ELSE ' attests under another signer'
+    END
+    || ', ' || CAST(CAST(epoch(t.first_seen) - epoch(t.known_since) AS BIGINT) AS VARCHAR)
+    || ' s after its first evidence (' || CAST(t.sightings AS VARCHAR) || ' sighting(s))'
+        AS summary,
+    CAST(to_json({
+        'kind': CASE WHEN p.signer_known THEN 'product' ELSE 'signer' END,
+        'mrsigner': t.mrsigner,
+        'isv_prodid': t.isv_prodid,
+        'before': p.before,
+        'known_since': t.known_since,
+        'elsewhere': o.elsewhere,
+        'enclaves': t.enclaves,
+        'accepted': t.accepted,
+        'sightings': t.sightings
+    }) AS VARCHAR) AS details
+FROM told AS t
+JOIN past AS p
+    ON p.workload_id = t.workload_id AND p.mrsigner = t.mrsigner AND p.isv_prodid = t.isv_prodid
+LEFT JOIN other AS o
+    ON o.workload_id = t.workload_id AND o.mrsigner = t.mrsigner AND o.isv_prodid = t.isv_prodid
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,95 @@
+-- ---
+-- id = "composite-evidence-missing"
+-- title = "Half of the evidence that a workload must bring"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = false
+-- question = "Which workloads that must attest a GPU or a TPM together with the CPU were accepted without that evidence, or with some of another challenge?"
+-- why = "A confidential GPU beside an attested CPU is not attested by it. Where the second half is missing, or answers another nonce, the data goes to a device that nobody looked at."
+-- inputs = ["observation", "workload"]
+-- requires = ["workload", "observation"]
+-- scope = ["observation_id"]
+-- discriminator = ["kind", "device"]
+-- grain = "one row per instance, device and kind"
+-- nulls = "a workload whose manifest names no evidence must bring none; an event without a workload is not held to any; a device whose evidence names no nonce cannot be told to be unbound; refusals are no finding, no word from the verifier counts as accepted"
+-- false_positives = ["a manifest that demands a GPU of instances that have none"]
+-- blind_spots = ["that the device's own evidence verifies is not checked: it is kept and not judged", "evidence under names that the view does not know"]
+-- attack = ["unattested accelerator", "device evidence of another machine"]
+-- spec = ["RFC 9334, section 3.3 (composite device)", "NVIDIA confidential computing, attestation nonce", "detector D56"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [details]
+-- kind = "missing: no evidence of the device; claimed_only: a verdict about it, and nothing to verify it by; unbound: its evidence answers another nonce"
+-- device = "gpu or tpm"
+-- workload_id = "the workload that demands it"
+-- nodes = "hosts as logged"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "workload that demands evidence of a kind that is not known here"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM workload
+-- WHERE array_to_string(list_sort(list_distinct(evidence)), ' ')
+--     NOT IN ('', 'gpu', 'gpu tpm', 'tpm')"""
+-- ---
+WITH demand AS (
+    SELECT workload_id, 'gpu' AS device FROM workload WHERE list_contains(evidence, 'gpu')
+    UNION ALL
+    SELECT workload_id, 'tpm' AS device FROM workload WHERE list_contains(evidence, 'tpm')
+),
+held AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.workload_id, o.node_id, d.device,
+        CASE
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'observation'
+        END AS subject_type,
+        coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
+        coalesce(list_contains(o.device_evidence, d.device), FALSE) AS has_evidence,
+        coalesce(list_contains(o.device_verdicts, d.device), FALSE) AS has_verdict,
+        CASE d.device WHEN 'gpu' THEN o.gpu_nonce ELSE o.tpm_nonce END AS device_nonce,
+        o.nonce
+    FROM observation AS o
+    JOIN demand AS d ON d.workload_id = o.workload_id
+    WHERE (o.event_type = 'enclave_attestation' OR o.quote_id IS NOT NULL)
+        AND coalesce(o.claimed_ok, TRUE)
+),
+offence AS (
+    SELECT
+        observation_id, observation_no, received_at, workload_id, node_id, device, subject_type,
+        subject_id,
+        CASE
+            WHEN has_evidence THEN 'unbound' WHEN has_verdict THEN 'claimed_only' ELSE 'missing'
+        END AS kind
+    FROM held
+    WHERE NOT has_evidence OR coalesce(device_nonce <> nonce, FALSE)
+)
+SELECT
+    subject_type,
+    subject_id,
+    min(received_at) AS first_seen,
+    max(received_at) AS last_seen,
+    string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+        AS observation_ids,
+    'high' AS severity,
+    'Accepted for workload ' || min(workload_id)
+    || CASE kind
+        WHEN 'missing' THEN ' without evidence of its ' || device
+        WHEN 'claimed_only' THEN ' on a verdict about its ' || device || ' without evidence of it'
+        ELSE ' with evidence of its ' || device || ' for another nonce'
+    END
+    || ', ' || CAST(count(*) AS VARCHAR) || ' time(s)' AS summary,
+    CAST(to_json({
+        'kind': kind,
+        'device': device,
+        'workload_id': min(workload_id),
+        'nodes': list_sort(list(DISTINCT node_id) FILTER (WHERE node_id IS NOT NULL)),
+        'sightings': count(*)
+    }) AS VARCHAR) AS details
+FROM offence
+GROUP BY subject_type, subject_id, device, kind
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,177 @@
+-- ---
+-- id = "clone-resume"
+-- title = "One memory, run twice"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Which channel keys, made inside an enclave or TD, served two instances by turns, or a TD whose registers had gone back?"
+-- why = "A key that was made in protected memory has one owner. Two instances that answer with it by turns are one memory image that was resumed twice; a register that is back at an old value under the same key is a snapshot that was restored."
+-- inputs = ["binding", "observation", "quote"]
+-- requires = ["binding", "quote"]
+-- scope = ["runtime_data_id", "signature_r"]
+-- discriminator = ["kind", "platform"]
+-- grain = "one row per channel key, platform and kind"
+-- nulls = "evidence that binds no runtime data has no key to tell it by; where a rule wants runtime data that was not logged it is counted, and so is evidence without a time or without container and enclave"
+-- false_positives = ["a key that is sealed or provisioned to several instances on purpose: then it proves less than it seems to", "evidence that overtakes other evidence on its way, by more than in_flight"]
+-- blind_spots = ["a snapshot that is resumed only after the original has stopped, with equal registers", "instances without a bound key", "clones on two platforms are two-places-at-once"]
+-- attack = ["clone of a running TD", "rollback to a snapshot"]
+-- spec = ["Intel TDX migration, session and immutable state", "detector D55"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.in_flight]
+-- type = "INTERVAL"
+-- default = "1m"
+-- meaning = "evidence may arrive this much out of order, by its way or by the clocks of two verifiers"
+-- [details]
+-- kind = "by_turns: one instance answers again after another one had taken over, on the same platform; register_returned: a run-time register shows an old value after a later one"
+-- platform = "PPID, else attestation key"
+-- instances = "containers, else enclaves, that answered with the key"
+-- margin_seconds = "how long after the first evidence of the later state the earlier one was seen last: by that much evidence would have to be late, or clocks apart"
+-- accepted = "number of sightings told that the verifier called good"
+-- sightings = "number of sightings told"
+-- [[not_evaluable]]
+-- reason = "the rule binds runtime data, and none was logged"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM binding AS b
+-- JOIN observation AS o ON o.observation_id = b.observation_id
+-- WHERE o.runtime_data_id IS NULL
+--     AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)"""
+-- [[not_evaluable]]
+-- reason = "bound key in evidence without a time, or without container and enclave"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN binding AS b ON b.observation_id = o.observation_id AND b.result = 'match'
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND o.runtime_data_id IS NOT NULL
+--     AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
+--     AND (o.received_at IS NULL OR coalesce(o.container_id, o.enclave_id) IS NULL)"""
+-- ---
+-- A key counts where REPORT_DATA binds it. Rules by name all bind the runtime data.
+WITH bound AS (
+    SELECT
+        o.runtime_data_id AS key_id, coalesce(q.ppid, q.attestation_key_id) AS platform,
+        coalesce(o.container_id, o.enclave_id) AS instance,
+        o.observation_id, o.observation_no, o.received_at, o.claimed_ok,
+        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
+        row_number() OVER (
+            PARTITION BY o.runtime_data_id, q.attestation_key_id, q.signature_r
+            ORDER BY o.received_at, o.observation_no
+        ) AS showing
+    FROM observation AS o
+    JOIN binding AS b ON b.observation_id = o.observation_id AND b.result = 'match'
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted
+        AND o.runtime_data_id IS NOT NULL
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
+        AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
+),
+candidate AS (
+    SELECT key_id, platform
+    FROM bound
+    WHERE showing = 1
+    GROUP BY key_id, platform
+    HAVING min(instance) <> max(instance)
+        OR min(rtmr0) <> max(rtmr0) OR min(rtmr1) <> max(rtmr1)
+        OR min(rtmr2) <> max(rtmr2) OR min(rtmr3) <> max(rtmr3)
+),
+aspect AS (
+    SELECT 'by_turns' AS kind, 'instance' AS aspect
+    UNION ALL SELECT 'register_returned', 'rtmr0' UNION ALL SELECT 'register_returned', 'rtmr1'
+    UNION ALL SELECT 'register_returned', 'rtmr2' UNION ALL SELECT 'register_returned', 'rtmr3'
+),
+reading AS (
+    SELECT
+        b.key_id, b.platform, a.kind, a.aspect, b.instance, b.observation_id, b.observation_no,
+        b.received_at, b.claimed_ok,
+        CASE a.aspect
+            WHEN 'instance' THEN b.instance
+            WHEN 'rtmr0' THEN b.rtmr0 WHEN 'rtmr1' THEN b.rtmr1
+            WHEN 'rtmr2' THEN b.rtmr2 ELSE b.rtmr3
+        END AS state
+    FROM bound AS b
+    JOIN candidate AS c ON c.key_id = b.key_id AND c.platform = b.platform
+    CROSS JOIN aspect AS a
+    WHERE b.showing = 1
+),
+stay AS (
+    SELECT
+        key_id, platform, kind, aspect, state,
+        min(received_at) AS first_at, max(received_at) AS last_at
+    FROM reading
+    WHERE state IS NOT NULL
+    GROUP BY key_id, platform, kind, aspect, state
+),
+-- What was there first is seen again when the other has been there for long.
+returned AS (
+    SELECT
+        old.key_id, old.platform, old.kind, old.aspect, old.state,
+        new.state AS new_state, new.first_at AS new_at,
+        epoch(old.last_at) - epoch(new.first_at) AS margin
+    FROM stay AS old
+    JOIN stay AS new
+        ON new.key_id = old.key_id AND new.platform = old.platform
+        AND new.aspect = old.aspect AND new.state <> old.state
+        AND old.first_at < new.first_at
+        AND old.last_at >= new.first_at + $in_flight
+),
+told AS (
+    SELECT DISTINCT
+        r.key_id, r.platform, r.kind, x.observation_id, x.observation_no, x.received_at,
+        x.instance, x.claimed_ok
+    FROM returned AS r
+    JOIN reading AS x
+        ON x.key_id = r.key_id AND x.platform = r.platform AND x.aspect = r.aspect
+        AND (
+            (x.state = r.state AND x.received_at >= r.new_at + $in_flight)
+            OR (x.state = r.new_state AND x.received_at = r.new_at)
+        )
+),
+cause AS (
+    SELECT key_id, platform, kind, max(margin) AS margin
+    FROM returned
+    GROUP BY key_id, platform, kind
+),
+tally AS (
+    SELECT
+        key_id, platform, kind,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids,
+        list_sort(list(DISTINCT instance)) AS instances,
+        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        count(*) AS sightings
+    FROM told
+    GROUP BY key_id, platform, kind
+)
+SELECT
+    'channel_key' AS subject_type,
+    t.key_id AS subject_id,
+    t.first_seen,
+    t.last_seen,
+    t.observation_ids,
+    'high' AS severity,
+    CASE t.kind
+        WHEN 'by_turns' THEN 'One channel key answered for several instances of one platform by '
+            || 'turns'
+        ELSE 'Under one channel key a run-time register went back to an earlier value'
+    END
+    || ', up to ' || CAST(CAST(c.margin AS BIGINT) AS VARCHAR) || ' s after a later one ('
+    || CAST(t.sightings AS VARCHAR) || ' sighting(s))' AS summary,
+    CAST(to_json({
+        'kind': t.kind,
+        'platform': t.platform,
+        'instances': t.instances,
+        'margin_seconds': CAST(c.margin AS BIGINT),
+        'accepted': t.accepted,
+        'sightings': t.sightings
+    }) AS VARCHAR) AS details
+FROM tally AS t
+JOIN cause AS c ON c.key_id = t.key_id AND c.platform = t.platform AND c.kind = t.kind
+ORDER BY subject_type, subject_id, details

@@ -1,0 +1,196 @@
+-- ---
+-- id = "runtime-register-regression"
+-- title = "A run-time register that went back"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = true
+-- question = "Which TDs showed a value of a run-time register again after it had been extended, within one boot?"
+-- why = "A register can only be extended: each value is a hash over the one before, and none ever comes back. One that does was reset with its TD, or restored from a snapshot, or the evidence is not of that TD."
+-- inputs = ["launch", "observation", "quote"]
+-- requires = ["quote"]
+-- scope = ["container_id", "enclave_id", "signature_r"]
+-- discriminator = ["part"]
+-- grain = "one row per container, else TD, and register"
+-- nulls = "evidence without a time, or without container and enclave, is counted"
+-- false_positives = ["a reboot inside the container that no launch event tells: all registers that software extends begin anew", "evidence that overtakes other evidence on its way, by more than in_flight"]
+-- blind_spots = ["event logs are not replayed: that a value does not follow from the one before is not seen, only that an old one comes back", "a launch event for every reset hides it"]
+-- attack = ["rollback of a TD to a snapshot", "evidence of another TD under the same name"]
+-- spec = ["Intel TDX module, TDG.MR.RTMR.EXTEND", "detectors D46 and D47"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.in_flight]
+-- type = "INTERVAL"
+-- default = "1m"
+-- meaning = "evidence of the old value may arrive this long after the first evidence of the new one, by order of arrival or by the clocks of two verifiers"
+-- [details]
+-- part = "rtmr0 to rtmr3"
+-- returned = "values that came back"
+-- between = "values that had followed them"
+-- margin_seconds = "how long after the first evidence of the later value the old one was seen last: by that much evidence would have to be late, or clocks apart"
+-- enclave_id = "as logged"
+-- accepted = "number of sightings of returned values that the verifier called good"
+-- sightings = "number of sightings of returned values"
+-- [[not_evaluable]]
+-- reason = "TD quote without a time, or without container and enclave"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE q.trusted AND q.mrtd IS NOT NULL
+--     AND (o.received_at IS NULL OR coalesce(o.container_id, o.enclave_id) IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "quote proven, but under no trust anchor of the case, or not verified"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_id = o.quote_id
+-- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- ---
+-- Evidence shown again tells an old state: only its first showing counts.
+WITH sighting AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.claimed_ok,
+        CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
+        coalesce(o.container_id, o.enclave_id) AS subject_id,
+        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
+        row_number() OVER (
+            PARTITION BY q.attestation_key_id, q.signature_r
+            ORDER BY o.received_at, o.observation_no
+        ) AS showing
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_id = o.quote_id
+    WHERE q.trusted
+        AND q.mrtd IS NOT NULL
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
+),
+-- Few TDs ever extend after their first evidence: only those are looked at further.
+moved AS (
+    SELECT subject_type, subject_id
+    FROM sighting
+    WHERE showing = 1
+    GROUP BY subject_type, subject_id
+    HAVING min(rtmr0) <> max(rtmr0) OR min(rtmr1) <> max(rtmr1)
+        OR min(rtmr2) <> max(rtmr2) OR min(rtmr3) <> max(rtmr3)
+),
+-- Every launch begins a new life, in which registers begin anew.
+started AS (
+    SELECT 'container' AS subject_type, container_id AS subject_id, timestamp
+    FROM launch
+    WHERE container_id IS NOT NULL AND timestamp IS NOT NULL
+    UNION
+    SELECT 'enclave' AS subject_type, enclave_id AS subject_id, timestamp
+    FROM launch
+    WHERE enclave_id IS NOT NULL AND timestamp IS NOT NULL
+),
+lived AS (
+    SELECT
+        s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
+        s.enclave_id, s.claimed_ok, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
+        count(l.timestamp) AS life
+    FROM sighting AS s
+    JOIN moved AS m ON m.subject_type = s.subject_type AND m.subject_id = s.subject_id
+    LEFT JOIN started AS l
+        ON l.subject_type = s.subject_type AND l.subject_id = s.subject_id
+        AND l.timestamp <= s.received_at
+    WHERE s.showing = 1
+    GROUP BY
+        s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
+        s.enclave_id, s.claimed_ok, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3
+),
+part AS (
+    SELECT 'rtmr0' AS part UNION ALL SELECT 'rtmr1' UNION ALL SELECT 'rtmr2'
+    UNION ALL SELECT 'rtmr3'
+),
+reading AS (
+    SELECT
+        l.subject_type, l.subject_id, l.life, p.part, l.observation_id, l.observation_no,
+        l.received_at, l.enclave_id, l.claimed_ok,
+        CASE p.part
+            WHEN 'rtmr0' THEN l.rtmr0 WHEN 'rtmr1' THEN l.rtmr1
+            WHEN 'rtmr2' THEN l.rtmr2 ELSE l.rtmr3
+        END AS state
+    FROM lived AS l
+    CROSS JOIN part AS p
+),
+stay AS (
+    SELECT
+        subject_type, subject_id, life, part, state,
+        min(received_at) AS first_at, max(received_at) AS last_at,
+        min_by(observation_id, observation_no) AS observation_id
+    FROM reading
+    WHERE state IS NOT NULL
+    GROUP BY subject_type, subject_id, life, part, state
+),
+-- The old value was there first, and is seen again when the new one has been there for long.
+returned AS (
+    SELECT
+        old.subject_type, old.subject_id, old.life, old.part, old.state,
+        new.state AS new_state, new.first_at AS new_at, new.observation_id AS new_observation,
+        epoch(old.last_at) - epoch(new.first_at) AS margin
+    FROM stay AS old
+    JOIN stay AS new
+        ON new.subject_type = old.subject_type AND new.subject_id = old.subject_id
+        AND new.life = old.life AND new.part = old.part
+        AND new.state <> old.state
+        AND old.first_at < new.first_at
+        AND old.last_at >= new.first_at + $in_flight
+),
+offence AS (
+    SELECT DISTINCT
+        r.subject_type, r.subject_id, r.part, r.state, x.observation_id, x.observation_no,
+        x.received_at, x.enclave_id, x.claimed_ok
+    FROM returned AS r
+    JOIN reading AS x
+        ON x.subject_type = r.subject_type AND x.subject_id = r.subject_id
+        AND x.life = r.life AND x.part = r.part AND x.state = r.state
+        AND x.received_at >= r.new_at + $in_flight
+),
+cause AS (
+    SELECT
+        subject_type, subject_id, part,
+        max(margin) AS margin,
+        list_sort(list(DISTINCT new_state)) AS between_states,
+        min_by(new_observation, new_at) AS new_observation
+    FROM returned
+    GROUP BY subject_type, subject_id, part
+),
+tally AS (
+    SELECT
+        subject_type, subject_id, part,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        list_sort(list(DISTINCT state)) AS returned_states,
+        min(enclave_id) AS enclave_id,
+        string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations,
+        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        count(*) AS sightings
+    FROM offence
+    GROUP BY subject_type, subject_id, part
+)
+SELECT
+    t.subject_type,
+    t.subject_id,
+    t.first_seen,
+    t.last_seen,
+    string_split(c.new_observation || ' ' || t.observations, ' ') AS observation_ids,
+    'high' AS severity,
+    upper(t.part) || ' went back to an earlier value, up to '
+    || CAST(CAST(c.margin AS BIGINT) AS VARCHAR) || ' s after a later one had been seen ('
+    || CAST(t.sightings AS VARCHAR) || ' sighting(s))' AS summary,
+    CAST(to_json({
+        'part': t.part,
+        'returned': t.returned_states,
+        'between': c.between_states,
+        'margin_seconds': CAST(c.margin AS BIGINT),
+        'enclave_id': t.enclave_id,
+        'accepted': t.accepted,
+        'sightings': t.sightings
+    }) AS VARCHAR) AS details
+FROM tally AS t
+JOIN cause AS c
+    ON c.subject_type = t.subject_type AND c.subject_id = t.subject_id AND c.part = t.part
+ORDER BY subject_type, subject_id, details

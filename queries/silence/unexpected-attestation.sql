@@ -1,0 +1,207 @@
+-- ---
+-- id = "unexpected-attestation"
+-- title = "Evidence of an instance that nobody launched"
+-- version = 1
+-- fingerprint_version = 1
+-- status = "stable"
+-- severity = "high"
+-- sig = false
+-- question = "Which containers, else enclaves, attested although no runtime had started them?"
+-- why = "What runs on one's own hosts was started by one's own runtime. An instance that attests and has no launch is a shadow: somebody else started it, or took its name."
+-- inputs = ["launch", "observation"]
+-- requires = ["launch", "observation"]
+-- discriminator = []
+-- grain = "one row per container, else enclave"
+-- nulls = "an event without container and enclave, or without a time, is counted; events of hosts whose runtime logs nothing, and of no host where no launch names one, are counted; no word from the verifier counts as accepted, refusals alone are low"
+-- false_positives = ["a hole in the launch log: an hour in which several instances without a launch first appear is counted as a hole, not reported", "instances that were there before the launch log began: those first seen within warm_up of its first row are counted"]
+-- blind_spots = ["whoever writes the runtime's log", "a hidden instance under the name of a launched one: see two-places-at-once", "instances that go on after their stop event"]
+-- attack = ["shadow instance", "launch outside the orchestrator"]
+-- spec = ["RFC 9334, section 4 (roles)", "detector D44"]
+-- created = 2026-11-23
+-- updated = 2026-11-23
+-- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.clock_tolerance]
+-- type = "INTERVAL"
+-- default = "1m"
+-- meaning = "a launch logged this much after the evidence, or more, came too late, whatever the clocks of runtime and verifier"
+-- [params.warm_up]
+-- type = "INTERVAL"
+-- default = "1d"
+-- meaning = "an instance first seen within this time of the first launch may be older than the launch log"
+-- [params.gap_size]
+-- type = "BIGINT"
+-- default = "3"
+-- meaning = "an hour in which at least this many instances without a launch first appear is a hole in the launch log"
+-- [details]
+-- enclave_id = "as logged by the verifier"
+-- node_id = "host, as logged by the verifier"
+-- workload_id = "as logged by the verifier"
+-- launched_later_seconds = "a launch that came too late: how long after the first evidence, by the clocks of runtime and verifier: they would have to be that far apart; null: there is none"
+-- accepted = "number of sightings that the verifier called good"
+-- sightings = "number of sightings"
+-- [[not_evaluable]]
+-- reason = "attestation event without container and enclave, or without a time"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation
+-- WHERE event_type = 'enclave_attestation'
+--     AND (received_at IS NULL OR coalesce(container_id, enclave_id) IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "instance without a launch where the launch log does not reach: of a host that logs none, from before its time, or in a hole of it"
+-- count = """
+-- WITH begun AS (
+--     SELECT min(timestamp) AS first_at FROM launch
+-- ),
+-- covered AS (
+--     SELECT DISTINCT node_id FROM launch WHERE node_id IS NOT NULL
+-- ),
+-- known AS (
+--     SELECT 'container' AS subject_type, container_id AS instance
+--     FROM launch
+--     WHERE container_id IS NOT NULL
+--     UNION
+--     SELECT 'enclave' AS subject_type, enclave_id AS instance
+--     FROM launch
+--     WHERE enclave_id IS NOT NULL
+-- ),
+-- plain AS (
+--     SELECT DISTINCT enclave_id
+--     FROM launch
+--     WHERE enclave_id IS NOT NULL AND container_id IS NULL
+-- ),
+-- bare AS (
+--     SELECT
+--         coalesce(o.container_id, o.enclave_id) AS instance,
+--         min(o.received_at) AS first_seen,
+--         max(CASE WHEN o.node_id IS NULL OR c.node_id IS NOT NULL THEN 1 ELSE 0 END) AS is_covered
+--     FROM observation AS o
+--     LEFT JOIN known AS k
+--         ON k.subject_type = CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END
+--         AND k.instance = coalesce(o.container_id, o.enclave_id)
+--     LEFT JOIN plain AS p ON p.enclave_id = o.enclave_id
+--     LEFT JOIN covered AS c ON c.node_id = o.node_id
+--     WHERE o.event_type = 'enclave_attestation'
+--         AND o.received_at IS NOT NULL
+--         AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
+--         AND k.instance IS NULL AND p.enclave_id IS NULL
+--     GROUP BY coalesce(o.container_id, o.enclave_id)
+-- ),
+-- hole AS (
+--     SELECT floor(epoch(first_seen) / 3600) AS hour_no
+--     FROM bare
+--     GROUP BY floor(epoch(first_seen) / 3600)
+--     HAVING count(*) >= $gap_size
+-- )
+-- SELECT count(*) AS unjudged
+-- FROM bare AS b
+-- CROSS JOIN begun AS g
+-- LEFT JOIN hole AS h ON h.hour_no = floor(epoch(b.first_seen) / 3600)
+-- WHERE b.is_covered = 0
+--     OR g.first_at IS NULL
+--     OR b.first_seen < g.first_at + $warm_up
+--     OR h.hour_no IS NOT NULL"""
+-- ---
+WITH begun AS (
+    SELECT min(timestamp) AS first_at FROM launch
+),
+covered AS (
+    SELECT DISTINCT node_id FROM launch WHERE node_id IS NOT NULL
+),
+-- A launch counts for its container and, for evidence that names no container, for its enclave.
+-- One without a time is known, whenever it was.
+started AS (
+    SELECT
+        'container' AS subject_type, container_id AS instance, min(timestamp) AS launched_at,
+        count(*) - count(timestamp) AS untimed
+    FROM launch
+    WHERE container_id IS NOT NULL
+    GROUP BY container_id
+    UNION ALL
+    SELECT
+        'enclave' AS subject_type, enclave_id AS instance, min(timestamp) AS launched_at,
+        count(*) - count(timestamp) AS untimed
+    FROM launch
+    WHERE enclave_id IS NOT NULL
+    GROUP BY enclave_id
+),
+-- And for its enclave, whatever the evidence names, where it names no container itself.
+plain AS (
+    SELECT DISTINCT enclave_id FROM launch WHERE enclave_id IS NOT NULL AND container_id IS NULL
+),
+sighting AS (
+    SELECT
+        coalesce(o.container_id, o.enclave_id) AS instance,
+        CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id, o.workload_id,
+        o.claimed_ok, s.launched_at, s.untimed,
+        o.node_id IS NULL OR c.node_id IS NOT NULL AS is_covered
+    FROM observation AS o
+    LEFT JOIN started AS s
+        ON s.subject_type = CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END
+        AND s.instance = coalesce(o.container_id, o.enclave_id)
+    LEFT JOIN plain AS p ON p.enclave_id = o.enclave_id
+    LEFT JOIN covered AS c ON c.node_id = o.node_id
+    WHERE o.event_type = 'enclave_attestation'
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
+        AND p.enclave_id IS NULL
+        AND (
+            s.instance IS NULL
+            OR (s.untimed = 0 AND s.launched_at >= o.received_at + $clock_tolerance)
+        )
+),
+told AS (
+    SELECT
+        subject_type, instance,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids,
+        min(enclave_id) AS enclave_id,
+        min(node_id) AS node_id,
+        min(workload_id) AS workload_id,
+        min(launched_at) AS launched_at,
+        bool_or(is_covered) AS is_covered,
+        bool_and(NOT coalesce(claimed_ok, TRUE)) AS refused,
+        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        count(*) AS sightings
+    FROM sighting
+    GROUP BY subject_type, instance
+),
+hole AS (
+    SELECT floor(epoch(first_seen) / 3600) AS hour_no
+    FROM told
+    WHERE launched_at IS NULL
+    GROUP BY floor(epoch(first_seen) / 3600)
+    HAVING count(*) >= $gap_size
+)
+SELECT
+    t.subject_type,
+    t.instance AS subject_id,
+    t.first_seen,
+    t.last_seen,
+    t.observation_ids,
+    CASE WHEN t.refused THEN 'low' ELSE 'high' END AS severity,
+    CASE
+        WHEN t.launched_at IS NULL THEN 'Attested, and was never launched'
+        ELSE 'Attested ' || CAST(
+            CAST(epoch(t.launched_at) - epoch(t.first_seen) AS BIGINT) AS VARCHAR
+        ) || ' s before it was launched'
+    END
+    || coalesce(' (workload ' || t.workload_id || ')', '')
+    || ', ' || CAST(t.sightings AS VARCHAR) || ' sighting(s)' AS summary,
+    CAST(to_json({
+        'enclave_id': t.enclave_id,
+        'node_id': t.node_id,
+        'workload_id': t.workload_id,
+        'launched_later_seconds': CAST(epoch(t.launched_at) - epoch(t.first_seen) AS BIGINT),
+        'accepted': t.accepted,
+        'sightings': t.sightings
+    }) AS VARCHAR) AS details
+FROM told AS t
+CROSS JOIN begun AS g
+LEFT JOIN hole AS h ON h.hour_no = floor(epoch(t.first_seen) / 3600) AND t.launched_at IS NULL
+WHERE t.is_covered
+    AND t.first_seen >= g.first_at + $warm_up
+    AND h.hour_no IS NULL
+ORDER BY subject_type, subject_id
