@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -124,35 +125,27 @@ def test_what_waits_is_found_when_the_feed_has_come_and_brought_nothing(
     assert [f.subject_id for f in judge(case, NOON).findings] == ["enc"]
 
 
-def judge_nonces(case: Case, as_of: datetime, patience: timedelta = 6 * HOUR) -> Detection:
-    connection = open_locked(case, check_results=False)
-    catalog = {"unknown-nonce": load_catalog()["unknown-nonce"]}
-    return detect(connection, catalog, as_of=as_of, patience=patience)
-
-
-def challenge(nonce: str, at: datetime, **fields: str) -> dict[str, str]:
-    return event("nonce_issued", "enc", at) | {"nonce": nonce * 32, "session_id": "s"} | fields
-
-
-def answer(nonce: str, at: datetime) -> dict[str, str]:
-    fields = {"nonce": nonce * 32, "session_id": f"s-{nonce}", "event_id": f"e-{nonce}"}
-    return event("enclave_attestation", f"enc-{nonce}", at) | fields | {"quote_status": "OK"}
+def claim(verifier: str, at: datetime) -> dict[str, str]:
+    fields = {"event_id": verifier, "backend_verifier": verifier, "mrenclave": "abc"}
+    return event("enclave_attestation", "enc", at) | fields
 
 
 def test_a_rule_without_a_cut_off_of_its_own_waits_by_the_first_sighting(
     case: Case, tmp_path: Path
 ) -> None:
+    """What lies beyond `as_of` is a clock that runs ahead: nobody hides a finding that way."""
     logs = tmp_path / "logs"
-    ingest(case, logs, "nonces.jsonl", challenge("aa", NOON - 5 * HOUR))
-    early, late = answer("bb", NOON - 5 * HOUR - timedelta(minutes=1)), answer("cc", NOON - HOUR)
-    ahead = answer("dd", NOON + HOUR)
-    ingest(case, logs, "verifier.jsonl", early, late, ahead)
-    whole = judge_nonces(case, NOON, patience=timedelta(0))
-    assert whole.runs[0].waiting == ()
-    [run] = judge_nonces(case, NOON).runs
-    assert len(run.waiting) + len(run.findings) == len(whole.findings)
-    assert all(f.first_seen and NOON - 5 * HOUR < f.first_seen <= NOON for f in run.waiting)
-    assert any(f.first_seen and f.first_seen > NOON for f in run.findings)
+    ingest(case, logs, "runtime.jsonl", launch("enc", NOON - 5 * HOUR))
+    early, late = NOON - 5 * HOUR - timedelta(minutes=1), NOON - HOUR
+    claims = (claim("early", early), claim("late", late), claim("ahead", NOON + HOUR))
+    ingest(case, logs, "verifier.jsonl", *claims)
+    waiting = replace(load_catalog()["malformed-claim"], waits_for=("launch",))
+    connection = open_locked(case, check_results=False)
+    [run] = detect(connection, {waiting.id: waiting}, as_of=NOON, patience=6 * HOUR).runs
+    assert {f.first_seen for f in run.findings} == {early, NOON + HOUR}
+    assert [f.first_seen for f in run.waiting] == [late]
+    [patient] = detect(connection, {waiting.id: waiting}, as_of=NOON).runs
+    assert (len(patient.findings), patient.waiting) == (3, ())
 
 
 def test_a_feed_that_was_cut_off_holds_no_alarm_back_for_longer_than_patience(
