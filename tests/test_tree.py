@@ -93,7 +93,8 @@ def test_constraints_pin_everything_exactly() -> None:
     assert [pin for pin in pins if not re.fullmatch(r"[\w.\-]+==[\w.]+", pin)] == []
     pinned = {normalise(pin.partition("==")[0]) for pin in pins}
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["test"], *extras["notebook"], *extras["docs"]]
     assert {normalise(re.split(r"[=><]", requirement)[0]) for requirement in wanted} <= pinned
 
 

@@ -26,11 +26,12 @@ from forensics.case.signing import PublicKey, Signer
 from forensics.errors import CustodyError, UsageError
 
 ORIGIN_PREFIX = "quote-forensics/"
-MAX_NOTE_SIZE = 1 << 16
+MAX_NOTE_SIZE = 1 << 18  # sixteen signatures of 5 kB and more, as C2SP asks for
 
 _ED25519 = b"\x01"  # C2SP signed-note, signature types
 _HASH_SIZE = 4
 _DASH = "\u2014"
+_ORIGIN = re.compile(f"{ORIGIN_PREFIX}[0-9a-f]{{64}}")
 _SIZE = re.compile(r"[1-9][0-9]{0,15}")
 _SIGNATURE = re.compile(f"{_DASH} ([^ +\\s]+) ([A-Za-z0-9+/=]+)")
 
@@ -58,15 +59,19 @@ class Note:
     """(name of the key, key hash and signature)"""
 
     def find_signer(self, keys: Iterable[PublicKey]) -> PublicKey | None:
-        """The first of `keys` whose signature is here and holds."""
+        """The first of `keys` whose signature is here and holds; none when one does not hold."""
         message = self.checkpoint.text.encode()
         name = self.checkpoint.origin
+        found: PublicKey | None = None
         for key in keys:
             for signed_by, data in self.signatures:
                 known = signed_by == name and data[:_HASH_SIZE] == hash_key(name, key)
-                if known and key.verifies(data[_HASH_SIZE:], message):
-                    return key
-        return None
+                if not known:
+                    continue
+                if not key.verifies(data[_HASH_SIZE:], message):
+                    return None
+                found = found or key
+        return found
 
 
 def make_origin(first_entry: str) -> str:
@@ -144,7 +149,7 @@ def _parse_checkpoint(text: str) -> Checkpoint:
     if len(lines) != 4 or lines[3] or not _SIZE.fullmatch(lines[1]):
         raise CustodyError("bad-checkpoint", "not the three lines of a checkpoint")
     root = _decode(lines[2])
-    if len(root) != HASH_SIZE or not lines[0].startswith(ORIGIN_PREFIX):
+    if len(root) != HASH_SIZE or not _ORIGIN.fullmatch(lines[0]):
         raise CustodyError("bad-checkpoint", "no head of a quote-forensics ledger")
     return Checkpoint(lines[0], int(lines[1]), root)
 

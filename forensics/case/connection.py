@@ -6,9 +6,11 @@ it can read the case's own tables and nothing else, and no setting can be change
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -19,8 +21,10 @@ from forensics.case.views import JUDGED_SQL, VIEW_SQL
 OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
 QUERY_MEMORY = "4GB"
 
+_CHANGES = re.compile("COPY|INSERT|UPDATE|DELETE|MERGE_INTO|CREATE|DROP|ALTER|ATTACH|LOAD")
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from forensics.case.case import Case
 
@@ -91,10 +95,37 @@ def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Ite
 
 
 def lock(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
-    """Forbid everything but reading the case: no other file, no extension, no network."""
+    """Forbid everything but reading the case: no other file, no extension, no network.
+
+    DuckDB has no folder that can only be read: whoever runs SQL of others lets single SELECTs
+    through that do nothing but read (`only_reads`), because COPY could write there.
+    """
     folder = str(case.path / "tables").replace("'", "''")
     connection.execute(f"SET allowed_directories = ['{folder}/']")
+    lock_out(connection)
+
+
+def lock_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """No file but of allowed directories, no extension, no network; and no way back."""
     connection.execute("SET enable_external_access = false")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     connection.execute("SET lock_configuration = true")
+
+
+def only_reads(
+    connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object] | None = None
+) -> bool:
+    """Whether a single SELECT does nothing but read: a WITH clause may hold COPY and INSERT too.
+
+    Asked of DuckDB's plan, so that no spelling hides it. Raises `duckdb.Error`.
+    """
+    [(_, text)] = connection.execute(f"EXPLAIN (FORMAT json) {sql}", params or None).fetchall()
+    return not any(_CHANGES.search(name) for plan in json.loads(text) for name in _walk(plan))
+
+
+def _walk(plan: Mapping[str, Any]) -> Iterator[str]:
+    """The names of all operators."""
+    yield plan["name"]
+    for child in plan["children"]:
+        yield from _walk(child)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from forensics.case.tables import SGX_REPORT_COLUMNS, TD_REPORT_COLUMNS
 
+REFERENCE_PAGE = "docs/reference/detectors.md"
+"""One section per detector, made from the headers."""
+
 TEXT = "VARCHAR"
 TIME = "TIMESTAMP WITH TIME ZONE"
 INTEGER = "BIGINT"
@@ -497,6 +500,7 @@ FINDING = View(
         ("suppression", TEXT, "id of the suppression that holds it down"),
         ("triage", TEXT, "what an analyst last said of it, see `triage`"),
         ("unjudged", INTEGER, "what its detector could not judge when it last gave this finding"),
+        ("reference", TEXT, "the section of the reference page that describes the detector"),
     ),
 )
 

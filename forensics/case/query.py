@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from forensics.case.connection import connect, lock
+from forensics.case.connection import connect, lock, only_reads
 from forensics.case.custody import verify_custody
 from forensics.case.derived import load_rows
 from forensics.case.judgements import fill_check_results
@@ -52,6 +52,8 @@ def query_case(case: Case, sql: str) -> duckdb.DuckDBPyRelation:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise UsageError("bad-sql", "one SELECT is wanted, nothing else")
+        if not only_reads(connection, sql):
+            raise UsageError("bad-sql", "a SELECT that does nothing but read is wanted")
         relation = connection.sql(sql)
     except duckdb.Error as error:
         raise _bad_sql(error) from None

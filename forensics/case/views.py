@@ -7,6 +7,7 @@ read them: hex text, UTC timestamps, parts joined. Only the columns that a query
 from __future__ import annotations
 
 from forensics.case import extras
+from forensics.case.contract import REFERENCE_PAGE
 from forensics.case.tables import (
     DETECTION,
     FINDING,
@@ -377,5 +378,7 @@ VIEW_SQL = {
     "crl": _CRL,
     "certificate": _CERTIFICATE,
     "custody_problem": "SELECT level, path, code, message FROM stored.custody_problem",
-    **{table.name: _as_stored(table) for table in (FINDING, DETECTION, TRIAGE, NOTIFICATION, RUN)},
+    **{table.name: _as_stored(table) for table in (DETECTION, TRIAGE, NOTIFICATION, RUN)},
+    "finding": f"SELECT *, concat('{REFERENCE_PAGE}#', detector) AS reference "
+    f"FROM ({_as_stored(FINDING)}) AS kept",
 }

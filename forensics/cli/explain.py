@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from forensics.report.explanation import Explanation
 
 
+_DIFFERENCE = ("quote_id", "part", "offset", "first_size", "second_size", "first", "second", "note")
+
+
 class Moment(StrEnum):
     receipt = "receipt"
     hindsight = "hindsight"
@@ -41,6 +44,7 @@ def explain(
     """The facts that conflict, every check with its values, the collateral, and the proof.
 
     The proof is a list of openssl commands, with which anybody can repeat each signature check.
+    For a disguised replay the bytes that were changed come first.
 
     \b
     Examples:
@@ -49,6 +53,7 @@ def explain(
     """
     from forensics.case.case import open_case
     from forensics.case.connection import connect
+    from forensics.report.differences import find_differences
     from forensics.report.explanation import Explainer, find_subject, to_record
 
     opened = open_case(case)
@@ -56,13 +61,16 @@ def explain(
     finding, observations = find_subject(connection, identifier)
     explainer = Explainer(opened, connection)
     explanations = [explainer.explain(observation, moment) for observation in observations]
+    differences = [] if finding is None else find_differences(opened, finding)
     if form is Format.table:
         if finding is not None:
             _print_finding(finding)
+        _print(differences, _DIFFERENCE, "bytes that no signature over the quote protects")
         for explanation in explanations:
             _print_explanation(explanation)
     else:
-        records = [{"finding": finding, **to_record(entry)} for entry in explanations]
+        told = {"finding": finding} | ({"differences": differences} if differences else {})
+        records = [{**told, **to_record(entry)} for entry in explanations]
         columns = list(dict.fromkeys(name for record in records for name in record))
         print_records(records, columns, form)
     if write is not None:
@@ -70,7 +78,7 @@ def explain(
 
 
 def _print_finding(finding: dict[str, Any]) -> None:
-    names = ("detector", "severity", "state", "summary", "subject_id", "details")
+    names = ("detector", "severity", "state", "summary", "subject_id", "details", "reference")
     rows = [{"field": name, "value": finding[name]} for name in names]
     print_records(rows, ("field", "value"), Format.table, title=f"finding {finding['finding_id']}")
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from forensics.case.contract import REFERENCE_PAGE
 from forensics.detect.detector import SEVERITIES, Detector
 from forensics.errors import DetectorError
 
@@ -49,6 +50,11 @@ class Finding:
     suppression: str | None = None
     triage: str | None = None
     unjudged: int | None = None
+
+    @property
+    def reference(self) -> str:
+        """Where the detector is described: logic, harmless causes, blind spots."""
+        return f"{REFERENCE_PAGE}#{self.detector}"
 
 
 def make_finding(detector: Detector, row: Mapping[str, object]) -> Finding:

@@ -15,6 +15,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
+from forensics.case.connection import lock_out
 from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
@@ -52,6 +53,7 @@ def lint_detector(detector: Detector) -> list[str]:
     trees: list[exp.Query] = []
     with duckdb.connect() as connection:
         declare_views(connection)
+        lock_out(connection)  # a file that a query names is opened as soon as it is looked at
         for label, sql in statements:
             tree, found = _parse(connection, sql)
             problems += [f"{rule} ({label}): {problem}" for rule, problem in found]

@@ -15,6 +15,7 @@ from typing import Literal
 
 import duckdb
 
+from forensics.case.connection import only_reads
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.findings import Finding, make_finding
 from forensics.detect.parameters import AS_OF, Value, bind, write_value
@@ -162,6 +163,8 @@ def _select(
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise DetectorError("detector-query", f"{detector.path}: it is not exactly one SELECT")
     used = {name: params[name] for name in statements[0].named_parameters if name in params}
+    if not only_reads(connection, sql, used):
+        raise DetectorError("detector-query", f"{detector.path}: it does more than read")
     relation = connection.sql(sql, params=used)
     rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
     return rows

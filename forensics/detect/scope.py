@@ -21,11 +21,13 @@ from typing import Final
 
 import duckdb
 
+from forensics.case.connection import only_reads
 from forensics.case.contract import OBSERVATION, VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.parameters import Value
+from forensics.errors import DetectorError
 
 ONE_BY_ONE: Final = "observation_id"
 _SIGHTINGS: Final = ("observation", "quote", "verdict", "binding")
@@ -93,7 +95,10 @@ class Scope:
     def seed_pending(self, query: str, params: Mapping[str, Value]) -> None:
         """Key values that a detector's own query names; its columns are keys of the scope."""
         used = self._connection.extract_statements(query)[0].named_parameters
-        rows = self._connection.sql(query, params={name: params[name] for name in used})
+        bound = {name: params[name] for name in used}
+        if not only_reads(self._connection, query, bound):
+            raise DetectorError("detector-query", "pending does more than read")
+        rows = self._connection.sql(query, params=bound)
         for position, key in enumerate(rows.columns):
             values = sorted({row[position] for row in rows.fetchall() if row[position] is not None})
             self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])

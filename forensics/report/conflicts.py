@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from forensics.detect.findings import OPEN, Finding, rank
 from forensics.detect.store import load_findings
 from forensics.report.explanation import compare_claims
+from forensics.report.sides import PAIRS
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,63 +21,6 @@ Row = dict[str, Any]
 SHOWN = 100  # findings, most severe first
 _SIGHTINGS = 6  # of each
 
-
-@dataclass(frozen=True)
-class Pair:
-    """Two keys of a detector's `details` that stand against each other, and what says each.
-
-    The key `subject_id` is the finding's own.
-    """
-
-    fact: str
-    one: str
-    one_key: str
-    other: str
-    other_key: str
-
-
-_LAUNCH = "the launch log: launched at"
-_RULE = Pair(
-    "REPORT_DATA",
-    *("the workload's rule gives", "expected_report_data"),
-    *("the quote holds", "quoted_report_data"),
-)
-_CLAIM = "the verifier's words"
-
-# By detector. One that is not here is told by its sightings and its details alone.
-PAIRS: Mapping[str, Pair] = {
-    "attestation-key-drift": Pair("attestation key", "before", "before", "after", "after"),
-    "claim-mismatch": Pair("identity", _CLAIM, "claimed", "the quote itself", "quoted"),
-    "doppelganger-quote": Pair(
-        "measurement", "the reference values say", "reasons", "accepted all the same", "subject_id"
-    ),
-    "pck-downgrade": Pair("PCK certificate's TCB", "earlier", "higher", "later", "lower"),
-    "policy-contradiction": Pair(
-        "measurement", "the policy's verdict", "reason", "allowed all the same", "measurements"
-    ),
-    "qe-svn-rollback": Pair("version", "earlier", "highest", "later", "lowest"),
-    "report-data-mismatch": _RULE,
-    "secret-without-evidence": Pair(
-        "release", "the secret released", "secret_id", "its evidence", "kind"
-    ),
-    "silent-enclave": Pair("attestation", _LAUNCH, "launched_at", "first attested", "attested_at"),
-    "stale-collateral": Pair(
-        "evaluation number", "fetched", "fetched_evaluation", "issued by then", "missed_evaluation"
-    ),
-    "superseded-measurement": Pair(
-        "measurement", "had been replaced by", "newer", "shown again", "measurement"
-    ),
-    "svn-rollback": Pair("ISVSVN", "out before", "highest_isv_svn", "accepted later", "isv_svn"),
-    "tcb-rollback": Pair("platform's TCB", "higher since", "higher_since", "fell", "lowered"),
-    "trusted-rogue": _RULE,
-    "verdict-contradiction": Pair(
-        "verdict", _CLAIM, "claimed", "checks that fail", "failed_checks"
-    ),
-    "weak-status-accepted": Pair(
-        "TCB status", "as the verifier logged it", "claimed_levels", "recomputed", "status"
-    ),
-    "wrongful-reject": Pair("verdict", _CLAIM, "claimed", "recomputed", "statuses"),
-}
 
 # What sightings of one piece of evidence should have in common, or explain.
 _CONTEXT = ("received_at", "enclave_id", "node_id", "peer", "session_id", "nonce", "quote_id")

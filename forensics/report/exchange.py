@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +17,7 @@ from forensics.case.ledger import TOOL_NAME
 from forensics.case.tables import FINDING
 from forensics.detect.catalog import Catalog
 from forensics.report.outgoing import Outgoing
-from forensics.report.plain import to_cell, to_line, to_microseconds
+from forensics.report.plain import encode_json, to_cell, to_line, to_microseconds
 from forensics.report.text import to_plain
 
 SARIF_VERSION: Final = "2.1.0"
@@ -124,8 +123,7 @@ def write_sarif(items: Sequence[Outgoing], catalog: Catalog) -> str:
             }
         ],
     }
-    text = json.dumps(document, ensure_ascii=False, indent=1)
-    return text.encode("utf-8", "backslashreplace").decode() + "\n"
+    return encode_json(document, indent=1) + "\n"
 
 
 def _describe_rule(name: str, items: Iterable[Outgoing], catalog: Catalog) -> dict[str, Any]:

@@ -44,6 +44,10 @@ _STEPS = (
           FROM grave) AS g
     JOIN observation AS o ON o.observation_id = g.observation_id
     WHERE coalesce(o.received_at BETWEEN g.first_seen AND g.last_seen, true)
+    UNION
+    SELECT g.finding_id, r.enclave_id, NULL, r.session_id
+    FROM grave AS g JOIN release AS r ON r.session_id = g.subject_id
+    WHERE g.subject_type = 'session'
     """,
     f"""
     CREATE TEMP TABLE thing AS

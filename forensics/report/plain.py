@@ -1,4 +1,7 @@
-"""Values as other programs take them: JSON, and cells that no spreadsheet runs."""
+"""Values as other programs take them: JSON, and cells that no spreadsheet runs.
+
+What other programs take is looked at on terminals too, so nothing unprintable is in either.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,32 @@ from datetime import UTC, datetime
 
 from forensics.report.text import escape, to_plain
 
-# What makes a spreadsheet take a text for a formula, its own full-width signs included.
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What makes a spreadsheet take a text for a formula, its own spellings of the signs included.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def encode_json(
-    value: object, indent: int | None = None, separators: tuple[str, str] | None = None
+    value: object, *, indent: int | None = None, separators: tuple[str, str] | None = None
 ) -> str:
-    """JSON in which every unprintable character is written as `\\uXXXX`."""
+    """JSON in which every unprintable character is written as `\\uXXXX`: the value is the same."""
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
     # A line end can only be one of the indentation: those in strings are escaped already.
     return "\n".join(
-        line if line.isprintable() else "".join(map(_escape_in_json, line))
-        for line in text.split("\n")
+        line if line.isprintable() else "".join(map(_escape, line)) for line in text.split("\n")
     )
+
+
+def _escape(character: str) -> str:
+    if character.isprintable():
+        return character
+    pairs = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{pairs[n : n + 2].hex()}" for n in range(0, len(pairs), 2))
 
 
 def to_cell(value: object) -> object:
     """A plain value as a cell of CSV: lists and objects as JSON, formulas quoted by `'`."""
     if isinstance(value, list | dict):
-        value = encode_json(value)
+        return encode_json(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -48,10 +57,3 @@ def to_milliseconds(moment: datetime) -> int:
 def to_microseconds(moment: datetime) -> int:
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _escape_in_json(character: str) -> str:
-    if character.isprintable():
-        return character
-    pairs = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{pairs[n : n + 2].hex()}" for n in range(0, len(pairs), 2))

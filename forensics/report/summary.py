@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from forensics.detect.detector import SEVERITIES
-from forensics.detect.findings import OPEN
 from forensics.report.document import read_numbers
 from forensics.report.exposure import Names, read_exposure
 from forensics.report.gaps import read_gaps
 from forensics.report.matrix import read_counts
-from forensics.report.rows import fetch
+from forensics.report.rows import IS_OPEN, fetch
 from forensics.report.sightings import make_sightings
 
 if TYPE_CHECKING:
@@ -62,12 +61,17 @@ def _tell_trust(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
 def _tell_findings(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
     rows = fetch(
         connection,
-        "SELECT severity, state, count(*) FROM finding GROUP BY severity, state "
-        "ORDER BY list_position($severities::VARCHAR[], severity), state",
+        f"""
+        SELECT severity, status, count(*) FROM (
+            SELECT severity, CASE WHEN {IS_OPEN} THEN 'open' ELSE state END AS status FROM finding
+        )
+        GROUP BY severity, status
+        ORDER BY list_position($severities::VARCHAR[], severity), status <> 'open', status
+        """,
         {"severities": list(SEVERITIES)},
     )
     for severity, state, number in rows:
-        yield Line("findings", severity if state in OPEN else f"{severity}, {state}", number)
+        yield Line("findings", f"{severity}, {state}", number)
     if not rows:
         yield Line("findings", "all", 0)
 

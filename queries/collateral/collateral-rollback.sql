@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-rollback"
 -- title = "Collateral that goes back"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -12,7 +12,7 @@
 -- discriminator = ["kind", "series", "used"]
 -- grain = "one row per verifier, platform family and number that it went back to; one per series of documents that went back"
 -- nulls = "a number without a verifier's name or without a time has no order and is counted; a verifier that logs no number cannot be judged"
--- false_positives = ["caches behind one name that alternate for longer than cache_lifetime", "documents: Intel serves an early and a standard set side by side, and a case may hold both", "revocation lists: an authority may drop certificates that have expired"]
+-- false_positives = ["caches behind one name that alternate for longer than cache_lifetime", "documents (low): Intel serves an early and a standard set side by side, and a case may hold both", "revocation lists (low): an authority may drop certificates that have expired"]
 -- blind_spots = ["verifiers that do not log the TCB evaluation number", "a rollback within one evaluation number"]
 -- attack = ["collateral rollback"]
 -- spec = ["Intel PCS: tcbEvaluationDataNumber only grows with TCB recoveries", "RFC 5280, section 5.1.2.4 (thisUpdate)", "detector D28"]
@@ -138,7 +138,9 @@ SELECT
     first_seen,
     last_seen,
     observation_ids,
-    CASE WHEN kind = 'verifier' AND accepted > 0 THEN 'high' ELSE 'medium' END AS severity,
+    -- What merely lies in the archive was used by nobody, and Intel serves two sets side by side.
+    CASE WHEN kind <> 'verifier' THEN 'low' WHEN accepted > 0 THEN 'high' ELSE 'medium' END
+        AS severity,
     CASE kind
         WHEN 'verifier' THEN 'The verifier went back to TCB evaluation ' || CAST(used AS VARCHAR)
             || ' after it had used ' || CAST(highest AS VARCHAR)

@@ -135,3 +135,15 @@ def test_judging_under_one_version_of_the_collateral(run, own_audited: Path):
     assert noted["collateral"] == older["collateral_id"]
     run("verify", own_audited, "--as-of", END_OF_SAMPLE)
     assert count() == 0
+
+
+def test_a_disguise_is_shown_byte_by_byte(run, audited: Path):
+    rows = run("findings", audited, "--detector", "disguised-replay", "--format", "json").records
+    told = {}
+    for row in rows:
+        [first, *_] = run("explain", audited, row["finding_id"], "--format", "json").records
+        for difference in first["differences"]:
+            told[difference["part"]] = difference
+            assert difference["quote_id"] in row["details"]["disguised_quotes"]
+    assert told["quote_signature_s"]["note"] == "n - s: both verify"
+    assert told["certification_data"]["first_size"] > 0

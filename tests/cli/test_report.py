@@ -76,6 +76,7 @@ class Outline(HTMLParser):
 
 
 def test_it_says_first_what_cannot_be_trusted(page: str) -> None:
+
     order = ("trust", "findings", "timeline", "levels", "replays", "verdicts", "gaps", "custody")
     places = [page.index(f'<section id="{name}"') for name in order]
     assert places == sorted(places)

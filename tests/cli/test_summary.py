@@ -16,7 +16,9 @@ def test_the_summary_holds_every_section_with_its_numbers(run, audited: Path) ->
     assert told["cannot be trusted", "since"] == "2026-01-06T17:19:30.876000Z"
     assert told["cannot be trusted", "secrets released to them"] == 5
     assert told["cannot be trusted", "which secrets"] == "ledger/master-key, payments/master-key"
-    assert told["findings", "critical"] == 11
+    found = run("findings", audited, "--format", "json").records
+    critical = [finding for finding in found if finding["severity"] == "critical"]
+    assert told["findings", "critical, open"] == len(critical) > 0
     assert told["evidence", "sightings"] == 181
     assert told["verdicts", "claimed good, receipt rejected, hindsight rejected"] == 1
     assert told["not seen", "tcb-rollback: quote without a time"] == 1

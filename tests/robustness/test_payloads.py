@@ -21,11 +21,13 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import pytest
 
+from forensics.cli.export_findings import FindingFormat
 from forensics.cli.main import main
 from forensics.simulate.certificates import chain_pem
 from forensics.simulate.pki import make_pki
@@ -165,6 +167,7 @@ def find_ids(case: Path) -> dict[str, str]:
         "finding": "SELECT finding_id FROM finding ORDER BY detector LIMIT 1",
         "observation": "SELECT observation_id FROM observation ORDER BY ALL LIMIT 1",
         "quote": "SELECT quote_id FROM quote ORDER BY ALL LIMIT 1",
+        "other": "SELECT quote_id FROM quote ORDER BY ALL DESC LIMIT 1",
         "source": "SELECT source_id FROM source WHERE quarantined > 0 ORDER BY ALL LIMIT 1",
     }
     return {
@@ -185,6 +188,9 @@ def list_looks(ids: dict[str, str]) -> Iterator[tuple[str, ...]]:
     yield "explain", ids["observation"]
     yield ("timeline",)
     yield ("collateral",)
+    yield ("coverage",)
+    yield "quote", "show", ids["quote"]
+    yield "quote", "diff", ids["quote"], ids["other"]
     yield "custody", "log"
     yield "custody", "verify"
     yield "custody", "anchor"
@@ -192,14 +198,15 @@ def list_looks(ids: dict[str, str]) -> Iterator[tuple[str, ...]]:
 
 def place(case: Path, look: tuple[str, ...]) -> tuple[object, ...]:
     """The case goes behind the command's name."""
-    words = 2 if look[0] == "custody" else 1
+    words = 2 if look[0] in ("custody", "quote", "export") else 1
     return (*look[:words], case, *look[words:])
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_no_command_prints_what_evidence_says_raw(case: Path, form: str):
     ids = find_ids(case)
-    for look in list_looks(ids):
+    # What prints one JSON format prints the other: a few commands show that it does.
+    for look in islice(list_looks(ids), 0, None, 5 if form == "jsonl" else 1):
         result = call(*place(case, look), "--format", form)
         assert result.code == 0, (look, result.err)
         check_text(result.out)
@@ -208,6 +215,23 @@ def test_no_command_prints_what_evidence_says_raw(case: Path, form: str):
             check_csv(result.out)
         elif form == "json":
             json.loads(result.out)
+
+
+def test_pages_and_exports_hold_no_raw_text(case: Path, tmp_path: Path):
+    page = tmp_path / "report.html"
+    assert call("report", case, "--html", page, "--now", NOW).code == 0
+    text = page.read_text()
+    check_text(text)
+    assert "<script>alert" not in text
+    assert "[red]" in text
+    for form in set(FindingFormat) - {FindingFormat.parquet}:
+        written = tmp_path / form.value
+        result = call("export", "findings", case, "--format", form.value, "--out", written)
+        assert result.code == 0, result.err
+        exported = written.read_text().replace("\ufeff", "")  # syslog marks its text as UTF-8 so
+        check_text(exported)
+        if form in (FindingFormat.csv, FindingFormat.timesketch):
+            check_csv(exported)
 
 
 def test_json_keeps_every_character(case: Path):

@@ -1,0 +1,143 @@
+"""A detector's test cases: rows of the views in TOML, and the findings that they should give.
+
+A file may have `[defaults.<view>]`: values that every row of that view starts with; a column that
+nothing sets is NULL. Each `[[case]]` has a `name`, rows (`[[case.<view>]]`), optionally `as_of` and
+`params`, and `expect`: the findings as tables of which each key must agree (`details` key by key,
+"NULL" stands for null); `[]` means silence. `unjudged` is the number of subjects that could not be
+judged; `evaluated = false`, that nothing could. `like` copies the rows of an earlier case,
+`changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
+`drop` removes rows ("view.row"): what differs is all that differs.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import duckdb
+
+from forensics.case.contract import VIEWS
+from forensics.detect.detector import Detector
+from forensics.detect.findings import Finding
+from forensics.detect.lint import declare_views
+from forensics.detect.run import DetectorRun, run_detector
+from forensics.errors import DetectorError
+
+CUT_OFF: Final = datetime(2026, 2, 1, tzinfo=UTC)
+"""The cut-off of a case that names none."""
+
+_COLUMNS: Final = {view.name: frozenset(view.names) for view in VIEWS}
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def load_cases(text: str, where: str) -> list[dict[str, Any]]:
+    """The cases of a file with `like`, `changes` and defaults worked in; rows under `rows`.
+
+    Raises `DetectorError` (`detector-cases`) that names the place `where`.
+    """
+    try:
+        document = tomllib.loads(text)
+        defaults = document.get("defaults", {})
+        cases: dict[str, dict[str, Any]] = {}
+        for case in document["case"]:
+            cases[case["name"]] = _read_case(case, defaults, cases)
+    except tomllib.TOMLDecodeError as error:
+        raise DetectorError("detector-cases", f"{where}: not TOML: {error}") from None
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise DetectorError("detector-cases", f"{where}: {error!r}") from None
+    if len(cases) != len(document["case"]):
+        raise DetectorError("detector-cases", f"{where}: two cases of one name")
+    return list(cases.values())
+
+
+def _read_case(
+    case: dict[str, Any], defaults: Mapping[str, Any], known: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    like = copy.deepcopy(known[case["like"]]["rows"]) if "like" in case else {}
+    rows: Rows = {view: like.get(view, []) for view in _COLUMNS}
+    for view in _COLUMNS:
+        rows[view] += [defaults.get(view, {}) | row for row in case.pop(view, [])]
+    _change(rows, case)
+    for view, found in rows.items():
+        for row in found:
+            if unknown := set(row) - _COLUMNS[view]:
+                raise ValueError(f"{view} has no column {min(unknown)}")
+    if not isinstance(case["expect"], list):
+        raise TypeError("expect is no list of findings")
+    return case | {"rows": rows}
+
+
+def _change(rows: Rows, case: Mapping[str, Any]) -> None:
+    for place, value in case.get("changes", {}).items():
+        view, row, column = place.split(".")
+        rows[view][int(row)][column] = value
+    for place in case.get("unset", []):
+        view, row, column = place.split(".")
+        del rows[view][int(row)][column]
+    for place in sorted(case.get("drop", []), reverse=True):
+        view, row = place.split(".")
+        del rows[view][int(row)]
+
+
+def fill_views(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
+    """The rows as tables in the place of the views."""
+    connection.execute("SET threads = 1")  # a handful of rows
+    declare_views(connection)
+    for view, found in rows.items():
+        for row in found:
+            names = ", ".join(f'"{name}"' for name in row)
+            places = ", ".join("?" for _ in row)
+            connection.execute(
+                f'INSERT INTO "{view}" ({names}) VALUES ({places})', list(row.values())
+            )
+
+
+def run_case(detector: Detector, case: Mapping[str, Any], rows: Rows) -> DetectorRun:
+    with duckdb.connect() as connection:
+        fill_views(connection, rows)
+        return run_detector(
+            connection,
+            detector,
+            as_of=case.get("as_of", CUT_OFF),
+            overrides=case.get("params", {}),
+        )
+
+
+def hold_case(detector: Detector, case: Mapping[str, Any]) -> list[str]:
+    """What does not come out as the case expects it; empty when all does."""
+    result = run_case(detector, case, case["rows"])
+    expected = case["expect"]
+    told = [
+        (f.subject_type, f.subject_id, f.severity, f.observation_ids, f.summary, f.details)
+        for f in result.findings
+    ]
+    problems = []
+    if len(result.findings) != len(expected):
+        problems.append(f"{len(expected)} findings expected, got {told}")
+    problems += [
+        f"{wanted} is not among {told}"
+        for wanted in expected
+        if not any(_agrees(finding, wanted) for finding in result.findings)
+    ]
+    if "unjudged" in case and result.unjudged != case["unjudged"]:
+        problems.append(f"{case['unjudged']} subjects without judgement expected, {result.gaps}")
+    if result.evaluated != case.get("evaluated", True):
+        problems.append(f"evaluated is {result.evaluated}")
+    return problems
+
+
+def _agrees(finding: Finding, expected: Mapping[str, Any]) -> bool:
+    told = {name: getattr(finding, name) for name in expected if name != "details"}
+    told["observation_ids"] = list(finding.observation_ids)
+    details = json.loads(finding.details)
+    wanted = {name: value for name, value in expected.items() if name != "details"}
+    return _holds(told, wanted) and _holds(details, expected.get("details", {}))
+
+
+def _holds(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(found[name] == (None if v == "NULL" else v) for name, v in wanted.items())
