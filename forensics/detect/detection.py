@@ -148,11 +148,11 @@ def _run(
     """A detector up to its cut-off; what it would add up to `as_of` is waiting.
 
     A detector without a cut-off of its own sees everything: of what it finds, that whose first
-    sighting lies beyond the cut-off is waiting.
+    sighting lies between the two is waiting. (Beyond `as_of` are only clocks that run ahead.)
     """
-    if not _has_cut_off(detector):
+    if cut_off < as_of and not _has_cut_off(detector):
         run = judge(detector, as_of)
-        late = tuple(f for f in run.findings if f.first_seen and f.first_seen > cut_off)
+        late = tuple(f for f in run.findings if f.first_seen and cut_off < f.first_seen <= as_of)
         rest = tuple(f for f in run.findings if f not in late)
         return replace(run, findings=rest, cut_off=cut_off, waiting=late)
     run = judge(detector, cut_off)

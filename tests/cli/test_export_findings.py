@@ -409,7 +409,10 @@ def test_metrics_of_a_run_that_did_not_end() -> None:
 
 def test_an_audit_writes_feeds_of_news_and_whole_snapshots(run, tmp_path: Path) -> None:
     log = tmp_path / "e.jsonl"
-    log.write_text('{"event_type":"enclave_attestation","event_id":"e","mrenclave":"abc"}\n')
+    log.write_text(
+        '{"event_type":"enclave_attestation","timestamp":"2026-01-05T10:00:00Z","event_id":"e",'
+        '"mrenclave":"abc"}\n'
+    )
     outputs = {form: tmp_path / f"out.{form}" for form in ("ocsf", "jsonl", "prometheus")}
     options = [o for form, path in outputs.items() for o in ("--output", f"{form}={path}")]
     arguments = ("audit", tmp_path / "case", log, *options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -122,6 +123,29 @@ def test_what_waits_is_found_when_the_feed_has_come_and_brought_nothing(
     assert judge(case, NOON).findings == ()
     ingest(case, logs, "v.jsonl", event("enclave_attestation", "other", NOON))
     assert [f.subject_id for f in judge(case, NOON).findings] == ["enc"]
+
+
+def claim(verifier: str, at: datetime) -> dict[str, str]:
+    fields = {"event_id": verifier, "backend_verifier": verifier, "mrenclave": "abc"}
+    return event("enclave_attestation", "enc", at) | fields
+
+
+def test_a_rule_without_a_cut_off_of_its_own_waits_by_the_first_sighting(
+    case: Case, tmp_path: Path
+) -> None:
+    """What lies beyond `as_of` is a clock that runs ahead: nobody hides a finding that way."""
+    logs = tmp_path / "logs"
+    ingest(case, logs, "runtime.jsonl", launch("enc", NOON - 5 * HOUR))
+    early, late = NOON - 5 * HOUR - timedelta(minutes=1), NOON - HOUR
+    claims = (claim("early", early), claim("late", late), claim("ahead", NOON + HOUR))
+    ingest(case, logs, "verifier.jsonl", *claims)
+    waiting = replace(load_catalog()["malformed-claim"], waits_for=("launch",))
+    connection = open_locked(case, check_results=False)
+    [run] = detect(connection, {waiting.id: waiting}, as_of=NOON, patience=6 * HOUR).runs
+    assert {f.first_seen for f in run.findings} == {early, NOON + HOUR}
+    assert [f.first_seen for f in run.waiting] == [late]
+    [patient] = detect(connection, {waiting.id: waiting}, as_of=NOON).runs
+    assert (len(patient.findings), patient.waiting) == (3, ())
 
 
 def test_a_feed_that_was_cut_off_holds_no_alarm_back_for_longer_than_patience(
