@@ -25,6 +25,11 @@ _TIME = alt.Axis(title=None, format="%d %b %H:%M", tickCount=5)
 _UTC = alt.Scale(type="utc")
 
 
+def use_images() -> None:
+    """Show all charts as pictures: without JavaScript, and without fetching a library."""
+    alt.renderers.enable("png")
+
+
 def draw_timeline(case: Case) -> alt.Chart:
     """How many launches, challenges, attestations and released secrets there were, over time."""
     values = _read(

@@ -10,30 +10,22 @@ from jinja2 import Environment, StrictUndefined
 
 MOST_ROWS = 100  # of a table that are shown
 
+# Styles stand in the elements: Jupyter removes style sheets from outputs that it does not trust.
 _TEMPLATE = """\
-<div class="quote-forensics">
-<style>
-.quote-forensics table { border-collapse: collapse; margin: 0.4em 0 1em; font-size: 12px; }
-.quote-forensics caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.quote-forensics th, .quote-forensics td { text-align: left !important; vertical-align: top;
-  padding: 2px 8px; max-width: 34em; }
-.quote-forensics .long { overflow-wrap: anywhere; min-width: 16em; }
-.quote-forensics th { border-bottom: 1px solid currentColor; white-space: nowrap; }
-.quote-forensics .critical, .quote-forensics .rejected, .quote-forensics .mark {
-  font-weight: bold; color: #c62828; }
-.quote-forensics .high { color: #d84315; }
-.quote-forensics .medium, .quote-forensics .undetermined { color: #9a6700; }
-.quote-forensics .accepted { color: #2e7d32; }
-</style>
+<div>
 {%- for table in tables %}
-<table>
-<caption>{{ table.title }}</caption>
-<thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<table style="border-collapse: collapse; margin: 4px 0 16px; font-size: 12px">
+<caption style="text-align: left; font-weight: bold; padding: 4px 8px">{{ table.title }}</caption>
+<thead><tr>
+{%- for name in table.columns %}<th scope="col" style="{{ cell_style }}">{{ name }}</th>
+{%- endfor %}
+</tr></thead>
 <tbody>
 {%- for row in table.rows %}
-<tr>{% for cell in row %}<td
-{%- if cell in marked %} class="{{ cell }}"{% elif cell|length > 34 %} class="long"{% endif -%}
->{{ cell }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}<td style="{{ cell_style }}
+{%- if cell in marks %}; font-weight: bold; color: {{ marks[cell] }}
+{%- elif cell|length > 34 %}; min-width: 200px; {{ wrapping[' ' in cell] }}{% endif -%}
+">{{ cell }}</td>{% endfor %}</tr>
 {%- endfor %}
 </tbody>
 </table>
@@ -42,9 +34,16 @@ _TEMPLATE = """\
 </div>
 """
 
-_MARKED = frozenset(
-    ("critical", "high", "medium", "accepted", "rejected", "undetermined")
-)  # cell texts that get a colour of their own
+_CELL_STYLE = "text-align: left; vertical-align: top; padding: 2px 8px; max-width: 420px"
+_WRAPPING = {True: "overflow-wrap: anywhere", False: "word-break: break-all"}  # text; hex
+_MARKS = {
+    "critical": "#c62828",
+    "high": "#d84315",
+    "medium": "#9a6700",
+    "rejected": "#c62828",
+    "undetermined": "#9a6700",
+    "accepted": "#2e7d32",
+}  # cell texts that get a colour of their own
 _TEMPLATES = Environment(autoescape=True, undefined=StrictUndefined)
 
 
@@ -74,7 +73,9 @@ def _prepare(
 
 
 def _render(tables: list[dict[str, Any]]) -> str:
-    return _TEMPLATES.from_string(_TEMPLATE).render(tables=tables, marked=_MARKED)
+    return _TEMPLATES.from_string(_TEMPLATE).render(
+        tables=tables, marks=_MARKS, cell_style=_CELL_STYLE, wrapping=_WRAPPING
+    )
 
 
 def to_text(value: object) -> str:

@@ -61,3 +61,17 @@ def test_the_charts_show_the_incidents(draw, audited: Path) -> None:
     assert found <= replayed
     ledger = [r["isv_svn"] for r in draw("draw_versions")[1] if r["workload"] == "ledger"]
     assert ledger != sorted(ledger), "the rollback is a step down"
+
+
+def test_charts_can_be_images(audited: Path) -> None:
+    pytest.importorskip("vl_convert", reason="the extra `notebook` is not installed")
+    import altair as alt
+
+    try:
+        charts.use_images()
+        shown = charts.draw_silences(forensics.open_case(audited))._repr_mimebundle_()
+        bundle = shown[0] if isinstance(shown, tuple) else shown
+        assert bundle["image/png"].startswith(b"\x89PNG")
+        assert "text/html" not in bundle
+    finally:
+        alt.renderers.enable("default")
