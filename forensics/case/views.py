@@ -99,19 +99,12 @@ FROM stored.observation AS o
 LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
 """
 
+_BODY_COLUMNS = (*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS)
 _SIGNED = "s.head || q.report_data || s.tail"
 
-_QUOTE = f"""
-SELECT {_hex("q.quote_id")} AS quote_id,
-       q.quote_no,
-       sha256({_SIGNED}) AS signed_id,
-       sha256(c.attestation_key || {_SIGNED} || q.signature_r) AS signing_id,
-       {_hex("q.signature_r")} AS signature_r,
-       {_hex("q.signature_s")} AS signature_s,
-       sha256(c.attestation_key) AS attestation_key_id,
-       {_hex("c.attestation_key")} AS attestation_key,
-       f.signature_ok AND fc.proven AS proven,
-       f.signature_ok AND fc.proven AND ch.trusted AS trusted,
+# What quotes share is shown once for each statement and certification, not once for each quote.
+_STATEMENT = f"""
+SELECT s.statement_id, s.head, s.tail,
        s.tee,
        s.version::BIGINT AS version,
        s.header_qe_svn::BIGINT AS header_qe_svn,
@@ -122,8 +115,14 @@ SELECT {_hex("q.quote_id")} AS quote_id,
        s.body_type::BIGINT AS body_type,
        CASE s.tee WHEN 'sgx' THEN {_flag("s.attributes", 1)}
                   ELSE {_flag("s.td_attributes", 0)} END AS debug,
-       {_hex("q.report_data")} AS report_data,
-       {", ".join(_field(column) for column in (*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS))},
+       {", ".join(_field(column) for column in _BODY_COLUMNS)}
+FROM stored.statement AS s
+"""
+
+_CERTIFICATION = f"""
+SELECT c.certification_id AS id, c.attestation_key AS key, fc.proven, ch.trusted,
+       sha256(c.attestation_key) AS attestation_key_id,
+       {_hex("c.attestation_key")} AS attestation_key,
        c.qe_isv_svn::BIGINT AS qe_isv_svn,
        c.qe_isv_prodid::BIGINT AS qe_isv_prodid,
        {_hex("c.qe_cpu_svn")} AS qe_cpu_svn,
@@ -145,18 +144,39 @@ SELECT {_hex("q.quote_id")} AS quote_id,
        ch.ca_serial AS pck_ca_serial,
        ch.ca_name AS pck_ca,
        {_hex("ch.chain_id")} AS chain_id,
-       {_hex("ch.chain_signed_id")} AS chain_signed_id,
+       {_hex("ch.chain_signed_id")} AS chain_signed_id
+FROM stored.certification AS c
+LEFT JOIN stored.fact_certification AS fc ON fc.certification_id = c.certification_id
+LEFT JOIN stored.fact_chain AS ch ON ch.certification_data_id = c.certification_data_id
+"""
+
+_QUOTE = f"""
+SELECT {_hex("q.quote_id")} AS quote_id,
+       q.quote_no,
+       sha256({_SIGNED}) AS signed_id,
+       sha256(c.key || {_SIGNED} || q.signature_r) AS signing_id,
+       {_hex("q.signature_r")} AS signature_r,
+       {_hex("q.signature_s")} AS signature_s,
+       c.attestation_key_id, c.attestation_key,
+       f.signature_ok AND c.proven AS proven,
+       f.signature_ok AND c.proven AND c.trusted AS trusted,
+       s.tee, s.version, s.header_qe_svn, s.header_pce_svn, s.qe_vendor_id, s.user_data, s.qe_id,
+       s.body_type, s.debug,
+       {_hex("q.report_data")} AS report_data,
+       {", ".join(f's."{column.name}"' for column in _BODY_COLUMNS)},
+       c.qe_isv_svn, c.qe_isv_prodid, c.qe_cpu_svn, c.qe_mrsigner, c.qe_mrenclave, c.qe_auth_id,
+       c.qe_signature_r, c.qe_signature_s, c.certification_type, c.certification_id,
+       c.certification_data_id, c.pce_svn, c.tcb_components, c.fmspc, c.sgx_type, c.ppid,
+       c.pck_id, c.pck_serial, c.pck_ca_serial, c.pck_ca, c.chain_id, c.chain_signed_id,
        q.size,
        q.trailing_size,
        q.trailing IS NOT NULL AS trailing_nonzero,
        coalesce(octet_length(q.slack), 0) + coalesce(octet_length(q.outer_slack), 0)
            AS slack_size
 FROM stored.quote AS q
-JOIN stored.statement AS s ON s.statement_id = q.statement_id
-JOIN stored.certification AS c ON c.certification_id = q.certification_id
+JOIN ({_STATEMENT}) AS s ON s.statement_id = q.statement_id
+JOIN ({_CERTIFICATION}) AS c ON c.id = q.certification_id
 LEFT JOIN stored.fact_quote AS f ON f.quote_no = q.quote_no
-LEFT JOIN stored.fact_certification AS fc ON fc.certification_id = q.certification_id
-LEFT JOIN stored.fact_chain AS ch ON ch.certification_data_id = c.certification_data_id
 """
 
 _KEY_RECOVERY = f"""
