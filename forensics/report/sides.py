@@ -30,11 +30,17 @@ _ACCEPTED = ("accepted, times", "accepted")
 
 # A detector that is not here is told by its sightings: what was claimed, and what we say of it.
 PAIRS: Mapping[str, Pair] = {
+    "ambiguous-evidence": Pair("evidence", "beyond all fields", "kinds", *_ACCEPTED),
+    "anti-affinity": Pair("replicas", "in all", "replicas", "on one platform", "enclaves"),
     "attestation-key-drift": Pair(
         "attestation key", "one quoting enclave", "quoting_enclave", "signed with", "keys"
     ),
+    "backdated-approval": Pair(
+        "approval", "claims to hold from", "valid_from", "was made at", "approved_at"
+    ),
     "channel-diversion": Pair("host", "launched on", "launched_on", "the platform's home", "home"),
     "claim-mismatch": Pair("identity", _SAID, "claimed", "the quote itself", "quoted"),
+    "clone-resume": Pair("one memory", "answered from", "instances", "how", "kind"),
     "co-tenant-disagreement": Pair(
         "state of one platform", "of its", "part", "reported by turns", "states"
     ),
@@ -42,6 +48,7 @@ PAIRS: Mapping[str, Pair] = {
         "collateral of one date", "says", "first_content", "and says", "second_content"
     ),
     "collateral-rollback": Pair("number", "highest before", "highest", "gone back to", "used"),
+    "composite-evidence-missing": Pair("evidence", "demanded of", "device", "what came", "kind"),
     "constant-report-data": Pair(
         "REPORT_DATA", "the workload's rule", "rule", "different values in all", "values"
     ),
@@ -54,6 +61,7 @@ PAIRS: Mapping[str, Pair] = {
         "collateral", "expired, seconds before", "overdue_seconds", "OK said by", "verifiers"
     ),
     "fail-then-pass": Pair("verdict", "refused by", "refused_by", "accepted by", "accepted_by"),
+    "firmware-drift": Pair("firmware", "this platform alone", "value", "others", "others"),
     "hindsight-exposure": Pair(
         "TCB status", "at receipt", "receipt_statuses", "in hindsight", "status"
     ),
@@ -83,6 +91,7 @@ PAIRS: Mapping[str, Pair] = {
     "policy-contradiction": Pair(
         "measurement", "the policy's verdict", "reason", "allowed all the same", "measurements"
     ),
+    "post-measurement-change": Pair("measured part", "was", "was", "became", "became"),
     "qe-svn-rollback": Pair("version", "earlier", "highest", "later", "lowest"),
     "relay-suspected": Pair("answer", "usual, ms", "usual_ms", "took, ms", "took_ms"),
     "report-data-mismatch": _RULE,
@@ -91,6 +100,9 @@ PAIRS: Mapping[str, Pair] = {
     ),
     "revoked-in-hindsight": Pair(
         "PCK certificate", "accepted before, times", "sightings", "revoked at", "revoked_at"
+    ),
+    "runtime-register-regression": Pair(
+        "register", "had gone on to", "between", "went back to", "returned"
     ),
     "secret-without-evidence": Pair(
         "release", "the secret released", "secret_id", "its evidence", "kind"
@@ -104,6 +116,7 @@ PAIRS: Mapping[str, Pair] = {
     "signature-nonce-reuse": Pair(
         "r of a signature", "one r", "signature_r", "over different messages", "messages"
     ),
+    "signer-change": Pair("signer", "known until then", "before", "then", "mrsigner"),
     "silent-enclave": Pair(
         "attestation",
         *("the launch log: launched at", "launched_at"),
@@ -121,9 +134,15 @@ PAIRS: Mapping[str, Pair] = {
         "TCB", "called out of date at", "demoted_at", "shown since", "statuses"
     ),
     "tcb-rollback": Pair("platform's TCB", "higher since", "higher_since", "fell", "lowered"),
+    "token-evidence-mismatch": Pair(
+        "token", "claims that disagree", "claims", "about the quote", "other_quotes"
+    ),
     "trusted-rogue": _RULE,
     "two-places-at-once": Pair(
         "place", "in all of", "places", "for seconds at once", "overlap_seconds"
+    ),
+    "unexpected-attestation": Pair(
+        "instance", "launched, seconds later", "launched_later_seconds", "attested as", "enclave_id"
     ),
     "unknown-nonce": Pair("nonce", "the nonce log says", "kind", *_ACCEPTED),
     "unlisted-platform": Pair("platform", "the list says", "kind", *_ACCEPTED),
