@@ -35,7 +35,7 @@ from forensics.cli import (
     upkeep,
 )
 from forensics.cli.output import say
-from forensics.errors import ForensicsError
+from forensics.errors import CustodyError, ForensicsError
 
 NAME = "quote-forensics"
 INTERNAL_ERROR = 2
@@ -92,6 +92,16 @@ app.add_typer(export.export_app, name="export")
 app.command("simulate")(simulate.simulate_command)
 
 
+def _is_damaged_table(error: Exception) -> bool:
+    """Whether DuckDB could not read a Parquet file, and they are all the case's own.
+
+    It has no error class for that, and importing it here would slow every command down.
+    """
+    return type(error).__module__ == "_duckdb" and any(
+        sign in str(error) for sign in ("Failed to read file", "Parquet", "parquet")
+    )
+
+
 def _settle_process() -> None:
     """Settings of the process that suit short runs over much data."""
     # Rows are trees, not cycles: looking for cycles among them took a tenth of an ingest.
@@ -119,6 +129,10 @@ def main() -> None:
         say("interrupted; nothing was committed")
         sys.exit(INTERNAL_ERROR)
     except Exception as error:
+        if _is_damaged_table(error):
+            say(f"error: a file of the case cannot be read: {error} [damaged-table]")
+            say("`custody verify CASE` names what has changed")
+            sys.exit(CustodyError.exit_code)
         if os.environ.get("QUOTE_FORENSICS_TRACEBACK"):
             raise
         say(

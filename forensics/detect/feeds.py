@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import duckdb
 
 from forensics.detect.detector import FEED_VIEWS, Detector
-
-if TYPE_CHECKING:
-    import duckdb
 
 DEFAULT_PATIENCE: Final = timedelta(hours=6)
 
@@ -47,7 +46,27 @@ def name_feed(path: str) -> str:
 
 
 def read_feeds(connection: duckdb.DuckDBPyConnection) -> tuple[Feed, ...]:
-    """All feeds of event logs, by view and name."""
+    """All feeds of event logs, by view and name; none where a file of the case is damaged.
+
+    Custody says what is wrong with the file. Nothing then waits for a feed, which raises an alarm
+    about absence rather than delays it.
+    """
+    try:
+        rows = _read_rows(connection)
+    except duckdb.Error:
+        return ()
+    feeds: dict[tuple[str, str], Feed] = {}
+    for row in rows:
+        key = (row["view"], name_feed(row["path"]))
+        feed = feeds.get(key, Feed(*key, 0, 0, None))
+        times = [at for at in (feed.newest, row["newest"]) if at is not None]
+        feeds[key] = Feed(
+            *key, feed.files + 1, feed.events + row["events"], max(times, default=None)
+        )
+    return tuple(feeds[key] for key in sorted(feeds))
+
+
+def _read_rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     parts = " UNION ALL ".join(
         f"SELECT '{view}' AS view, source_id, count(*) AS events, max({time}) AS newest "
         f"FROM {view} GROUP BY source_id"
@@ -65,15 +84,7 @@ def read_feeds(connection: duckdb.DuckDBPyConnection) -> tuple[Feed, ...]:
         .to_arrow_table()
         .to_pylist()
     )
-    feeds: dict[tuple[str, str], Feed] = {}
-    for row in rows:
-        key = (row["view"], name_feed(row["path"]))
-        feed = feeds.get(key, Feed(*key, 0, 0, None))
-        times = [at for at in (feed.newest, row["newest"]) if at is not None]
-        feeds[key] = Feed(
-            *key, feed.files + 1, feed.events + row["events"], max(times, default=None)
-        )
-    return tuple(feeds[key] for key in sorted(feeds))
+    return rows
 
 
 def find_cut_off(

@@ -31,20 +31,19 @@ _MAIN: Final = "memory.main"
 def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
     """For the length of a block; the views are put back after it."""
     detectors = list(detectors)
-    wanted = {view for detector in detectors for view in detector.inputs}
-    views = [view for view in _EVENTS if view in wanted]
+    views = {view for detector in detectors for view in detector.inputs} & set(_EVENTS)
     [(count,)] = connection.execute(f"SELECT count(*) FROM {_MAIN}.observation").fetchall()
     if len(detectors) < 2 or count > _MOST_OBSERVATIONS:
         yield
         return
     words = _KEYS.union(*map(_list_words, detectors))
-    definitions = {view: _define(connection, view) for view in views}
-    for view in views:
+    definitions = _read_definitions(connection, views)
+    for view in definitions:
         columns = ", ".join(f'"{name}"' for name in _COLUMNS[view] if name in words)
         connection.execute(
             f'CREATE TABLE {_MAIN}."loaded_{view}" AS SELECT {columns} FROM {_MAIN}."{view}"'
         )
-    for view in views:
+    for view in definitions:
         connection.execute(f'DROP VIEW {_MAIN}."{view}"')
         connection.execute(f'ALTER TABLE {_MAIN}."loaded_{view}" RENAME TO "{view}"')
     try:
@@ -61,10 +60,14 @@ def _list_words(detector: Detector) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", " ".join(texts))) | frozenset(detector.scope)
 
 
-def _define(connection: duckdb.DuckDBPyConnection, view: str) -> str:
-    [(sql,)] = connection.execute(
-        "SELECT sql FROM duckdb_views() "
-        "WHERE database_name = 'memory' AND schema_name = 'main' AND view_name = ?",
-        [view],
-    ).fetchall()
-    return str(sql)
+def _read_definitions(
+    connection: duckdb.DuckDBPyConnection, views: Iterable[str]
+) -> dict[str, str]:
+    """The statement that makes each view."""
+    return dict(
+        connection.execute(
+            "SELECT view_name, sql FROM duckdb_views() WHERE database_name = 'memory' "
+            "AND schema_name = 'main' AND list_contains(?, view_name) ORDER BY view_name",
+            [sorted(views)],
+        ).fetchall()
+    )
