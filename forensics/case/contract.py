@@ -516,14 +516,14 @@ DETECTION = View(
         ("findings", INTEGER, "findings that it gave"),
         ("unjudged", INTEGER, "subjects that it could not judge"),
         ("gaps", TEXT, "JSON array of [reason, count] for those subjects"),
-        ("mode", TEXT, "full, or incremental: only what new evidence touches was judged again"),
-        ("mode_reason", TEXT, "why it ran in full; null when it did not"),
-        ("observations_read", INTEGER, "sightings judged again; null in a full run"),
-        ("basis", TEXT, "JSON object: how far the run had seen, for the next one to go on from"),
         ("as_of", TIME, "the cut-off of the run"),
         ("evidence_entry", INTEGER, "the newest ledger entry with evidence that it saw"),
         ("cut_off", TIME, "`as_of`, or earlier where the detector waits for a feed"),
         ("waiting", INTEGER, "findings that wait for a feed to catch up"),
+        ("mode", TEXT, "full, or incremental: only what new evidence touches was judged again"),
+        ("mode_reason", TEXT, "why it ran in full; null when it did not"),
+        ("observations_read", INTEGER, "sightings judged again; null in a full run"),
+        ("basis", TEXT, "JSON object: how far the run had seen, for the next one to go on from"),
     ),
 )
 

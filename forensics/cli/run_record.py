@@ -7,6 +7,7 @@ a row of the view `run`, and so in the ledger; timings are only in the file.
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
 import time
@@ -18,6 +19,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from forensics.cli.output import to_plain
+from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
@@ -31,6 +33,7 @@ FORMAT: Final = 1
 NAME: Final = "run.json"
 MOST_SOURCES: Final = 1000  # listed by name; the ledger entry has them all
 
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LOCAL = ("case", "ledger", "timings")  # not the same in another place or at another speed
 
 
@@ -75,16 +78,25 @@ class RunRecord:
         self.document |= {"exit_code": code, "reason": reason, "message": message}
 
     def write(self) -> None:
-        """Write the file, where there is a case to write it to."""
+        """Write the file, where there is a case to write it to.
+
+        Raises `UsageError` (`not-writable`) where nothing may be written.
+        """
         from forensics.case.disk import replace_file
 
         if self._case is None:
             return
         self.document["timings"]["total"] = round(time.perf_counter() - self._begun, 3)
         folder = self._case.findings_folder
-        folder.mkdir(exist_ok=True)
         text = json.dumps(self.document, indent=1, ensure_ascii=False)
-        replace_file(folder / NAME, text.encode("utf-8", "backslashreplace") + b"\n")
+        try:
+            folder.mkdir(exist_ok=True)
+            replace_file(folder / NAME, text.encode("utf-8", "backslashreplace") + b"\n")
+        except OSError as error:
+            if error.errno not in _FORBIDDEN:
+                raise
+            message = f"cannot write to the case: {error.strerror}"
+            raise UsageError("not-writable", message) from None
 
     def commit(self, case: Case, at: datetime, as_of: datetime) -> None:
         """Add the run to the case's journal, then write the file."""

@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from forensics import __version__
+from forensics.case import tables
+from forensics.case.contract import FINDING
 from forensics.case.ledger import TOOL_NAME
-from forensics.case.tables import FINDING
 from forensics.detect.catalog import Catalog
 from forensics.report.outgoing import Outgoing
 from forensics.report.plain import encode_json, to_cell, to_line, to_microseconds
@@ -63,8 +64,10 @@ def write_parquet(items: Iterable[Outgoing], case: str) -> bytes:
     import pyarrow.parquet as pq
 
     rows = [{name: getattr(i.finding, name) for name in FINDING.names} for i in items]
-    schema = FINDING.arrow_schema().with_metadata(
-        {"tool": f"{TOOL_NAME} {__version__}", "case": case}
+    kinds = {field.name: field.type for field in tables.FINDING.arrow_schema()}
+    schema = pa.schema(  # what the view adds to the stored columns is text
+        [(name, kinds.get(name, pa.string())) for name in FINDING.names],
+        {"tool": f"{TOOL_NAME} {__version__}", "case": case},
     )
     target = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), target, compression="zstd")

@@ -50,8 +50,8 @@ def test_keygen_keeps_out_of_cases(run, audited: Path):
 
 def test_log_says_who_when_what_and_with_what(run, audited: Path):
     rows = run("custody", "log", audited, "--format", "json").records
-    assert [row["action"] for row in rows] == ["init", "ingest", "verify", "detect"]
-    assert [row["entry"] for row in rows] == [1, 2, 3, 4]
+    assert [row["action"] for row in rows] == ["init", "ingest", "verify", "detect", "audit"]
+    assert [row["entry"] for row in rows] == [1, 2, 3, 4, 5]
     for row, after in pairwise(rows):
         assert after["previous"] == row["sha256"]
     ingest = rows[1]
@@ -70,13 +70,14 @@ def test_anchor_prints_a_checkpoint_and_json_with_it(run, audited: Path):
     (head,) = run("custody", "anchor", audited, "--format", "json").records
     entries = sorted((audited / "ledger").glob("*.json"))
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in entries]
-    assert (head["entry"], head["sha256"]) == (4, digests[-1])
+    assert (head["entry"], head["sha256"]) == (5, digests[-1])
     assert head["origin"] == f"quote-forensics/{digests[0]}"
-    assert text.out.splitlines()[:2] == [head["origin"], "4"]
+    assert text.out.splitlines()[:2] == [head["origin"], "5"]
     assert text.out == head["checkpoint"]
     leaves = [hashlib.sha256(b"\0" + path.read_bytes()).digest() for path in entries]
     pairs = [hashlib.sha256(b"\1" + leaves[n] + leaves[n + 1]).digest() for n in (0, 2)]
-    assert head["root_hash"] == hashlib.sha256(b"\1" + pairs[0] + pairs[1]).hexdigest()
+    four = hashlib.sha256(b"\1" + pairs[0] + pairs[1]).digest()
+    assert head["root_hash"] == hashlib.sha256(b"\1" + four + leaves[4]).hexdigest()
     assert head["signed"] is False
 
 
@@ -92,11 +93,11 @@ def test_a_witness_confirms_that_the_case_only_grew(run, audited: Path, tmp_path
     for head in kept.values():
         result = run("custody", "check-proof", proof, head, "--format", "json")
         assert result.code == 0
-        assert [(row["entry"], row["action"]) for row in result.records] == [(5, "ingest")]
+        assert [(row["entry"], row["action"]) for row in result.records] == [(6, "ingest")]
         assert run("custody", "verify", case, "--head", head).code == 0
 
-    (case / "ledger" / "00000005.json").unlink()
-    for path in (case / "tables").rglob("00000005-*"):
+    (case / "ledger" / "00000006.json").unlink()
+    for path in (case / "tables").rglob("00000006-*"):
         path.unlink()
     later = tmp_path / "later"
     later.write_text(json.loads(proof.read_text())["checkpoint"])
@@ -105,7 +106,7 @@ def test_a_witness_confirms_that_the_case_only_grew(run, audited: Path, tmp_path
     assert (result.code, [row["code"] for row in result.records]) == (4, ["head-contradicted"])
     result = run("custody", "prove", case, "--from", later)
     assert (result.code, "[head-contradicted]" in result.err) == (4, True)
-    proof.write_text(proof.read_text().replace('"size": 4', '"size": 3'))
+    proof.write_text(proof.read_text().replace('"size": 5', '"size": 4'))
     result = run("custody", "check-proof", proof, kept["table"])
     assert (result.code, "[proof-fails]" in result.err) == (4, True)
 
@@ -149,7 +150,7 @@ def test_a_signed_case_end_to_end(run, key: Path, tmp_path: Path, evidence, monk
 def test_audit_makes_a_signed_case(run, key: Path, tmp_path: Path, evidence):
     case = tmp_path / "case"
     assert run("audit", case, evidence, "--sign-key", key).code in (0, 1)
-    assert len(list((case / "ledger").glob("*.note"))) == 4
+    assert len(list((case / "ledger").glob("*.note"))) == 5
     assert run("custody", "verify", case).code == 0
 
 

@@ -66,7 +66,7 @@ def verify(bundle: Path, *arguments: object) -> subprocess.CompletedProcess[str]
 def test_a_bundle_verifies_itself_with_the_standard_library_alone(bundle: Path):
     result = verify(bundle)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("the bundle holds: 5 ledger entries, newest ")
+    assert result.stdout.startswith("the bundle holds: 6 ledger entries, newest ")
     assert (bundle / "bagit.txt").read_text().startswith("BagIt-Version: 1.0\n")
     facts = dict(line.split(": ", 1) for line in (bundle / "bag-info.txt").read_text().splitlines())
     payload = [path for path in (bundle / "data").rglob("*") if path.is_file()]

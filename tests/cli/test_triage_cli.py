@@ -36,7 +36,7 @@ def test_a_word_closes_a_finding_and_stays_in_the_ledger(run, own_audited: Path)
     again = run("detect", own_audited, *AS_OF, "--format", "json")
     closed = find(again.records, REPLAY)
     assert (closed["state"], closed["triage"], closed["cause"]) == ("closed", "closed", "triage")
-    entry = json.loads((own_audited / "ledger" / "00000005.json").read_text())
+    entry = json.loads((own_audited / "ledger" / "00000006.json").read_text())
     assert entry["action"] == "triage"
     assert entry["notes"]["note"] == "verifier replaced"
     assert entry["notes"]["fingerprint"] == closed["fingerprint"]
@@ -96,7 +96,7 @@ def test_the_cases_own_file_is_used_and_its_hash_recorded(run, own_audited: Path
     result = run("detect", own_audited, *AS_OF, *now, "--format", "json")
     [row] = [row for row in result.records if row["detector"] == "silent-enclave"]
     assert (row["state"], row["suppression"]) == ("suppressed", "SUP-1")
-    notes = json.loads((own_audited / "ledger" / "00000005.json").read_text())["notes"]
+    notes = json.loads((own_audited / "ledger" / "00000006.json").read_text())["notes"]
     assert len(notes["suppressions_sha256"]) == 64
     assert "suppression SUP-1" not in result.err
     assert "1 suppressed: 1 by suppression" in result.err
