@@ -20,7 +20,7 @@ from forensics.case.lock import LOCK_NAME
 FREE_FILES = frozenset({"findings/suppressions.toml", "findings/run.json"})
 
 _DRAFT = re.compile(r"(?:ledger/|findings/)?\.[a-z0-9]+\.[a-z]+\.[0-9]+\.draft")
-_NUMBERED = re.compile(r"(?:.*/)?([0-9]{8})(?:-[0-9]+\.parquet|\.note)")
+_NUMBERED = re.compile(r"([0-9]{8})(?:-[0-9]+\.parquet|\.note)")
 
 
 def find_strays(
@@ -61,7 +61,7 @@ def _explain(
         return "superseded and not deleted yet; the next commit does" if same else None
     if _DRAFT.fullmatch(name):
         return "the draft of a file whose writing was cut off; the next commit deletes it"
-    match = _NUMBERED.fullmatch(name)
+    match = _NUMBERED.fullmatch(name.rpartition("/")[2])
     ours = TABLE_FILE.fullmatch(name) or name.startswith("ledger/")
     if match and ours and int(match[1]) in unread:
         return f"belongs to entry {int(match[1])}, which is missing or unreadable"

@@ -64,11 +64,11 @@ REAL: dict[str, Compare] = {
 }
 SIMULATED: dict[str, Compare] = {
     "attacks": lambda kit: compare(cases.list_attacks(kit)),
-    "random platforms": drawn(random_cases.platforms, 2000),
-    "random documents": drawn(random_cases.documents, 1000),
+    "random platforms": drawn(random_cases.platforms, 800),
+    "random documents": drawn(random_cases.documents, 500),
     "random certificates": drawn(random_cases.certificates, 700),
     "random CRLs": drawn(random_cases.crls, 600),
-    "random damage": drawn(damaged, 2500),
+    "random damage": drawn(damaged, 1000),
 }
 needs_vectors = pytest.mark.skipif(
     not cases.MANIFEST.is_file(), reason="QUOTE_VECTORS does not lead to the real vectors"
