@@ -40,10 +40,11 @@ def _read_rows(
     connection: duckdb.DuckDBPyConnection, view: str, names: Sequence[str]
 ) -> Iterator[Mapping[str, Any]]:
     columns = ", ".join(f'"{name}"' for name in names)
-    cursor = connection.execute(f'SELECT {columns} FROM "{view}" ORDER BY ALL')
-    while batch := cursor.fetchmany(_BATCH_ROWS):
-        for row in batch:
-            yield {name: _plain(value) for name, value in zip(names, row, strict=True)}
+    relation = connection.sql(f'SELECT {columns} FROM "{view}" ORDER BY ALL')
+    # By way of Arrow: DuckDB's own rows need pytz for times with a zone.
+    for batch in relation.to_arrow_reader(_BATCH_ROWS):
+        for row in batch.to_pylist():
+            yield {name: _plain(value) for name, value in row.items()}
 
 
 def _plain(value: object) -> object:

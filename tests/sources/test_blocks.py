@@ -65,7 +65,12 @@ def read_rows(case: Path) -> dict[str, list[tuple[object, ...]]]:
 
     connection = connect_stored(open_case(case))
     return {
-        table.name: connection.execute(f"FROM stored.{table.name} ORDER BY ALL").fetchall()
+        table.name: [
+            tuple(row.values())
+            for row in connection.sql(f"FROM stored.{table.name} ORDER BY ALL")
+            .to_arrow_table()
+            .to_pylist()
+        ]
         for table in TABLES
     }
 
