@@ -121,11 +121,13 @@ def replace_part(text: str, name: str, content: str) -> str:
 
 
 def summarise_detectors() -> str:
-    rows = [
-        (f"[{d.id}](docs/reference/detectors.md#{d.id})", d.severity, d.question)
-        for d in load_catalog().values()
-    ]
-    return _table(("detector", "up to", "question"), rows)
+    """The catalogue by its folders: what each is about is the folder's name."""
+    by_folder: dict[str, list[str]] = {}
+    for d in load_catalog().values():
+        link = f"[{d.id}](docs/reference/detectors.md#{d.id})"
+        by_folder.setdefault(d.folder, []).append(link)
+    rows = [(folder, ", ".join(links)) for folder, links in sorted(by_folder.items())]
+    return _table(("about", "detectors"), rows)
 
 
 def run_demonstration(readme: str) -> str:
