@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def imports_of(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.module, "relative imports hide the layer"
             yield node.module
-            if node.module in {"forensics", "urllib"}:
+            if node.module.partition(".")[0] in {"forensics", "urllib"}:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -132,6 +133,40 @@ def size_problems(name: str, text: str) -> list[str]:
             if length > LONGEST_FUNCTION:
                 problems.append(f"{name}: {node.name} has {length} lines")
     return problems
+
+
+def import_circle(texts: Mapping[str, str]) -> list[str]:
+    """Modules that import each other, late or for types alone too; the first circle, or empty."""
+    dotted = {"forensics/" + name: text for name, text in texts.items()}
+    named = {name.removesuffix(".py").replace("/", "."): text for name, text in dotted.items()}
+    graph = {
+        name: {other for other in imports_of(ast.parse(text)) if other in named and other != name}
+        for name, text in named.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert import_circle({name_of(path): path.read_text("utf-8") for path in modules()}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from forensics.case.a import x",
+        "from forensics.case import a",
+        "def late():\n    import forensics.case.a",
+        "if TYPE_CHECKING:\n    from forensics.case.a import X",
+    ],
+)
+def test_an_import_circle_is_found(text: str) -> None:
+    circle = import_circle({"case/a.py": "import forensics.case.b", "case/b.py": text})
+    assert set(circle) == {"forensics.case.a", "forensics.case.b"}
 
 
 @pytest.mark.parametrize("gate", [layer_problems, purity_problems, size_problems])

@@ -19,10 +19,10 @@ from operator import itemgetter
 import pyarrow as pa
 
 from forensics.case.files import TABLES, build_table
-from forensics.case.ledger import clean_text
 from forensics.case.records import Record, SourceHeader
 from forensics.case.splitter import QuoteSplitter, Row, SplitQuote
 from forensics.case.tables import QUOTE
+from forensics.case.text import clean_text
 from forensics.errors import CustodyError, EvidenceError
 
 QUARANTINE_LIMIT = 1 << 20  # bytes of a record that are kept; its SHA-256 covers all of it

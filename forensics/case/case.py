@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.case.disk import create_file
-from forensics.case.ledger import (
-    SETTINGS_NOTE,
-    Entry,
-    FileEntry,
-    Ledger,
-    clean_text,
-    format_time,
+from forensics.case.folder import (
+    ANCHORS_NOTE,
+    FINDINGS_NAME,
+    KEYS_NOTE,
+    LEDGER_NAME,
+    SETTINGS_NAME,
+    CaseFolder,
 )
-from forensics.case.lock import DEFAULT_WAIT, LOCK_NAME, hold_lock, reading
+from forensics.case.ledger import SETTINGS_NOTE, Entry, Ledger
+from forensics.case.lock import LOCK_NAME, hold_lock, reading
 from forensics.case.settings import (
     Default,
     Settings,
@@ -27,70 +28,15 @@ from forensics.case.settings import (
 )
 from forensics.case.signing import PublicKey, Signer, choose_signer
 from forensics.case.staging import TABLES
-from forensics.case.writer import Writer
+from forensics.case.text import clean_text, format_time
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
 
-SETTINGS_NAME = "case.toml"
-LEDGER_NAME = "ledger"
-FINDINGS_NAME = "findings"
 
-ANCHORS_NOTE = "trust_anchors"  # in the first entry: SHA-256 of each anchor, comma-separated
-KEYS_NOTE = "signing_keys"  # in the first entry of a signed case: each public key, so separated
-
-
-class Case:
+class Case(CaseFolder):
     """An open case. Cheap to open: nothing but `case.toml` is read before it is asked for."""
-
-    def __init__(self, path: Path, settings: Settings, signer: Signer | None = None) -> None:
-        self.path = path
-        self.settings = settings
-        self._signer = signer
-        self._ledger = Ledger(path / LEDGER_NAME)
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger as it stands now. Raises `CustodyError` where the chain is broken."""
-        return self._ledger.refresh()
-
-    @property
-    def findings_folder(self) -> Path:
-        return self.path / FINDINGS_NAME
-
-    def files(self, table: str) -> list[Path]:
-        """Absolute paths of a table's live Parquet files, in ledger order; empty when none."""
-        return [self.locate(file) for file in self.ledger.files(table)]
-
-    def locate(self, file: FileEntry) -> Path:
-        """Absolute path of a file that the ledger names."""
-        return self.path / file.path
-
-    def writer(
-        self,
-        *,
-        action: str,
-        at: datetime,
-        who: str,
-        notes: Mapping[str, str] | None = None,
-        wait: float = DEFAULT_WAIT,
-    ) -> Writer:
-        """A context manager for one commit; see `Writer`. `wait` is in seconds.
-
-        Raises `UsageError` when the case's key and the signer at hand do not agree
-        (`choose_signer`).
-        """
-        return Writer(
-            self.path,
-            self._ledger,
-            action=action,
-            at=at,
-            who=who,
-            notes=notes,
-            signer=choose_signer(self.settings.signing_keys, self._signer, self.path),
-            wait=wait,
-        )
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation:
         """The result of one SELECT over the documented views, to take as `.pl()`, `.df()`, ….

@@ -26,10 +26,10 @@ _CHANGES = re.compile("COPY|INSERT|UPDATE|DELETE|MERGE_INTO|CREATE|DROP|ALTER|AT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from forensics.case.case import Case
+    from forensics.case.folder import CaseFolder
 
 
-def connect(case: Case, *, memory_limit: str = QUERY_MEMORY) -> duckdb.DuckDBPyConnection:
+def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.DuckDBPyConnection:
     """A connection with all stored tables and views; nothing is read before it is asked for.
 
     What does not fit into `memory_limit` goes to the system's folder for temporary files.
@@ -40,7 +40,9 @@ def connect(case: Case, *, memory_limit: str = QUERY_MEMORY) -> duckdb.DuckDBPyC
     return connection
 
 
-def connect_stored(case: Case, *, memory_limit: str = OWN_MEMORY) -> duckdb.DuckDBPyConnection:
+def connect_stored(
+    case: CaseFolder, *, memory_limit: str = OWN_MEMORY
+) -> duckdb.DuckDBPyConnection:
     """A connection with the stored tables alone, for this package's own work."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = ?", [memory_limit])
@@ -94,7 +96,7 @@ def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Ite
         connection.execute(f"{view} {columns} FROM {source}")
 
 
-def lock(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+def lock(connection: duckdb.DuckDBPyConnection, case: CaseFolder) -> None:
     """Forbid everything but reading the case: no other file, no extension, no network.
 
     DuckDB has no folder that can only be read: whoever runs SQL of others lets single SELECTs

@@ -12,22 +12,21 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Literal
 
-from forensics.case.case import (
+from forensics.case.checkpoints import Checkpoint, make_origin, read_note
+from forensics.case.disk import digest_file
+from forensics.case.folder import (
     ANCHORS_NOTE,
     KEYS_NOTE,
     LEDGER_NAME,
     SETTINGS_NAME,
-    Case,
+    CaseFolder,
 )
-from forensics.case.checkpoints import Checkpoint, make_origin, read_note
-from forensics.case.disk import digest_file
 from forensics.case.ledger import (
     NO_PREDECESSOR,
     SETTINGS_NOTE,
     Entry,
     FileEntry,
     StoredEntry,
-    clean_text,
     is_sealed,
     number_entries,
     read_entry,
@@ -37,6 +36,7 @@ from forensics.case.merkle import Tree
 from forensics.case.signing import PublicKey
 from forensics.case.strays import find_strays
 from forensics.case.tables import TIMESTAMP_TOKEN
+from forensics.case.text import clean_text
 from forensics.errors import CustodyError
 
 Level = Literal["failure", "note"]
@@ -56,7 +56,7 @@ class CustodyProblem:
 
 
 def verify_custody(
-    case: Case, *, heads: Sequence[Checkpoint] = (), signing_keys: Sequence[PublicKey] = ()
+    case: CaseFolder, *, heads: Sequence[Checkpoint] = (), signing_keys: Sequence[PublicKey] = ()
 ) -> list[CustodyProblem]:
     """Check the ledger against itself and every file against the ledger; empty when all is well.
 
@@ -76,7 +76,7 @@ def verify_custody(
 
 
 def _check_case(
-    case: Case, heads: Sequence[Checkpoint], signing_keys: Sequence[PublicKey]
+    case: CaseFolder, heads: Sequence[Checkpoint], signing_keys: Sequence[PublicKey]
 ) -> list[CustodyProblem]:
     ledger = _LedgerCheck(case, signing_keys or case.settings.signing_keys)
     problems = list(ledger.check())
@@ -93,7 +93,7 @@ def _check_case(
 class _LedgerCheck:
     """Walks the chain as far as its entries can be read, collecting what they name."""
 
-    def __init__(self, case: Case, keys: Sequence[PublicKey]) -> None:
+    def __init__(self, case: CaseFolder, keys: Sequence[PublicKey]) -> None:
         self.folder = case.path / LEDGER_NAME
         self.first: Entry | None = None
         self.live: dict[str, FileEntry] = {}
@@ -215,7 +215,7 @@ class _LedgerCheck:
 
 
 def _check_settings(
-    case: Case, ledger: _LedgerCheck, signing_keys: Sequence[PublicKey]
+    case: CaseFolder, ledger: _LedgerCheck, signing_keys: Sequence[PublicKey]
 ) -> Iterator[CustodyProblem]:
     """Whoever adds a trust anchor decides what verifies; whoever adds a key, what is signed."""
     for key in signing_keys:

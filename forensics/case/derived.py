@@ -18,7 +18,7 @@ from forensics.case.tables import DUCKDB_TYPES, Column, Table
 if TYPE_CHECKING:
     import duckdb
 
-    from forensics.case.case import Case
+    from forensics.case.folder import CaseFolder
     from forensics.case.writer import Writer
 
 Row = dict[str, Any]
@@ -95,7 +95,9 @@ def _encode_value(value: object) -> object:
 class DerivedTables:
     """Fact and derived tables of one commit: what is added can be read back at once."""
 
-    def __init__(self, case: Case, connection: duckdb.DuckDBPyConnection, writer: Writer) -> None:
+    def __init__(
+        self, case: CaseFolder, connection: duckdb.DuckDBPyConnection, writer: Writer
+    ) -> None:
         self._case = case
         self._connection = connection
         self._writer = writer

@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from forensics.case import tables
-from forensics.case.ledger import clean_text
 from forensics.case.staging import Staging
 from forensics.case.tables import Column, Table
+from forensics.case.text import clean_text
 from forensics.errors import CustodyError
 
 ROW_GROUP_ROWS = 1 << 16

@@ -19,14 +19,15 @@ import pyarrow.compute as pc
 from forensics.case.batch import OBSERVATION, PLACED, QUOTE_PARTS, UNIQUE, Batch, Builder
 from forensics.case.files import TABLES, ParquetFiles
 from forensics.case.ids import IdIndex
-from forensics.case.ledger import Ledger, clean_text
+from forensics.case.ledger import Ledger
 from forensics.case.records import Record, SourceHeader
 from forensics.case.staging import Staging
 from forensics.case.tables import QUOTE
+from forensics.case.text import clean_text
 from forensics.errors import CustodyError
 
 if TYPE_CHECKING:
-    from forensics.case.writer import Summary
+    from forensics.case.records import Summary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -20,16 +20,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from forensics import __version__
+from forensics.case.checkpoints import Checkpoint, make_origin, sign_checkpoint
 from forensics.case.disk import create_file
 from forensics.case.merkle import Tree, hash_leaf
-from forensics.errors import CustodyError, UsageError
+from forensics.errors import CustodyError
 
 if TYPE_CHECKING:
     from forensics.case.signing import Signer
@@ -93,18 +93,6 @@ class StoredEntry(NamedTuple):
     entry: Entry
     sha256: str
     leaf: bytes
-
-
-def format_time(at: datetime) -> str:
-    """RFC 3339 in UTC with microseconds. Raises `UsageError` (`naive-time`)."""
-    if at.tzinfo is None:
-        raise UsageError("naive-time", "a time without a time zone")
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def clean_text(text: str) -> str:
-    """Text that UTF-8 can hold: undecodable bytes of a file name become visible escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -244,8 +232,6 @@ class Ledger:
 
     def _sign(self, stored: StoredEntry, signer: Signer) -> bytes:
         """The signed checkpoint as it will be with this entry."""
-        from forensics.case.checkpoints import Checkpoint, make_origin, sign_checkpoint
-
         origin = make_origin(self.digests[0] if self.digests else stored.sha256)
         checkpoint = Checkpoint(origin, self.tree.size + 1, self.tree.preview(stored.leaf))
         return sign_checkpoint(checkpoint, signer).encode()

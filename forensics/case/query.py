@@ -16,11 +16,11 @@ from forensics.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from forensics.case.case import Case
+    from forensics.case.folder import CaseFolder
 
 
 def open_locked(
-    case: Case, *, check_results: bool, custody_problems: bool = False
+    case: CaseFolder, *, check_results: bool, custody_problems: bool = False
 ) -> duckdb.DuckDBPyConnection:
     """A locked-down connection; each flag fills the view of its name first."""
     connection = connect(case)
@@ -32,7 +32,7 @@ def open_locked(
     return connection
 
 
-def fill_custody_problems(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
+def fill_custody_problems(connection: duckdb.DuckDBPyConnection, case: CaseFolder) -> None:
     """Hold every file against the ledger, and show what differs as a table."""
     rows = [
         {"level": p.level, "path": p.path, "code": p.code, "message": p.message}
@@ -42,7 +42,7 @@ def fill_custody_problems(connection: duckdb.DuckDBPyConnection, case: Case) -> 
     connection.execute("CREATE OR REPLACE VIEW stored.custody_problem AS FROM temp.custody_problem")
 
 
-def query_case(case: Case, sql: str) -> duckdb.DuckDBPyRelation:
+def query_case(case: CaseFolder, sql: str) -> duckdb.DuckDBPyRelation:
     """The result of exactly one SELECT, not yet computed. Raises `UsageError` (`bad-sql`)."""
     text = sql.lower()
     connection = open_locked(
@@ -61,7 +61,7 @@ def query_case(case: Case, sql: str) -> duckdb.DuckDBPyRelation:
     return relation
 
 
-def run_query(case: Case, sql: str) -> pa.Table:
+def run_query(case: CaseFolder, sql: str) -> pa.Table:
     """The computed result of exactly one SELECT. Raises `UsageError` (`bad-sql`)."""
     relation = query_case(case, sql)
     try:

@@ -15,7 +15,7 @@ from forensics.formats.quote import Quote
 from forensics.formats.structures import BODIES_V5, SGX_REPORT, TD_REPORT_10
 
 if TYPE_CHECKING:
-    from forensics.case.case import Case
+    from forensics.case.folder import CaseFolder
 
 Row = dict[str, object]
 
@@ -23,7 +23,7 @@ _PARTS = ("statement", "certification", "certification_data")
 _BATCH_ROWS = 1 << 12
 
 
-def rebuild_quote(case: Case, quote_id: bytes) -> bytes:
+def rebuild_quote(case: CaseFolder, quote_id: bytes) -> bytes:
     """The quote's bytes as they were seen.
 
     Raises `UsageError` (`no-quote`) when the case has none of that SHA-256, and `CustodyError`
@@ -42,7 +42,7 @@ def rebuild_quote(case: Case, quote_id: bytes) -> bytes:
     return rebuilt
 
 
-def rebuild_quotes(case: Case) -> Iterator[tuple[bytes, bytes]]:
+def rebuild_quotes(case: CaseFolder) -> Iterator[tuple[bytes, bytes]]:
     """`(SHA-256, original bytes)` of every quote, in ledger order.
 
     Its repeated parts are held in memory, its own rows are not. Raises `CustodyError`
@@ -72,7 +72,7 @@ def _rebuild(row: Row, parts: Mapping[str, Mapping[object, Row]]) -> bytes:
     return rebuilt
 
 
-def _load_parts(case: Case, table: str) -> dict[object, Row]:
+def _load_parts(case: CaseFolder, table: str) -> dict[object, Row]:
     rows = (row for path in case.files(table) for row in pq.read_table(path).to_pylist())
     return {row[f"{table}_id"]: row for row in rows}
 
@@ -108,7 +108,7 @@ def join_quote(row: Row, statement: Row, certification: Row, certification_data:
     ).to_bytes()
 
 
-def _find(case: Case, table: str, column: str, value: object) -> Row | None:
+def _find(case: CaseFolder, table: str, column: str, value: object) -> Row | None:
     files = [str(path) for path in case.files(table)]
     if not files:
         return None
@@ -117,7 +117,7 @@ def _find(case: Case, table: str, column: str, value: object) -> Row | None:
     return found[0] if found else None
 
 
-def _find_part(case: Case, table: str, column: str, owner: Row) -> Row:
+def _find_part(case: CaseFolder, table: str, column: str, owner: Row) -> Row:
     row = _find(case, table, column, owner[column])
     if row is None:
         raise CustodyError("quote-damaged", f"the quote's {table} is not in the case")

@@ -1,8 +1,8 @@
-"""The interface between `sources` and the case: records in their normal form."""
+"""The interface between `sources` and the case: records in normal form, and what came of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -50,3 +50,17 @@ class SourceHeader:
     archive, unrecognised, ..."""
     size: int
     """Bytes."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a commit did. `entry` is null when there was nothing to commit."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    """New rows by table, those of derived tables too."""
+    sources: int = 0
+    duplicates: list[str] = field(default_factory=list)
+    """Paths (hex ids where the path was not told) of sources that the case knew already."""
+    quarantined: int = 0
+    new_quotes: int = 0
+    entry: int | None = None

@@ -21,8 +21,8 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
-from forensics.case.ledger import clean_text
 from forensics.case.signing import PublicKey, parse_public_key
+from forensics.case.text import clean_text
 from forensics.errors import CustodyError, EvidenceError, UsageError
 from forensics.formats.der import SEQUENCE, iterate_elements, read_element, read_exactly
 from forensics.formats.pem import split_pem

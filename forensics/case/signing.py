@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.case.ledger import clean_text
+from forensics.case.text import clean_text
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.case import Case
-from forensics.case.ledger import clean_text
+from forensics.case.folder import CaseFolder
 from forensics.case.tables import TIMESTAMP_TOKEN
+from forensics.case.text import clean_text
 from forensics.errors import CustodyError, EvidenceError, UsageError
 from forensics.formats.pem import split_pem
 
@@ -72,7 +72,7 @@ def verify_response(response: bytes, anchors: bytes, digests: Sequence[str]) -> 
 
 
 def attach_timestamp(
-    case: Case, response: bytes, anchors: bytes, *, at: datetime, who: str
+    case: CaseFolder, response: bytes, anchors: bytes, *, at: datetime, who: str
 ) -> Timestamp:
     """Store a response that holds, as a commit of its own.
 

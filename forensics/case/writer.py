@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from forensics.case.ledger import Entry, FileEntry, Ledger, SourceEntry, clean_text, format_time
+from forensics.case.ledger import Entry, FileEntry, Ledger, SourceEntry
 from forensics.case.lock import exclude_readers, hold_lock
-from forensics.case.records import SourceHeader
+from forensics.case.records import SourceHeader, Summary
 from forensics.case.staging import Staging, remove_unnamed_files
+from forensics.case.text import clean_text, format_time
 from forensics.errors import CustodyError
 
 if TYPE_CHECKING:
@@ -28,20 +28,6 @@ if TYPE_CHECKING:
 
     from forensics.case.intake import Intake, SourceIntake
     from forensics.case.signing import Signer
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a commit did. `entry` is null when there was nothing to commit."""
-
-    rows: dict[str, int] = field(default_factory=dict)
-    """New rows by table, those of derived tables too."""
-    sources: int = 0
-    duplicates: list[str] = field(default_factory=list)
-    """Paths (hex ids where the path was not told) of sources that the case knew already."""
-    quarantined: int = 0
-    new_quotes: int = 0
-    entry: int | None = None
 
 
 class Writer:

@@ -65,8 +65,8 @@ from forensics.errors import ForensicsError, UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.case.records import Summary
     from forensics.case.verification import VerifySummary
-    from forensics.case.writer import Summary
     from forensics.detect.detection import Detection
 
 
@@ -230,7 +230,8 @@ def _decide(
 
 def _open_or_make(plan: Plan, record: RunRecord) -> Case:
     """The case; a new one only once the sources are known to be there."""
-    from forensics.case.case import SETTINGS_NAME, open_case
+    from forensics.case.case import open_case
+    from forensics.case.folder import SETTINGS_NAME
     from forensics.sources.walk import check_paths
 
     if (plan.case / SETTINGS_NAME).exists():

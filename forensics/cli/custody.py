@@ -262,7 +262,7 @@ def custody_keygen(
 
     Example: quote-forensics custody keygen ~/.config/custody.pem
     """
-    from forensics.case.case import SETTINGS_NAME
+    from forensics.case.folder import SETTINGS_NAME
     from forensics.case.signing import KEY_SIZE, encode_private_key, read_signer
 
     target = file.absolute()

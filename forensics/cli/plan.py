@@ -71,7 +71,7 @@ class Plan:
 
 def describe_options(plan: Plan) -> dict[str, Any]:
     """What was asked for, as far as it decides on the outcome."""
-    from forensics.case.ledger import clean_text
+    from forensics.case.text import clean_text
 
     return {
         "sources": [clean_text(str(path)) for path in plan.sources],

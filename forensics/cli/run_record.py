@@ -23,8 +23,8 @@ from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.case.records import Summary
     from forensics.case.verification import VerifySummary
-    from forensics.case.writer import Summary
     from forensics.cli.suppressing import SuppressionFile
     from forensics.detect.detection import Detection
     from forensics.detect.findings import Finding

@@ -12,9 +12,9 @@ from forensics.cli.progress import measure, show_progress
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.case.records import Summary
     from forensics.case.signing import PublicKey, Signer
     from forensics.case.verification import VerifySummary
-    from forensics.case.writer import Summary
     from forensics.cli.suppressing import SuppressionFile
     from forensics.detect.detection import Detection
 

@@ -31,9 +31,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics import __version__
-from forensics.case.case import FINDINGS_NAME, LEDGER_NAME, SETTINGS_NAME, Case
+from forensics.case.case import Case
 from forensics.case.connection import connect
 from forensics.case.custody import verify_custody
+from forensics.case.folder import FINDINGS_NAME, LEDGER_NAME, SETTINGS_NAME
 from forensics.case.ledger import TOOL_NAME, number_entries, number_notes
 from forensics.case.lock import reading
 from forensics.case.proofs import describe_head, write_head

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from forensics.case.case import Case, create_case
-from forensics.case.records import Record, SourceHeader
+from forensics.case.records import Record, SourceHeader, Summary
 from forensics.case.settings import load_intel_root
-from forensics.case.writer import Summary
 from forensics.formats.quote import Quote
 from forensics.formats.structures import SGX_REPORT
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from forensics.case.case import Case, create_case
-from forensics.case.writer import Summary
+from forensics.case.records import Summary
 from forensics.sources import DEFAULT_LIMITS, Limits, ingest_paths
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
