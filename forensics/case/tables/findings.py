@@ -1,0 +1,120 @@
+"""Findings, which `detect` makes anew, and the append-only journals of what was done about them."""
+
+from __future__ import annotations
+
+from forensics.case.tables.schema import Column, Table
+
+FINDING = Table(
+    "finding",
+    "derived",
+    "One row per finding of the newest `detect`, and per earlier one that is now resolved.",
+    (
+        Column("finding_id", "text", "first 16 hex digits of the fingerprint", "plain"),
+        Column("fingerprint", "text", "SHA-256 over detector, subject and discriminator", "plain"),
+        Column("detector", "text", "id of the detector"),
+        Column("detector_version", "i64", "version of its SQL"),
+        Column("title", "text", "the detector's title"),
+        Column("severity", "text", "critical, high, medium, low or info"),
+        Column("subject_type", "text", "what the finding is about"),
+        Column("subject_id", "text", "which one"),
+        Column("first_seen", "time", "first offending sighting"),
+        Column("last_seen", "time", "last offending sighting"),
+        Column("observation_ids", "text[]", "the sightings, in the detector's order"),
+        Column("summary", "text", "one line for a person"),
+        Column("details", "json", "JSON object"),
+        Column("state", "text", "see the view"),
+        Column("state_since", "time", "the run in which it came into this state"),
+        Column("opened_at", "time", "the run in which it was last new or reopened"),
+        Column("cause", "text", "what brought it into this state: evidence, detector, …"),
+        Column("suppression", "text", "id of the suppression that holds it down"),
+        Column("triage", "text", "what an analyst last said of it"),
+        Column("unjudged", "i64", "what its detector could not judge when it last gave it"),
+    ),
+)
+
+DETECTION = Table(
+    "detection",
+    "derived",
+    "One row per detector: how its newest run went, and what it could not judge.",
+    (
+        Column("detector", "text", "id of the detector"),
+        Column("detector_version", "i64", "version of its SQL"),
+        Column("sql_sha256", "text", "SHA-256 of the query that ran"),
+        Column("params", "json", "the values bound to its parameters"),
+        Column("outcome", "text", "evaluated or not_evaluable"),
+        Column("findings", "i64", "findings that it gave"),
+        Column("unjudged", "i64", "subjects that it could not judge"),
+        Column("gaps", "json", "array of [reason, count]"),
+        Column("as_of", "time", "the cut-off of the run"),
+        Column("evidence_entry", "i64", "the newest ledger entry with evidence that it saw"),
+        Column("cut_off", "time", "as_of, or earlier where the detector waits for a feed"),
+        Column("waiting", "i64", "findings that wait for a feed to catch up"),
+        Column("mode", "text", "full or incremental"),
+        Column("mode_reason", "text", "why it ran in full"),
+        Column("observations_read", "i64", "sightings judged again by an incremental run"),
+        Column("basis", "json", "how far the run had seen"),
+    ),
+)
+
+VERDICT_STATE = Table(
+    "verdict_state",
+    "derived",
+    "What the newest `detect` knew as verdicts, condensed: where a later one differs, the "
+    "sightings that it is about are judged again.",
+    (
+        Column("moment", "text", "receipt or hindsight"),
+        Column("subject_no", "i64", "the subject judged", "delta"),
+        Column("starts", "i64", "first moment at which this holds", "delta"),
+        Column("ends", "i64", "first moment at which it no longer holds", "delta"),
+        Column("digest", "text", "MD5 over the judgement, its span aside", "plain"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE)
+
+TRIAGE = Table(
+    "triage",
+    "journal",
+    "One row per word of an analyst about a finding; the newest counts.",
+    (
+        Column("word_no", "i64", "1, 2, … in the order of the ledger", "delta"),
+        Column("fingerprint", "text", "the finding", "plain"),
+        Column("state", "text", "open, acknowledged, closed or false-positive"),
+        Column("note", "text", "why", "plain"),
+        Column("who", "text", "who said it"),
+        Column("said_at", "time", "when", "delta"),
+        Column("observation_ids", "text[]", "the sightings that were known then"),
+    ),
+)
+
+NOTIFICATION = Table(
+    "notification",
+    "journal",
+    "One row per finding that was handed to a command (`audit --on-finding`).",
+    (
+        Column("fingerprint", "text", "the finding", "plain"),
+        Column("opened_at", "time", "the opening of the finding that it was about", "delta"),
+        Column("command", "text", "the command and its arguments, as a JSON array"),
+        Column("attempts", "i64", "how often it was called"),
+        Column(
+            "exit_code", "i64", "of the last call; null when it could not start or took too long"
+        ),
+        Column("message", "text", "what went wrong with the last call", "plain"),
+        Column("notified_at", "time", "when the run was", "delta"),
+    ),
+)
+
+RUN = Table(
+    "run",
+    "journal",
+    "One row per audit.",
+    (
+        Column("started_at", "time", "when it began", "delta"),
+        Column("as_of", "time", "its cut-off", "delta"),
+        Column("exit_code", "i64", "how it ended"),
+        Column("reason", "text", "why it ended so"),
+        Column("record", "json", "all of `findings/run.json`", "plain"),
+    ),
+)
+
+JOURNAL_TABLES = (TRIAGE, NOTIFICATION, RUN)
