@@ -19,6 +19,7 @@ from operator import itemgetter
 import pyarrow as pa
 
 from forensics.case.files import TABLES, build_table
+from forensics.case.framing import join_messages, split_messages
 from forensics.case.records import Record, SourceHeader
 from forensics.case.splitter import QuoteSplitter, Row, SplitQuote
 from forensics.case.tables import QUOTE
@@ -49,7 +50,6 @@ _ROW_BYTES = 1 << 10  # what a row of small values weighs as Python objects, rou
 _HEX_64 = re.compile(r"(?:0x)?([0-9A-Fa-f]{128})")
 _BASE64_64 = re.compile(r"[A-Za-z0-9+/_-]{86}(?:==)?")
 _URL_SAFE = str.maketrans("-_", "+/")
-_LENGTH_SIZE = 8
 _PLACES = "places"
 
 
@@ -79,16 +79,11 @@ class Batch:
         tables = {name: _write_stream(data) for name, data in self.tables.items()}
         parts = [json.dumps(self.taken).encode(), json.dumps(list(tables)).encode()]
         parts += [_write_stream(places), *tables.values()]
-        return b"".join(len(part).to_bytes(_LENGTH_SIZE, "little") + part for part in parts)
+        return join_messages(parts)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Batch:
-        view, parts = memoryview(data), []
-        while view:
-            end = _LENGTH_SIZE + int.from_bytes(view[:_LENGTH_SIZE], "little")
-            parts.append(view[_LENGTH_SIZE:end])
-            view = view[end:]
-        taken, names, places, *tables = parts
+    def from_bytes(cls, data: bytes | memoryview) -> Batch:
+        taken, names, places, *tables = split_messages(data)
         read = [pa.ipc.open_stream(pa.py_buffer(part)).read_all() for part in (places, *tables)]
         named = dict(zip(json.loads(bytes(names)), read[1:], strict=True))
         return cls(named, read[0][_PLACES].combine_chunks(), json.loads(bytes(taken)))

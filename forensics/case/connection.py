@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from forensics.case.damage import blaming_damage, refuse_irregular
 from forensics.case.lock import keep_reading
 from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
 from forensics.case.views import JUDGED_SQL, VIEW_SQL
@@ -43,7 +44,10 @@ def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.Duc
 def connect_stored(
     case: CaseFolder, *, memory_limit: str = OWN_MEMORY
 ) -> duckdb.DuckDBPyConnection:
-    """A connection with the stored tables alone, for this package's own work."""
+    """A connection with the stored tables alone, for this package's own work.
+
+    Raises `CustodyError` (`custody-broken`).
+    """
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = ?", [memory_limit])
     connection.execute("SET temp_directory = ?", [str(_spill_folder())])
@@ -54,9 +58,11 @@ def connect_stored(
     connection.execute("CREATE SCHEMA stored")
     keep_reading(case.path, connection)
     ledger = case.ledger  # once: all tables as of one entry
-    for table in TABLES:
-        files = [str(case.locate(file)) for file in ledger.files(table.name)]
-        attach_table(connection, table, files)
+    refuse_irregular(case.path, ledger.live_files())
+    with blaming_damage(case.path, ledger):
+        for table in TABLES:
+            files = [str(case.locate(file)) for file in ledger.files(table.name)]
+            attach_table(connection, table, files)
     attach_table(connection, JUDGED_CHECK, [])
     attach_table(connection, CUSTODY_PROBLEM, [])
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")

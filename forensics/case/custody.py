@@ -7,12 +7,10 @@ A file is opened as Parquet only after its SHA-256 has matched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
-from typing import Literal
 
 from forensics.case.checkpoints import Checkpoint, make_origin, read_note
+from forensics.case.damage import CustodyProblem, Level, check_file
 from forensics.case.disk import digest_file
 from forensics.case.folder import (
     ANCHORS_NOTE,
@@ -39,20 +37,8 @@ from forensics.case.tables import TIMESTAMP_TOKEN
 from forensics.case.text import clean_text
 from forensics.errors import CustodyError
 
-Level = Literal["failure", "note"]
-
 _FAILURE: Level = "failure"
 _NOTE: Level = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class CustodyProblem:
-    """`path` is relative to the case. A note is worth a look but contradicts nothing."""
-
-    path: str
-    code: str
-    message: str
-    level: Level = "failure"
 
 
 def verify_custody(
@@ -83,7 +69,7 @@ def _check_case(
     problems += _check_settings(case, ledger, signing_keys)
     problems += ledger.check_heads(heads)
     for file in ledger.live.values():
-        problems += _check_file(case.path, file)
+        problems += check_file(case.path, file)
     damaged = {problem.path for problem in problems}
     problems += _check_timestamps(case.path, ledger, damaged)
     problems += _find_strays(case.path, ledger)
@@ -238,29 +224,6 @@ def _check_settings(
         yield CustodyProblem(SETTINGS_NAME, "keys-changed", message)
 
 
-def _check_file(root: Path, file: FileEntry) -> Iterator[CustodyProblem]:
-    path = root / file.path
-    try:
-        if not S_ISREG(path.lstat().st_mode):
-            yield CustodyProblem(file.path, "file-changed", "is no regular file any more")
-            return
-        digest, size = digest_file(path)
-    except FileNotFoundError:
-        yield CustodyProblem(file.path, "file-missing", "the ledger names it and it is gone")
-        return
-    except OSError as error:
-        yield CustodyProblem(file.path, "file-unreadable", f"cannot be read: {error.strerror}")
-        return
-    if size != file.size:
-        message = f"has {size} bytes, the ledger says {file.size}"
-        yield CustodyProblem(file.path, "file-changed", message)
-    elif digest != file.sha256:
-        message = f"has SHA-256 {digest}, the ledger says {file.sha256}"
-        yield CustodyProblem(file.path, "file-changed", message)
-    else:
-        yield from _check_rows(path, file)
-
-
 def _check_timestamps(
     root: Path, ledger: _LedgerCheck, damaged: set[str]
 ) -> Iterator[CustodyProblem]:
@@ -275,20 +238,6 @@ def _check_timestamps(
         for error in check_timestamps([root / file.path], ledger.digests):
             level: Level = "note" if error.code == NO_LIBRARY else "failure"
             yield CustodyProblem(file.path, error.code, error.message, level)
-
-
-def _check_rows(path: Path, file: FileEntry) -> Iterator[CustodyProblem]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError) as error:
-        yield CustodyProblem(file.path, "file-unreadable", f"is no Parquet file: {error}")
-        return
-    if rows != file.rows:
-        message = f"has {rows} rows, the ledger says {file.rows}"
-        yield CustodyProblem(file.path, "rows-changed", message)
 
 
 def _find_strays(root: Path, ledger: _LedgerCheck) -> Iterator[CustodyProblem]:

@@ -85,6 +85,12 @@ def keep_reading(case: Path, reader: object) -> None:
         weakref.finalize(reader, _leave, case)
 
 
+def list_read() -> list[Path]:
+    """The cases that this process reads at the moment."""
+    with _mutex:
+        return list(_readers)
+
+
 @contextmanager
 def exclude_readers(case: Path) -> Iterator[bool]:
     """Whether no other process reads the case; if so, none begins to inside this block.

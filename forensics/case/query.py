@@ -8,6 +8,7 @@ import duckdb
 
 from forensics.case.connection import connect, lock, only_reads
 from forensics.case.custody import verify_custody
+from forensics.case.damage import find_damage
 from forensics.case.derived import load_rows
 from forensics.case.judgements import fill_check_results
 from forensics.case.tables import CUSTODY_PROBLEM
@@ -62,12 +63,15 @@ def query_case(case: CaseFolder, sql: str) -> duckdb.DuckDBPyRelation:
 
 
 def run_query(case: CaseFolder, sql: str) -> pa.Table:
-    """The computed result of exactly one SELECT. Raises `UsageError` (`bad-sql`)."""
+    """The computed result of exactly one SELECT.
+
+    Raises `UsageError` (`bad-sql`) and `CustodyError` (`custody-broken`).
+    """
     relation = query_case(case, sql)
     try:
         return relation.to_arrow_table()
     except duckdb.Error as error:
-        raise _bad_sql(error) from None
+        raise find_damage(error, case.path, case.ledger) or _bad_sql(error) from None
 
 
 def _bad_sql(error: duckdb.Error) -> UsageError:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from forensics.case.damage import blaming_damage
 from forensics.errors import CustodyError, UsageError
 from forensics.formats.quote import Quote
 from forensics.formats.structures import BODIES_V5, SGX_REPORT, TD_REPORT_10
@@ -26,9 +27,14 @@ _BATCH_ROWS = 1 << 12
 def rebuild_quote(case: CaseFolder, quote_id: bytes) -> bytes:
     """The quote's bytes as they were seen.
 
-    Raises `UsageError` (`no-quote`) when the case has none of that SHA-256, and `CustodyError`
-    (`quote-damaged`) when the stored parts do not give it.
+    Raises `UsageError` (`no-quote`) when the case has none of that SHA-256, and `CustodyError`:
+    `quote-damaged` when the stored parts do not give it, `custody-broken` when they cannot be read.
     """
+    with blaming_damage(case.path, case.ledger):
+        return _rebuild_quote(case, quote_id)
+
+
+def _rebuild_quote(case: CaseFolder, quote_id: bytes) -> bytes:
     row = _find(case, "quote", "quote_id", quote_id)
     if row is None:
         raise UsageError("no-quote", f"no quote {quote_id.hex()} in this case")

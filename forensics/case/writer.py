@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from forensics.case.damage import find_damage, refuse_irregular
 from forensics.case.ledger import Entry, FileEntry, Ledger, SourceEntry
 from forensics.case.lock import exclude_readers, hold_lock
 from forensics.case.records import SourceHeader, Summary
@@ -67,7 +68,7 @@ class Writer:
         """Take the lock. Raises `CustodyError`: `case-busy`, or what reading the ledger raises."""
         with ExitStack() as resources:
             resources.enter_context(hold_lock(self._root, self._wait))
-            self._ledger.refresh()
+            refuse_irregular(self._root, self._ledger.refresh().live_files())
             remove_unnamed_files(self._root, self._ledger)
             self._staging = Staging(self._root, len(self._ledger.entries) + 1)
             self._resources = resources.pop_all()
@@ -82,11 +83,13 @@ class Writer:
         with self._resources:
             if error is not None:
                 self._abandon()
+                self._blame_damage(error)
                 return
             try:
                 self._commit()
-            except BaseException:
+            except BaseException as failure:
                 self._abandon()
+                self._blame_damage(failure)
                 raise
             self._delete_superseded()
 
@@ -200,6 +203,13 @@ class Writer:
             for path in self._removed if alone else ():
                 with suppress(OSError):
                     (self._root / path).unlink(missing_ok=True)
+
+    def _blame_damage(self, error: BaseException) -> None:
+        """Raises `CustodyError` (`custody-broken`) where the case's own files are behind it."""
+        if isinstance(error, Exception):
+            damage = find_damage(error, self._root, self._ledger)
+            if damage is not None:
+                raise damage from error
 
     def _abandon(self) -> None:
         if self._intake is not None:

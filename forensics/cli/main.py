@@ -92,14 +92,15 @@ app.add_typer(export.export_app, name="export")
 app.command("simulate")(simulate.simulate_command)
 
 
-def _is_damaged_table(error: Exception) -> bool:
-    """Whether DuckDB could not read a Parquet file, and they are all the case's own.
+def _find_damage(error: Exception) -> CustodyError | None:
+    """The damage behind a library's error, where this process was reading a damaged case."""
+    from forensics.case.damage import find_damage
+    from forensics.case.folder import LEDGER_NAME
+    from forensics.case.ledger import Ledger
+    from forensics.case.lock import list_read
 
-    It has no error class for that, and importing it here would slow every command down.
-    """
-    return type(error).__module__ == "_duckdb" and any(
-        sign in str(error) for sign in ("Failed to read file", "Parquet", "parquet")
-    )
+    found = (find_damage(error, case, Ledger(case / LEDGER_NAME)) for case in list_read())
+    return next((damage for damage in found if damage is not None), None)
 
 
 def _settle_process() -> None:
@@ -122,17 +123,18 @@ def main() -> None:
         # The reader of a pipe went away (`| head`): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except OSError as error:
-        say(f"error: {error.strerror or error}: {error.filename or 'input or output'} [os-error]")
-        sys.exit(INTERNAL_ERROR)
     except KeyboardInterrupt:
         say("interrupted; nothing was committed")
         sys.exit(INTERNAL_ERROR)
     except Exception as error:
-        if _is_damaged_table(error):
-            say(f"error: a file of the case cannot be read: {error} [damaged-table]")
-            say("`custody verify CASE` names what has changed")
-            sys.exit(CustodyError.exit_code)
+        damage = _find_damage(error)
+        if damage is not None:
+            say(f"error: {damage}")
+            sys.exit(damage.exit_code)
+        if isinstance(error, OSError):
+            place = error.filename or "input or output"
+            say(f"error: {error.strerror or error}: {place} [os-error]")
+            sys.exit(INTERNAL_ERROR)
         if os.environ.get("QUOTE_FORENSICS_TRACEBACK"):
             raise
         say(

@@ -11,7 +11,7 @@ from forensics.report.tables import Table, cap
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
-    from forensics.case.custody import CustodyProblem
+    from forensics.case.damage import CustodyProblem
 
 _SHOWN = 40
 

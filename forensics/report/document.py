@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from forensics.case.connection import connect
-from forensics.case.custody import CustodyProblem, verify_custody
-from forensics.errors import CustodyError
+from forensics.case.custody import verify_custody
+from forensics.case.damage import CustodyProblem, blaming_damage
 from forensics.report.axis import mark_axis
 from forensics.report.charts import Chart
 from forensics.report.conflicts import Findings, read_findings
@@ -67,14 +67,8 @@ def make_report(case: Case, made_at: datetime) -> Report:
     more, and what a broken chain raises.
     """
     problems = verify_custody(case)
-    broken = [problem for problem in problems if problem.level == "failure"]
-    try:
+    with blaming_damage(case.path, case.ledger):
         return read_report(case, connect(case), problems, made_at)
-    except duckdb.Error:
-        if not broken:
-            raise
-        message = f"the case cannot be read: {broken[0].path}: {broken[0].message}"
-        raise CustodyError("custody-broken", message) from None
 
 
 def read_report(

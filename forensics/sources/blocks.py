@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from forensics.case.batch import UNIQUE, Batch, Builder
+from forensics.case.framing import join_messages, split_messages
 from forensics.case.ids import IdIndex
 from forensics.case.records import Record, SourceHeader
 from forensics.sources.limits import Limits
 from forensics.sources.members import BOM, Member, iterate_lines, skip_line
 from forensics.sources.objects import read_record
-
-_LENGTH_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,12 @@ class BlockReading:
     def to_bytes(self) -> bytes:
         """For another process of this program."""
         head = json.dumps([self.counts, self.lines, self.told]).encode()
-        return len(head).to_bytes(_LENGTH_SIZE, "little") + head + self.batch.to_bytes()
+        return join_messages((head, self.batch.to_bytes()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BlockReading:
-        start = _LENGTH_SIZE + int.from_bytes(data[:_LENGTH_SIZE], "little")
-        return cls(Batch.from_bytes(data[start:]), *json.loads(data[_LENGTH_SIZE:start]))
+        head, batch = split_messages(data)
+        return cls(Batch.from_bytes(batch), *json.loads(bytes(head)))
 
 
 def iterate_blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes | Member]:

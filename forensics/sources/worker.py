@@ -1,7 +1,8 @@
 """A process that reads blocks of lines for an ingest: `python -m forensics.sources.worker`.
 
-Blocks come in on standard input and readings leave on standard output, each with its length before
-it. The first message says what is read: the source's id and the limits. It ends with its input.
+Blocks come in on standard input and readings leave on standard output, framed as
+`forensics.case.framing` does it. The first message says what is read: the source's id and the
+limits. It ends with its input.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import gc
 import sys
 from contextlib import suppress
-from typing import IO
 
 import msgspec
 
 from forensics.case.batch import Builder
+from forensics.case.framing import receive, send
 from forensics.case.records import SourceHeader
 from forensics.errors import ForensicsError
 from forensics.sources.blocks import make_builder, read_block
@@ -21,33 +22,12 @@ from forensics.sources.limits import Limits
 
 READING, ERROR = b"r", b"e"  # what an answer begins with
 
-_LENGTH_SIZE = 8
-
 
 class Task(msgspec.Struct):
     """What stays the same for all blocks of a source."""
 
     source_id: bytes
     limits: Limits
-
-
-def send(stream: IO[bytes], message: bytes) -> None:
-    stream.write(len(message).to_bytes(_LENGTH_SIZE, "little"))
-    stream.write(message)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> bytes:
-    """The next message. Raises `EOFError` where the stream ends."""
-    size = int.from_bytes(_read_exactly(stream, _LENGTH_SIZE), "little")
-    return _read_exactly(stream, size)
-
-
-def _read_exactly(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
 
 
 def main() -> None:

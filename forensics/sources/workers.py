@@ -14,10 +14,11 @@ from queue import SimpleQueue
 
 import msgspec
 
+from forensics.case.framing import receive, send
 from forensics.errors import CustodyError, ForensicsError
 from forensics.sources.blocks import BlockReading
 from forensics.sources.limits import Limits
-from forensics.sources.worker import ERROR, Task, receive, send
+from forensics.sources.worker import ERROR, Task
 
 _PIPE_SIZE = 1 << 20
 

@@ -151,6 +151,50 @@ def test_damage_to_all_files_at_once_is_named_file_by_file(case: Path):
     assert find(case) >= {name_of(case, path) for path in tables}
 
 
+# Whatever a command does with a case, it reads tables for it.
+READERS: dict[str, tuple[object, ...]] = {
+    "ingest": (SAMPLE / "evidence/quotes",),
+    "verify": ("--as-of", "2026-01-09T00:00:00Z"),
+    "detect": (),
+    "audit": (),
+    "findings": (),
+    "summary": (),
+    "timeline": (),
+    "coverage": (),
+    "collateral": (),
+    "report": ("--html", "page.html"),
+    "sql": ("SELECT count(DISTINCT quote_id) FROM observation",),
+    "explain": ("00",),
+    "show": ("00",),
+    "export findings": ("--format", "event"),
+    "quote show": ("00",),
+    "triage": ("00", "--state", "acknowledged", "--note", "seen"),
+}
+CHANGERS = ("ingest", "verify", "detect", "audit", "triage")
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize("damage", ["zeros", "emptied", "removed", "a pipe"])
+def test_each_command_says_that_the_case_is_damaged(
+    case: Path, tmp_path: Path, run, monkeypatch, command: str, damage: str
+):
+    """In one line, with one of the files: not that the input, the SQL or the program is wrong."""
+    monkeypatch.chdir(tmp_path)
+    for path in case.rglob("*.parquet"):
+        if damage == "zeros":
+            path.write_bytes(bytes(path.stat().st_size))
+        else:
+            DAMAGES[damage](path, Random(0))
+    words = command.split()
+    options = ("--sign-key", tmp_path / "key.pem", *NOW) if command in CHANGERS else ()
+    (tmp_path / "key.pem").write_bytes(encode_private_key(bytes(range(32))))
+    result = run(*words, case, *READERS[command], *options)
+    assert (result.code, result.out) == (4, ""), result.err
+    assert re.search(r"tables/[a-z_/0-9-]+\.parquet", result.err), result.err
+    assert "[custody-broken]" in result.err
+    assert "internal" not in result.err
+
+
 def test_each_swap_names_both(case: Path):
     for pattern in ("ledger/*.json", "ledger/*.note", "tables/*/*.parquet", "tables/*/*/*.parquet"):
         files = sorted(case.glob(pattern))
