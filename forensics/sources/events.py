@@ -41,12 +41,17 @@ def read_event(event: dict[str, object], data: bytes, line: int | None) -> Recor
 
     A missing or unreadable `timestamp` makes a record without rows: nothing could place it.
     """
-    name = event.get("event_type")
-    kind = EVENT_TYPES.get(name, OBSERVATION) if type(name) is str else OBSERVATION
+    kind = find_type(event)
     reading = read_fields(event, data, kind)
     if reading.row.get("timestamp") is None:
         return Record(line, data, [], problem=_explain_timestamp(event))
     return Record(line, data, [(kind.table, reading.row)], reading.quote, reading.problem)
+
+
+def find_type(event: dict[str, object]) -> EventType:
+    """By its `event_type`; what is unknown or says nothing is a sighting."""
+    name = event.get("event_type")
+    return EVENT_TYPES.get(name, OBSERVATION) if type(name) is str else OBSERVATION
 
 
 def read_fields(event: dict[str, object], data: bytes, kind: EventType = OBSERVATION) -> Reading:

@@ -31,12 +31,17 @@ from forensics.sources.objects import (
     EVENTS,
     UNRECOGNISED,
     begins_with_lines,
-    classify,
     decode_json,
-    read_object,
+    find_line,
     refuse,
 )
-from forensics.sources.pairing import HeldObject, HeldQuote, Pairing, read_bare_quote
+from forensics.sources.pairing import (
+    HeldObject,
+    HeldQuote,
+    Pairing,
+    may_be_sidecar,
+    read_bare_quote,
+)
 from forensics.sources.settle import QUOTE, Settler, rename
 from forensics.sources.sniff import ARCHIVES, Kind, decode_text, holds_many_quotes, sniff
 from forensics.sources.streams import add_blocks, add_members
@@ -172,11 +177,11 @@ class _Ingest:
             else:
                 self._settler.put(header, UNRECOGNISED, refuse(data, None, error))
             return
-        kind = classify(value)
-        if kind == UNRECOGNISED or (kind == EVENTS and not {"event_type", "quote"} & value.keys()):
-            self._settler.settle(pairing.hold(HeldObject(header, data, value)))
+        held = HeldObject(header, data, value, find_line(value, data))
+        if may_be_sidecar(held):
+            self._settler.settle(pairing.hold(held))
         else:
-            self._settler.put(header, kind, read_object(kind, value, data.removeprefix(BOM), None))
+            self._settler.put_object(held)
 
     def _decode_object(self, data: bytes) -> dict[str, object]:
         if len(data) > self._limits.record:

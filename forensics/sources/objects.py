@@ -56,18 +56,21 @@ def exceeds_depth(value: object, depth: int) -> bool:
 
 
 def begins_with_lines(head: bytes, limits: Limits) -> bool:
-    """Whether the first line is a JSON text by itself, and a stream rather than a document.
-
-    It is a stream when something follows, or when it is an event: a log of one line is a log.
-    """
-    first, newline, rest = head.removeprefix(BOM).lstrip().partition(b"\n")
-    if not newline:
+    """Whether the first line is a JSON text by itself, and more follows."""
+    first, _, rest = head.removeprefix(BOM).lstrip().partition(b"\n")
+    if not rest.strip():
         return False
     try:
-        value = decode_json(first, limits)
+        decode_json(first, limits)
     except EvidenceError:
         return False
-    return bool(rest.strip()) or (isinstance(value, dict) and "event_type" in value)
+    return True
+
+
+def find_line(value: dict[str, object], data: bytes) -> int | None:
+    """The line of the only object in a file: a log of one line is a log."""
+    text = data.removeprefix(BOM).lstrip()
+    return 1 if "event_type" in value and text.find(b"\n") == len(text.rstrip()) else None
 
 
 def read_record(data: bytes, line: int | None, limits: Limits) -> Record:

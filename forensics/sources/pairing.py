@@ -20,8 +20,9 @@ from forensics.case.records import Record, SourceHeader
 from forensics.errors import EvidenceError
 from forensics.formats.quote import parse_quote
 from forensics.sources.archives import STREAM_SUFFIXES
-from forensics.sources.events import Reading, read_fields
-from forensics.sources.objects import refuse
+from forensics.sources.events import Reading, find_type, read_fields
+from forensics.sources.fields import OBSERVATION
+from forensics.sources.objects import EVENTS, UNRECOGNISED, classify, refuse
 
 _SEPARATORS = re.compile(r"[/\\!]")  # of folders, and of archives from their members
 
@@ -41,11 +42,15 @@ class HeldQuote:
 
 @dataclass(frozen=True, slots=True)
 class HeldObject:
-    """A JSON object that is a sidecar if there is a quote for it."""
+    """A JSON object that is a sidecar if there is a quote for it.
+
+    `line` is where it stands if it is an event after all, null for the whole file.
+    """
 
     header: SourceHeader
     data: bytes
     value: dict[str, object]
+    line: int | None
 
     @property
     def size(self) -> int:
@@ -93,11 +98,26 @@ class Pairing:
         yield from _match(held)
 
 
+def may_be_sidecar(item: HeldObject) -> bool:
+    """Event fields without evidence of their own, or nothing that is known.
+
+    The type of an event is such a field, if it is that of a quote's observation.
+    """
+    kind = classify(item.value)
+    if kind == EVENTS and _is_named_json(item):
+        return "quote" not in item.value and find_type(item.value) is OBSERVATION
+    return kind == UNRECOGNISED
+
+
+def _is_named_json(item: HeldObject) -> bool:
+    return _place(item.header.path).endswith(".json")
+
+
 def _match(held: list[HeldQuote | HeldObject]) -> Iterator[Pair]:
     objects = {
-        name.removesuffix(".json"): item
+        _place(item.header.path).removesuffix(".json"): item
         for item in held
-        if isinstance(item, HeldObject) and (name := _place(item.header.path)).endswith(".json")
+        if isinstance(item, HeldObject) and _is_named_json(item)
     }
     taken: set[str] = set()
     for item in held:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from forensics.case.records import Record, SourceHeader
 from forensics.case.writer import Writer
+from forensics.sources.members import BOM
 from forensics.sources.objects import classify, read_object
 from forensics.sources.pairing import (
     HeldObject,
@@ -39,13 +40,19 @@ class Settler:
             add(record)
         return True
 
+    def put_object(self, held: HeldObject) -> None:
+        """Write an object that is no quote's sidecar: whatever it says that it is."""
+        kind = classify(held.value)
+        data = held.data.removeprefix(BOM)
+        self.put(held.header, kind, read_object(kind, held.value, data, held.line))
+
     def settle(self, pairs: Iterable[Pair]) -> None:
         """Write pairs; a sidecar after all of its quotes."""
         sidecars: dict[bytes, tuple[HeldObject, HeldQuote, bool]] = {}
         for pair in pairs:
             if pair.quote is None:
                 assert pair.sidecar is not None
-                self._put_object(pair.sidecar)
+                self.put_object(pair.sidecar)
             else:
                 fresh = self._put_quote(pair.quote, pair.sidecar)
                 if pair.sidecar is not None:
@@ -74,8 +81,3 @@ class Settler:
         with self._writer.source(rename(sidecar.header, SIDECAR)) as add:
             if record.rows or record.problem is not None:
                 add(record)
-
-    def _put_object(self, held: HeldObject) -> None:
-        """An object that no quote waited for is an event, or nothing that is known."""
-        kind = classify(held.value)
-        self.put(held.header, kind, read_object(kind, held.value, held.data, None))

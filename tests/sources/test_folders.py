@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MakeQuote = Callable[..., bytes]
 
 TIME = "2024-06-15T14:32:11Z"
+MICROS = 1_718_461_931_000_000
 SAMPLE = {
     "timestamp": TIME,
     "event_type": "enclave_attestation",
@@ -94,6 +95,56 @@ def test_a_sidecar_gives_its_quote_the_fields(
     assert bench.rows("observation", "session_id")[1:] == [(None,)]
     kinds = bench.rows("source", "kind, records, rows, quarantined")
     assert sorted(kinds) == [("quote", 1, 1, 0), ("quote", 1, 1, 0), ("sidecar", 0, 0, 0)]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_sidecar_may_be_the_event_without_its_quote(
+    bench: Bench, make_quote: MakeQuote, indent: int | None, end: str
+) -> None:
+    bench.put("a.bin", make_quote(1))
+    bench.put("a.json", json.dumps(SAMPLE, indent=indent) + end)
+    bench.ingest()
+    columns = "event_type, enclave_id, epoch_us(timestamp), malformed_claims, quote_no"
+    assert bench.rows("observation", columns) == [
+        ("enclave_attestation", "enc-7a83dfe1", MICROS, ["mrenclave", "mrsigner"], 1)
+    ]
+    assert bench.reasons() == []
+
+
+def test_a_sidecar_with_a_type_needs_no_timestamp(bench: Bench, make_quote: MakeQuote) -> None:
+    bench.put("a.bin", make_quote(1))
+    bench.put("a.json", json.dumps({"event_type": "enclave_attestation", "received_at": TIME}))
+    bench.ingest()
+    assert bench.rows("observation", "event_type, quote_no") == [("enclave_attestation", 1)]
+    assert bench.reasons() == []
+
+
+@pytest.mark.parametrize("name", ["b.json", "a.jsonl"])
+def test_an_event_beside_no_quote_of_its_name_is_an_event(
+    bench: Bench, make_quote: MakeQuote, name: str
+) -> None:
+    bench.put("a.bin", make_quote(1))
+    bench.put(name, json.dumps(SAMPLE) + "\n")
+    bench.ingest()
+    rows = bench.rows("observation", "source_line, enclave_id, quote_no")
+    assert sorted(rows, key=str) == [(1, "enc-7a83dfe1", None), (None, None, 1)]
+
+
+def test_a_launch_is_no_sidecar(bench: Bench, make_quote: MakeQuote) -> None:
+    bench.put("a.bin", make_quote(1))
+    bench.put("a.json", lines({"event_type": "enclave_launch", "enclave_id": "enc"}))
+    bench.ingest()
+    assert bench.rows("launch", "source_line, enclave_id") == [(1, "enc")]
+    assert bench.rows("observation", "enclave_id, quote_no") == [(None, 1)]
+
+
+def test_lines_beside_a_quote_are_events(bench: Bench, make_quote: MakeQuote) -> None:
+    bench.put("a.bin", make_quote(1))
+    bench.put("a.json", lines(SAMPLE, SAMPLE))
+    bench.ingest()
+    rows = bench.rows("observation", "source_line, quote_no")
+    assert sorted(rows, key=str) == [(1, None), (2, None), (None, 1)]
 
 
 def test_a_wrong_field_in_a_sidecar_is_its_own_problem(bench: Bench, make_quote: MakeQuote) -> None:
