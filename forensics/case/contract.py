@@ -518,6 +518,11 @@ DETECTION = View(
         ("gaps", TEXT, "JSON array of [reason, count] for those subjects"),
         ("as_of", TIME, "the cut-off of the run"),
         ("evidence_entry", INTEGER, "the newest ledger entry with evidence that it saw"),
+        (
+            "known_entry",
+            INTEGER,
+            "the one that a run saw before more evidence came: feeds of that time are waited for",
+        ),
         ("cut_off", TIME, "`as_of`, or earlier where the detector waits for a feed"),
         ("waiting", INTEGER, "findings that wait for a feed to catch up"),
         ("mode", TEXT, "full, or incremental: only what new evidence touches was judged again"),

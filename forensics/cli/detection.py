@@ -67,7 +67,8 @@ PatienceOption = Annotated[
     typer.Option(
         "--patience",
         metavar="DURATION",
-        help="How long rules about absence wait for a feed that lags, e.g. 6h; 0s: not at all.",
+        help="How long rules about absence wait for a log that an earlier run knew and that lags, "
+        "e.g. 6h; 0s: not at all. The first run of a case never waits.",
     ),
 ]
 DetectorOption = Annotated[

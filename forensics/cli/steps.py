@@ -147,6 +147,7 @@ def detect(
             bases,
             as_of=as_of,
             evidence_entry=detection.evidence_entry,
+            known_entry=detection.known_entry,
         )
         writer.replace_table("verdict_state", read_verdict_state(connection))
         writer.notes |= describe_modes(detection)

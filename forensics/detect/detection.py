@@ -13,7 +13,7 @@ import duckdb
 from forensics.detect.catalog import Catalog
 from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
-from forensics.detect.feeds import Feed, find_cut_off, read_feeds
+from forensics.detect.feeds import Feed, find_cut_off, find_known_entry, read_feeds
 from forensics.detect.findings import OPEN, Finding
 from forensics.detect.inputs import loaded
 from forensics.detect.parameters import AS_OF
@@ -39,6 +39,8 @@ class Detection:
     feeds: tuple[Feed, ...] = ()
     evidence_entry: int = 0
     """The newest ledger entry with evidence that the run saw."""
+    known_entry: int = 0
+    """The one that a run saw before more evidence came: its feeds were waited for."""
 
     @property
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
@@ -78,23 +80,24 @@ def detect(
 
     The connection has the views of a case, `finding` included. `as_of` is the case's cut-off, the
     end of what can be missed; `at` is the time of the run, by default the same. Rules about
-    absence wait up to `patience` for feeds, by default not at all. With a `past` only what it does
-    not cover is judged again, to the same findings. `progress` is called with detectors done and
-    in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`, `bad-parameter`) and
-    `DetectorError`.
+    absence wait up to `patience` for feeds (`forensics.detect.feeds`), by default not at all. With
+    a `past` only what it does not cover is judged again, to the same findings. `progress` is called
+    with detectors done and in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`,
+    `bad-parameter`) and `DetectorError`.
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
     check_overrides(detectors, given)
     previous, before = load_findings(connection), load_detections(connection)
-    feeds = read_feeds(connection)
+    feeds, newest = read_feeds(connection), newest_entry(connection)
+    known = find_known_entry(before, newest)
     judge = _make_judge(connection, previous, before, past, given)
     runs = []
     with loaded(connection, detectors):
         for done, detector in enumerate(detectors, start=1):
             cut_off = as_of
             if patience is not None:
-                cut_off = find_cut_off(detector, feeds, as_of, patience)
+                cut_off = find_cut_off(detector, feeds, as_of, patience, known)
             runs.append(_run(judge, detector, as_of, cut_off))
             if progress:
                 progress(done, len(detectors))
@@ -109,7 +112,7 @@ def detect(
     )
     findings = [finding for run in runs for finding in run.findings]
     renewed = tuple(renew(findings, previous, state))
-    return Detection(renewed, tuple(runs), state.at, feeds, newest_entry(connection))
+    return Detection(renewed, tuple(runs), state.at, feeds, newest, known)
 
 
 _Judge = Callable[[Detector, datetime.datetime], DetectorRun]

@@ -5,12 +5,16 @@ number of rotation or compression, per view. Its watermark is the newest event t
 that concludes something from what is missing may do so up to the watermark of the feeds that would
 bring it; what comes after that is waiting. Nobody can hold an alarm back by cutting a feed off:
 after `patience` a rule goes on without a feed.
+
+Only a feed that an earlier run knew is waited for, and only once more evidence has come since: that
+is a case which is fed day by day. Whoever detects for the first time, or again over the same
+evidence, has given what there is up to the cut-off, and nothing waits.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -31,13 +35,17 @@ _COMPRESSION = re.compile(r"\.(?:gz|zst)(?:![^!/]*)?$")  # one compressed file, 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """`name` is a path with `*` for dates; `newest` the newest event time, null when none has."""
+    """`name` is a path with `*` for dates; `newest` the newest event time, null when none has.
+
+    `since` is the ledger entry that brought its first file.
+    """
 
     view: str
     name: str
     files: int
     events: int
     newest: datetime | None
+    since: int
 
 
 def name_feed(path: str) -> str:
@@ -58,10 +66,14 @@ def read_feeds(connection: duckdb.DuckDBPyConnection) -> tuple[Feed, ...]:
     feeds: dict[tuple[str, str], Feed] = {}
     for row in rows:
         key = (row["view"], name_feed(row["path"]))
-        feed = feeds.get(key, Feed(*key, 0, 0, None))
+        feed = feeds.get(key, Feed(*key, 0, 0, None, row["since"]))
         times = [at for at in (feed.newest, row["newest"]) if at is not None]
         feeds[key] = Feed(
-            *key, feed.files + 1, feed.events + row["events"], max(times, default=None)
+            *key,
+            feed.files + 1,
+            feed.events + row["events"],
+            max(times, default=None),
+            min(feed.since, row["since"]),
         )
     return tuple(feeds[key] for key in sorted(feeds))
 
@@ -75,7 +87,7 @@ def _read_rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = (
         connection.sql(
             f"""
-            SELECT e.view, s.path, e.events, e.newest
+            SELECT e.view, s.path, e.events, e.newest, s.ledger_entry AS since
             FROM ({parts}) AS e
             JOIN source AS s ON s.source_id = e.source_id AND s.kind = 'events'
             ORDER BY e.view, s.path
@@ -87,21 +99,47 @@ def _read_rows(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return rows
 
 
+def find_known_entry(before: Sequence[Mapping[str, Any]], newest_entry: int) -> int:
+    """The newest ledger entry with evidence that a run saw before more evidence came; 0: none did.
+
+    `before` are the rows of the view `detection`, `newest_entry` is the newest with evidence now.
+    """
+    seen = max((row["evidence_entry"] or 0 for row in before), default=0)
+    if newest_entry > seen:
+        return seen
+    return max((row["known_entry"] or 0 for row in before), default=0)
+
+
 def find_cut_off(
-    detector: Detector, feeds: Sequence[Feed], as_of: datetime, patience: timedelta
+    detector: Detector,
+    feeds: Sequence[Feed],
+    as_of: datetime,
+    patience: timedelta,
+    known_entry: int,
 ) -> datetime:
-    """Up to when the detector may judge: `as_of`, or the watermark of the feeds it waits for."""
+    """Up to when the detector may judge: `as_of`, or the watermark of the feeds it waits for.
+
+    Waited for are feeds that were there at the ledger entry `known_entry`.
+    """
     return min(
-        (_find_watermark(view, feeds, as_of, patience) for view in detector.waits_for),
+        (_find_watermark(view, feeds, as_of, patience, known_entry) for view in detector.waits_for),
         default=as_of,
     )
 
 
 def _find_watermark(
-    view: str, feeds: Iterable[Feed], as_of: datetime, patience: timedelta
+    view: str, feeds: Iterable[Feed], as_of: datetime, patience: timedelta, known_entry: int
 ) -> datetime:
-    """How far the slowest living feed of the view has come."""
+    """How far the slowest living feed of the view has come.
+
+    Where all that were known have ended, another that lives stands in for them; else they are
+    waited for until patience ends.
+    """
     end = as_of - patience
-    newest = [feed.newest for feed in feeds if feed.view == view and feed.newest is not None]
-    living = [min(at, as_of) for at in newest if at >= end]
-    return min(living, default=end)
+    own = [feed for feed in feeds if feed.view == view]
+    known = [feed for feed in own if feed.since <= known_entry]
+    living = [feed for feed in own if feed.newest is not None and feed.newest >= end]
+    awaited = [feed.newest for feed in known if feed in living and feed.newest is not None]
+    if awaited:
+        return min(*awaited, as_of)
+    return end if known and not living else as_of

@@ -55,19 +55,20 @@ def save_detection(
     *,
     as_of: datetime | None = None,
     evidence_entry: int = 0,
+    known_entry: int = 0,
 ) -> None:
     """Replace the case's findings, and what it knows of each detector's newest run.
 
     `findings` are all there are, renewed (`forensics.detect.states.renew`). `previous` are the
     detections so far: those of detectors that are not among `runs` stay. `bases` say, by detector,
     what the next run can go on from. `as_of` is the cut-off of the run, `evidence_entry` the
-    newest ledger entry with evidence.
+    newest ledger entry with evidence, `known_entry` the one whose feeds were waited for.
     """
     import pyarrow as pa
 
     save_findings(writer, findings)
     detections = {row["detector"]: row for row in previous}
-    seen = {"as_of": as_of, "evidence_entry": evidence_entry}
+    seen = {"as_of": as_of, "evidence_entry": evidence_entry, "known_entry": known_entry}
     for run in runs:
         basis = (bases or {}).get(run.detector.id)
         detections[run.detector.id] = describe_run(run) | seen | {"basis": basis}

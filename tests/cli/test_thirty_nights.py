@@ -139,6 +139,7 @@ def judge(case: Case, at: datetime) -> Detection:
             before,
             as_of=at,
             evidence_entry=detection.evidence_entry,
+            known_entry=detection.known_entry,
         )
     return detection
 

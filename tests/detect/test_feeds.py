@@ -12,9 +12,10 @@ import pytest
 from forensics.case.case import Case, create_case
 from forensics.case.query import open_locked
 from forensics.case.settings import load_intel_root
-from forensics.detect.catalog import load_catalog
+from forensics.detect.catalog import Catalog, load_catalog
 from forensics.detect.detection import Detection, detect
-from forensics.detect.feeds import Feed, find_cut_off, name_feed, read_feeds
+from forensics.detect.feeds import Feed, find_cut_off, find_known_entry, name_feed, read_feeds
+from forensics.detect.store import load_detections, save_detection
 from forensics.sources import ingest_paths
 
 SILENT = load_catalog()["silent-enclave"]
@@ -40,8 +41,11 @@ def test_a_feed_is_a_path_without_dates(path: str, feed: str) -> None:
     assert name_feed(path) == feed
 
 
-def feed(name: str, newest: datetime | None, view: str = "observation") -> Feed:
-    return Feed(view, name, 1, 1, newest)
+KNOWN, NEW = 4, 5
+
+
+def feed(name: str, newest: datetime | None, view: str = "observation", since: int = KNOWN) -> Feed:
+    return Feed(view, name, 1, 1, newest, since)
 
 
 @pytest.mark.parametrize(
@@ -55,18 +59,41 @@ def feed(name: str, newest: datetime | None, view: str = "observation") -> Feed:
         ([feed("a", NOON), feed("dead", NOON - 7 * HOUR)], NOON),
         ([feed("dead", NOON - 7 * HOUR)], NOON - 6 * HOUR),
         ([feed("a", None)], NOON - 6 * HOUR),
-        ([feed("a", NOON, "launch")], NOON - 6 * HOUR),
-        ([], NOON - 6 * HOUR),
+        ([feed("a", NOON - HOUR, "launch")], NOON),
+        ([], NOON),
+        ([feed("a", NOON - HOUR, since=NEW)], NOON),
+        ([feed("a", NOON - HOUR), feed("b", NOON - 2 * HOUR, since=NEW)], NOON - HOUR),
+        ([feed("dead", NOON - 7 * HOUR), feed("heir", NOON - HOUR, since=NEW)], NOON),
+        ([feed("dead", NOON - 7 * HOUR), feed("b", NOON - 7 * HOUR, since=NEW)], NOON - 6 * HOUR),
     ],
 )
-def test_judging_ends_where_the_slowest_living_feed_is(
+def test_judging_ends_where_the_slowest_living_known_feed_is(
     feeds: list[Feed], expected: datetime
 ) -> None:
-    assert find_cut_off(SILENT, feeds, NOON, 6 * HOUR) == expected
+    assert find_cut_off(SILENT, feeds, NOON, 6 * HOUR, KNOWN) == expected
 
 
 def test_who_waits_for_nothing_judges_to_the_end() -> None:
-    assert find_cut_off(load_catalog()["debug-enclave"], [], NOON, 6 * HOUR) == NOON
+    lagging = [feed("a", NOON - HOUR)]
+    assert find_cut_off(load_catalog()["debug-enclave"], lagging, NOON, 6 * HOUR, KNOWN) == NOON
+
+
+@pytest.mark.parametrize(
+    ("before", "newest", "expected"),
+    [
+        ([], 9, 0),  # the first run
+        ([(9, 0)], 9, 0),  # the same evidence again
+        ([(9, 0)], 12, 9),  # more came
+        ([(12, 9)], 12, 9),  # and that again
+        ([(9, 0), (12, 9)], 12, 9),  # one detector ran alone in between
+        ([(None, None)], 3, 0),  # rows of a version that did not keep them
+    ],
+)
+def test_a_feed_is_known_when_a_run_saw_it_and_more_evidence_came(
+    before: list[tuple[int | None, int | None]], newest: int, expected: int
+) -> None:
+    rows = [{"evidence_entry": seen, "known_entry": known} for seen, known in before]
+    assert find_known_entry(rows, newest) == expected
 
 
 @pytest.fixture
@@ -89,40 +116,75 @@ def event(kind: str, enclave: str, at: datetime) -> dict[str, str]:
     return {"event_type": kind, "enclave_id": enclave, "timestamp": at.isoformat()}
 
 
-def judge(case: Case, as_of: datetime) -> Detection:
+def judge(case: Case, as_of: datetime, catalog: Catalog | None = None) -> Detection:
+    """One detection, kept in the case."""
     connection = open_locked(case, check_results=False)
-    catalog = {"silent-enclave": SILENT}
-    return detect(connection, catalog, as_of=as_of, patience=6 * HOUR)
+    before = load_detections(connection)
+    catalog = catalog or {"silent-enclave": SILENT}
+    found = detect(connection, catalog, as_of=as_of, patience=6 * HOUR)
+    with case.writer(action="detect", at=as_of, who="test") as writer:
+        save_detection(
+            writer,
+            found.findings,
+            found.runs,
+            before,
+            as_of=as_of,
+            evidence_entry=found.evidence_entry,
+            known_entry=found.known_entry,
+        )
+    return found
+
+
+def found_by(detection: Detection) -> dict[str, str]:
+    return {f.subject_id: f.severity for f in detection.findings if f.state != "resolved"}
+
+
+@pytest.mark.parametrize("verifier", [True, False])
+def test_the_first_run_of_a_case_judges_all_windows_up_to_the_cut_off(
+    case: Case, tmp_path: Path, verifier: bool
+) -> None:
+    """Who gave the evidence gave all that he has: no log is behind."""
+    logs = tmp_path / "logs"
+    ingest(case, logs, "runtime.jsonl", launch("enc", NOON))
+    if verifier:
+        ingest(case, logs, "v.jsonl", event("enclave_attestation", "other", NOON))
+    assert found_by(judge(case, NOON + timedelta(seconds=29))) == {}
+    assert found_by(judge(case, NOON + timedelta(seconds=30))) == {"enc": "high"}
+    assert found_by(judge(case, NOON + timedelta(seconds=60))) == {"enc": "critical"}
 
 
 def test_a_launch_waits_for_the_feed_that_would_bring_its_attestation(
     case: Case, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
+    ingest(case, logs, "verifier.jsonl.1", event("enclave_attestation", "other", NOON - 5 * HOUR))
+    judge(case, NOON - 5 * HOUR)
     early, late = NOON - 3 * HOUR, NOON - timedelta(minutes=10)
     ingest(case, logs, "runtime-2026-01-05.jsonl", launch("early", early), launch("late", late))
     attested = event("enclave_attestation", "other", NOON - HOUR)
-    ingest(case, logs, "verifier-2026-01-05.jsonl", attested)
+    ingest(case, logs, "verifier.jsonl", attested)
     feeds = read_feeds(open_locked(case, check_results=False))
     assert [(f.view, f.events, f.newest) for f in feeds] == [
-        ("launch", 2, late), ("observation", 1, NOON - HOUR)
+        ("launch", 2, late), ("observation", 2, NOON - HOUR)
     ]  # fmt: skip
-    detection = judge(case, NOON)
-    assert [f.subject_id for f in detection.findings] == ["early"]
-    [run] = detection.runs
-    assert run.cut_off == NOON - HOUR
-    assert [f.subject_id for f in run.waiting] == ["late"]
+    for _ in ("the night", "and again by hand"):
+        detection = judge(case, NOON)
+        assert found_by(detection) == {"early": "critical"}
+        [run] = detection.runs
+        assert run.cut_off == NOON - HOUR
+        assert [f.subject_id for f in run.waiting] == ["late"]
 
 
 def test_what_waits_is_found_when_the_feed_has_come_and_brought_nothing(
     case: Case, tmp_path: Path
 ) -> None:
     logs = tmp_path / "logs"
+    ingest(case, logs, "v.jsonl.2", event("enclave_attestation", "other", NOON - HOUR))
+    judge(case, NOON - HOUR)
     ingest(case, logs, "runtime.jsonl", launch("enc", NOON - timedelta(minutes=10)))
-    ingest(case, logs, "v.jsonl.1", event("enclave_attestation", "other", NOON - HOUR))
     assert judge(case, NOON).findings == ()
     ingest(case, logs, "v.jsonl", event("enclave_attestation", "other", NOON))
-    assert [f.subject_id for f in judge(case, NOON).findings] == ["enc"]
+    assert found_by(judge(case, NOON)) == {"enc": "critical"}
 
 
 def claim(verifier: str, at: datetime) -> dict[str, str]:
@@ -137,13 +199,14 @@ def test_a_rule_without_a_cut_off_of_its_own_waits_by_the_first_sighting(
     logs = tmp_path / "logs"
     ingest(case, logs, "runtime.jsonl", launch("enc", NOON - 5 * HOUR))
     early, late = NOON - 5 * HOUR - timedelta(minutes=1), NOON - HOUR
+    waiting = replace(load_catalog()["malformed-claim"], waits_for=("launch",))
+    judge(case, NOON - 5 * HOUR, {waiting.id: waiting})
     claims = (claim("early", early), claim("late", late), claim("ahead", NOON + HOUR))
     ingest(case, logs, "verifier.jsonl", *claims)
-    waiting = replace(load_catalog()["malformed-claim"], waits_for=("launch",))
-    connection = open_locked(case, check_results=False)
-    [run] = detect(connection, {waiting.id: waiting}, as_of=NOON, patience=6 * HOUR).runs
+    [run] = judge(case, NOON, {waiting.id: waiting}).runs
     assert {f.first_seen for f in run.findings} == {early, NOON + HOUR}
     assert [f.first_seen for f in run.waiting] == [late]
+    connection = open_locked(case, check_results=False)
     [patient] = detect(connection, {waiting.id: waiting}, as_of=NOON).runs
     assert (len(patient.findings), patient.waiting) == (3, ())
 
@@ -151,6 +214,9 @@ def test_a_rule_without_a_cut_off_of_its_own_waits_by_the_first_sighting(
 def test_a_feed_that_was_cut_off_holds_no_alarm_back_for_longer_than_patience(
     case: Case, tmp_path: Path
 ) -> None:
+    ingest(case, tmp_path / "logs", "v.jsonl", event("enclave_attestation", "other", NOON - HOUR))
+    judge(case, NOON - HOUR)
     ingest(case, tmp_path / "logs", "runtime.jsonl", launch("enc", NOON - HOUR))
     assert judge(case, NOON).findings == ()
-    assert [f.subject_id for f in judge(case, NOON + 6 * HOUR).findings] == ["enc"]
+    assert judge(case, NOON + 5 * HOUR).findings == ()
+    assert found_by(judge(case, NOON + 6 * HOUR)) == {"enc": "critical"}

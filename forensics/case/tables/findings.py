@@ -47,6 +47,7 @@ DETECTION = Table(
         Column("gaps", "json", "array of [reason, count]"),
         Column("as_of", "time", "the cut-off of the run"),
         Column("evidence_entry", "i64", "the newest ledger entry with evidence that it saw"),
+        Column("known_entry", "i64", "the one that a run saw before more evidence came"),
         Column("cut_off", "time", "as_of, or earlier where the detector waits for a feed"),
         Column("waiting", "i64", "findings that wait for a feed to catch up"),
         Column("mode", "text", "full or incremental"),
