@@ -135,6 +135,7 @@ class _Manifest:
         if not isinstance(value, dict):
             self.wrong.append("the manifest is not a table")
             return
+        value = _given(value)
         self._refuse_unknown("manifest", value, ("workload", "policy", "platform"))
         for place, workload in self._tables("workload", value.get("workload", [])):
             self._attempt(place, partial(self._read_workload, place, workload))
@@ -155,7 +156,7 @@ class _Manifest:
             return
         for number, item in enumerate(value, 1):
             if isinstance(item, dict):
-                yield f"{place} {number}", item
+                yield f"{place} {number}", _given(item)
             else:
                 self.wrong.append(f"{place} {number} is not a table")
 
@@ -291,7 +292,12 @@ def _refuse_keys(table: dict[str, object], known: tuple[str, ...]) -> None:
 def _table(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise _wrong("not a table")
-    return value
+    return _given(value)
+
+
+def _given(table: dict[str, object]) -> dict[str, object]:
+    """What is said: JSON and YAML write null for what is not."""
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def _word(table: dict[str, object], name: str) -> str | None:

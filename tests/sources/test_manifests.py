@@ -152,6 +152,24 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 }  # fmt: skip
 
 
+def test_null_is_what_is_not_given() -> None:
+    entry = {"mrenclave": MR, "mrsigner": None, "min_isv_svn": None, "valid_to": None}
+    workload = {"id": "w", "allow": [entry], "expected": None, "report_data": None}
+    record = read_manifest({"workload": [workload], "policy": None}, b"", None)
+    assert record.problem is None
+    assert record.rows == [
+        ("workload", {"workload_id": "w"}),
+        ("reference_value", {"workload_id": "w", "mrenclave": bytes.fromhex(MR)}),
+    ]
+
+
+def test_an_entry_of_nulls_approves_nothing() -> None:
+    workload = {"id": "w", "allow": [{"mrenclave": None}]}
+    record = read_manifest({"workload": [workload]}, b"", None)
+    assert record.problem is not None
+    assert record.rows == [("workload", {"workload_id": "w"})]
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_not_understood_is_refused_and_said(name: str) -> None:
     value, message = WRONG[name]
