@@ -13,7 +13,9 @@ from forensics.errors import (
 )
 
 if TYPE_CHECKING:
-    from forensics.formats.quote import Quote, parse_quote
+    from forensics.formats.evidence import parse_evidence as parse_quote
+    from forensics.formats.quote import Quote
+    from forensics.formats.snp import SnpReport
     from forensics.notebook.case import Case, create_case, open_case
 
 __version__ = "0.1.0"
@@ -25,6 +27,7 @@ __all__ = [
     "EvidenceError",
     "ForensicsError",
     "Quote",
+    "SnpReport",
     "UsageError",
     "create_case",
     "open_case",
@@ -36,8 +39,10 @@ _HOMES = {
     "create_case": "forensics.notebook.case",
     "open_case": "forensics.notebook.case",
     "Quote": "forensics.formats.quote",
-    "parse_quote": "forensics.formats.quote",
+    "SnpReport": "forensics.formats.snp",
+    "parse_quote": "forensics.formats.evidence",
 }
+_NAMES = {"parse_quote": "parse_evidence"}
 
 
 def __getattr__(name: str) -> object:
@@ -46,4 +51,4 @@ def __getattr__(name: str) -> object:
 
     if name not in _HOMES:
         raise AttributeError(f"module 'forensics' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES[name]), _NAMES.get(name, name))

@@ -35,6 +35,8 @@ JOIN stored.reference_value AS r
   OR (s.tee = 'tdx' AND r.mrtd = s.mrtd
       AND coalesce(r.rtmr0 = s.rtmr0, true) AND coalesce(r.rtmr1 = s.rtmr1, true)
       AND coalesce(r.rtmr2 = s.rtmr2, true) AND coalesce(r.rtmr3 = s.rtmr3, true))
+  OR (s.tee = 'snp' AND r.measurement = s.measurement
+      AND coalesce(r.host_data = s.host_data, true))
 WHERE r.workload_id IN (SELECT workload_id FROM rule)
 """
 

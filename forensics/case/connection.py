@@ -17,7 +17,7 @@ import duckdb
 from forensics.case.damage import blaming_damage, refuse_irregular
 from forensics.case.lock import keep_reading
 from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
-from forensics.case.views import JUDGED_SQL, VIEW_SQL
+from forensics.case.views import FILED_SQL, JUDGED_SQL, VIEW_SQL
 
 OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
 QUERY_MEMORY = "4GB"
@@ -65,6 +65,7 @@ def connect_stored(
             attach_table(connection, table, files)
     attach_table(connection, JUDGED_CHECK, [])
     attach_table(connection, CUSTODY_PROBLEM, [])
+    connection.execute(f"CREATE VIEW stored.filed AS {FILED_SQL}")
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     return connection
 

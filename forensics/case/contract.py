@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forensics.case.tables import SGX_REPORT_COLUMNS, TD_REPORT_COLUMNS
+from forensics.case.tables import (
+    SGX_REPORT_COLUMNS,
+    SNP_REPORT_COLUMNS,
+    TD_REPORT_COLUMNS,
+    Column,
+)
 
 REFERENCE_PAGE = "docs/reference/detectors.md"
 """One section per detector, made from the headers."""
@@ -41,6 +46,14 @@ class View:
 
 def _columns(*rows: tuple[str, str, str]) -> tuple[ViewColumn, ...]:
     return tuple(ViewColumn(*row) for row in rows)
+
+
+def _fields(*columns: Column) -> tuple[ViewColumn, ...]:
+    """Columns of a binary structure: numbers as numbers, everything else as hex."""
+    return tuple(
+        ViewColumn(c.name, INTEGER if c.type in ("u16", "u32", "u64") else TEXT, c.doc)
+        for c in columns
+    )
 
 
 _WHO = _columns(
@@ -125,11 +138,15 @@ QUOTE = View(
             ("signing_id", TEXT, "one signing event: attestation key, signed region and r"),
             ("signature_r", TEXT, "r of the quote signature"),
             ("signature_s", TEXT, "s of the quote signature"),
-            ("attestation_key_id", TEXT, "SHA-256 of the attestation key"),
+            (
+                "attestation_key_id",
+                TEXT,
+                "SHA-256 of the attestation key, the VEK of SNP",
+            ),
             ("attestation_key", TEXT, "X ‖ Y"),
-            ("proven", BOOLEAN, "K1, K2, K4 and K5 pass; null before `verify`"),
-            ("trusted", BOOLEAN, "proven, and the PCK chain ends in a trust anchor"),
-            ("tee", TEXT, "sgx or tdx"),
+            ("proven", BOOLEAN, "K1, K2, K4 and K5 pass, or N4 of SNP; null: not known"),
+            ("trusted", BOOLEAN, "proven, and the PCK or VEK chain ends in a trust anchor"),
+            ("tee", TEXT, "sgx, tdx or snp"),
             ("version", INTEGER, "quote format version"),
             ("header_qe_svn", INTEGER, "v3 header, informative"),
             ("header_pce_svn", INTEGER, "v3 header, informative"),
@@ -137,15 +154,10 @@ QUOTE = View(
             ("user_data", TEXT, "header"),
             ("qe_id", TEXT, "first 16 bytes of user_data; null when all zero"),
             ("body_type", INTEGER, "v5 only"),
-            ("debug", BOOLEAN, "DEBUG attribute of the enclave or TD"),
+            ("debug", BOOLEAN, "DEBUG attribute of the enclave or TD, DEBUG policy of the guest"),
             ("report_data", TEXT, "what the attester chose to bind"),
         ),
-        *_columns(
-            *(
-                (c.name, INTEGER if c.type in ("u16", "u32", "u64") else TEXT, c.doc)
-                for c in (*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS)
-            )
-        ),
+        *_fields(*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS),
         *_columns(
             ("qe_isv_svn", INTEGER, "of the quoting enclave"),
             ("qe_isv_prodid", INTEGER, "of the quoting enclave"),
@@ -173,6 +185,22 @@ QUOTE = View(
             ("trailing_size", INTEGER, "bytes after the declared end"),
             ("trailing_nonzero", BOOLEAN, "some of them are not zero"),
             ("slack_size", INTEGER, "bytes inside the declared lengths that nothing reads"),
+        ),
+        *_fields(*SNP_REPORT_COLUMNS),
+        *_columns(
+            ("policy_abi_minor", INTEGER, "SNP policy: least minor version of the firmware ABI"),
+            ("policy_abi_major", INTEGER, "SNP policy: least major version of the firmware ABI"),
+            ("policy_smt", BOOLEAN, "SNP policy: simultaneous multi-threading is allowed"),
+            ("policy_migrate_ma", BOOLEAN, "SNP policy: a migration agent is allowed"),
+            ("signing_key", TEXT, "SNP: vcek, vlek or none, by the report's own word"),
+            ("mask_chip_key", BOOLEAN, "SNP: the firmware does not sign"),
+            ("author_key_en", BOOLEAN, "SNP: the ID key is certified by an author key"),
+            ("platform_id", TEXT, "ppid of SGX and TDX, chip_id of SNP"),
+            ("vek_id", TEXT, "SNP: SHA-256 of the signed part of the certificate that fits"),
+            ("vek_kind", TEXT, "SNP: vcek or vlek, by that certificate"),
+            ("vek_product", TEXT, "SNP: milan, genoa or turin, by that certificate"),
+            ("vek_tcb", TEXT, "SNP: the TCB that the certificate's key stands for"),
+            ("csp_id", TEXT, "SNP: the cloud provider of a VLEK certificate"),
         ),
     ),
 )
@@ -345,6 +373,8 @@ REFERENCE_VALUE = View(
             ("rtmr1", TEXT, "TDX"),
             ("rtmr2", TEXT, "TDX"),
             ("rtmr3", TEXT, "TDX"),
+            ("measurement", TEXT, "SNP"),
+            ("host_data", TEXT, "SNP"),
             ("valid_from", TIME, "inclusive; null = always"),
             ("valid_to", TIME, "exclusive; null = for ever"),
             ("approved_at", TIME, "when it was approved, if the entry says so"),

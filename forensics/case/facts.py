@@ -10,15 +10,18 @@ from forensics.case.tables import (
     FACT_CHAIN,
     FACT_CRL,
     FACT_DOCUMENT,
+    FACT_ENDORSEMENT,
     SUBJECT,
     Table,
 )
 from forensics.formats.collateral import Outline
+from forensics.formats.snp import SnpReport
 from forensics.verify.facts import (
     CertificationFact,
     ChainFact,
     CrlFact,
     DocumentFact,
+    EndorsementFact,
     Results,
     Subject,
 )
@@ -30,6 +33,8 @@ from forensics.verify.subject import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
 Row = dict[str, Any]
@@ -111,8 +116,44 @@ def read_crls(connection: duckdb.DuckDBPyConnection) -> list[CrlFact]:
     ]
 
 
+def endorsement_row(fact: EndorsementFact) -> Row:
+    return _row(FACT_ENDORSEMENT, fact)
+
+
+def read_endorsements(connection: duckdb.DuckDBPyConnection) -> dict[bytes, EndorsementFact]:
+    rows = read_rows(connection, FACT_ENDORSEMENT, "endorsement_id")
+    return {
+        row["endorsement_id"]: EndorsementFact(
+            **_without(row, "results", "trusted"), results=_results(row["results"])
+        )
+        for row in rows
+    }
+
+
 def read_subjects(connection: duckdb.DuckDBPyConnection) -> list[Subject]:
-    return [make_subject(row) for row in read_rows(connection, SUBJECT, "subject_no")]
+    rows = read_rows(connection, SUBJECT, "subject_no")
+    reports = read_statements(connection, (row["statement_id"] for row in rows))
+    return [
+        make_report_subject(row, reports[row["statement_id"]])
+        if row["statement_id"]
+        else make_subject(row)
+        for row in rows
+    ]
+
+
+def read_statements(
+    connection: duckdb.DuckDBPyConnection, identities: Iterable[bytes | None]
+) -> dict[bytes, SnpReport]:
+    """Reports by statement id, with zeros for REPORT_DATA and the signature."""
+    wanted = [identity for identity in identities if identity is not None]
+    if not wanted:
+        return {}
+    rows = connection.execute(
+        "SELECT statement_id, head, tail FROM stored.statement "
+        "WHERE tee = 'snp' AND statement_id IN (SELECT unnest(?::BLOB[]))",
+        [wanted],
+    ).fetchall()
+    return {identity: SnpReport(head + bytes(64) + tail, b"", b"") for identity, head, tail in rows}
 
 
 def make_subject(row: Row) -> Subject:
@@ -141,6 +182,19 @@ def make_subject(row: Row) -> Subject:
         tee_tcb_svn_2=row["tee_tcb_svn_2"],
         mrsigner_seam=row["mrsigner_seam"],
         seam_attributes=row["seam_attributes"],
+    )
+
+
+def make_report_subject(row: Row, report: SnpReport) -> Subject:
+    return Subject(
+        subject_no=row["subject_no"],
+        tee=row["tee"],
+        body_type=0,
+        certification_id=None,
+        results={},
+        report=report,
+        endorsement_id=row["endorsement_id"],
+        signature_ok=row["signature_ok"],
     )
 
 

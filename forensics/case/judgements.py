@@ -17,6 +17,7 @@ from forensics.case.facts import (
     read_chains,
     read_crls,
     read_documents,
+    read_endorsements,
     read_subjects,
 )
 from forensics.case.tables import HINDSIGHT, JUDGED_CHECK, RECEIPT, Column
@@ -26,9 +27,18 @@ from forensics.formats.collateral import (
     parse_enclave_identity,
     parse_tcb_info,
 )
+from forensics.formats.snp import SnpReport
 from forensics.verify.appraisal import Appraiser, Judgement
 from forensics.verify.archive import SECOND, Archive, Context, Selection
-from forensics.verify.facts import CertificationFact, ChainFact, DocumentFact, Subject
+from forensics.verify.facts import (
+    CertificationFact,
+    ChainFact,
+    DocumentFact,
+    EndorsementFact,
+    Subject,
+)
+from forensics.verify.report_appraisal import judge_report
+from forensics.verify.report_signature import Endorsed
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,13 +64,17 @@ class Bench:
         self._connection = connection
         self._chains = read_chains(connection)
         self._certifications = read_certifications(connection)
+        self.endorsements = read_endorsements(connection)
         self._archive = Archive(read_documents(connection), read_crls(connection), chosen)
         self._tcb_infos: dict[bytes, TcbInfo] = {}
         self._identities: dict[bytes, EnclaveIdentity] = {}
         self._appraiser = Appraiser(self._read_tcb_info, self._read_identity)
         self.subjects = {subject.subject_no: subject for subject in read_subjects(connection)}
 
-    def chain(self, subject: Subject) -> ChainFact:
+    def chain(self, subject: Subject) -> ChainFact | EndorsementFact | None:
+        """What certifies the subject's key; None for a report whose certificate is missing."""
+        if subject.certification_id is None:
+            return self.endorsements.get(subject.endorsement_id or b"")
         certification = self._certifications[subject.certification_id]
         return self._chains[certification.certification_data_id]
 
@@ -91,9 +105,19 @@ class Bench:
         return self._archive.context(self.chain(subject), subject.tee)
 
     def _judge_under(self, subject: Subject, selection: Selection, moment: int) -> Judgement:
-        certification = self._certifications[subject.certification_id]
         chain = self.chain(subject)
-        return self._appraiser.judge(subject, certification, chain, selection, moment)
+        if isinstance(chain, ChainFact) and subject.certification_id is not None:
+            certification = self._certifications[subject.certification_id]
+            return self._appraiser.judge(subject, certification, chain, selection, moment)
+        assert subject.report is not None
+        assert not isinstance(chain, ChainFact)
+        return judge_report(subject.report, chain, subject.signature_ok, selection, moment)
+
+    def judge_report(self, report: SnpReport, endorsed: Endorsed, moment: int) -> Judgement:
+        """Judge a report that the case does not hold; `moment` as in `judge`."""
+        endorsement = self.endorsements.get(endorsed.endorsement_id or b"")
+        selection = self._archive.context(endorsement, report.tee).select(moment)
+        return judge_report(report, endorsement, endorsed.signature_ok, selection, moment)
 
     def _read_tcb_info(self, document: DocumentFact) -> TcbInfo:
         if document.document_id not in self._tcb_infos:
@@ -146,7 +170,7 @@ def renew_receipts(
             SELECT quote_no, epoch_us(coalesce(received_at, verified_at, timestamp)) AS at
             FROM stored.observation WHERE quote_no IS NOT NULL
         ) AS o
-        JOIN stored.fact_quote AS f ON f.quote_no = o.quote_no
+        JOIN stored.filed AS f ON f.quote_no = o.quote_no
         JOIN member AS m ON m.subject_no = f.subject_no
         ASOF JOIN period AS p ON p.context_no = m.context_no AND o.at >= p.starts
         ORDER BY m.subject_no, p.starts
@@ -206,9 +230,13 @@ def _load_periods(bench: Bench, connection: duckdb.DuckDBPyConnection) -> None:
     load_rows(connection, "member", _MEMBER, members)
 
 
-def _cut(starts: int, ends: int, chain: ChainFact) -> Iterable[tuple[int, int]]:
+def _cut(
+    starts: int, ends: int, chain: ChainFact | EndorsementFact | None
+) -> Iterable[tuple[int, int]]:
     """A stretch of time, cut where the subject's own certificates begin or end."""
-    own = {chain.not_before, None if chain.not_after is None else chain.not_after + SECOND}
+    own: set[int | None] = set()
+    if chain is not None:
+        own = {chain.not_before, None if chain.not_after is None else chain.not_after + SECOND}
     inside = sorted(moment for moment in own if moment is not None and starts < moment < ends)
     moments = [starts, *inside, ends]
     return pairwise(moments)

@@ -69,7 +69,7 @@ changed AS (
 )
 SELECT DISTINCT c.moment, o.observation_no
 FROM changed AS c
-JOIN stored.fact_quote AS f ON f.subject_no = c.subject_no
+JOIN stored.filed AS f ON f.subject_no = c.subject_no
 JOIN stored.observation AS o ON o.quote_no = f.quote_no
 WHERE o.observation_no <= $observation_no
   AND (c.starts IS NULL

@@ -33,7 +33,9 @@ Progress = Callable[[int, int], None]
 """Called with (quotes proven, quotes to prove)."""
 
 # A subject's row is a function of these; `Subject` in forensics.verify says what they are for.
-_KEY = tuple(name for name in SUBJECT.names if name != "subject_no")
+_KEY = tuple(
+    name for name in SUBJECT.names if name not in ("subject_no", "statement_id", "endorsement_id")
+)
 
 _UNPROVEN = """
 SELECT q.quote_no, c.attestation_key, q.signature_r || q.signature_s AS signature,
@@ -66,16 +68,18 @@ def prove_quotes(
     progress: Progress,
 ) -> Iterator[int]:
     """Prove the quotes that are newer than the last one proven, around a block; their number."""
-    first, last = connection.execute(
+    first, total = connection.execute(
         """
-        SELECT coalesce((SELECT max(quote_no) FROM stored.fact_quote), 0) + 1,
-               coalesce((SELECT max(quote_no) FROM stored.quote), 0)
+        SELECT p.first, count(q.quote_no)
+        FROM (SELECT coalesce(max(quote_no), 0) + 1 AS first FROM stored.fact_quote) AS p
+        LEFT JOIN stored.quote AS q
+          ON q.quote_no >= p.first AND q.certification_id IS NOT NULL
+        GROUP BY p.first
         """
     ).fetchall()[0]
-    if last < first:
+    if not total:
         yield 0
         return
-    total = last + 1 - first
     cursor = connection.cursor()  # a stream ends when its connection runs something else
     source = _Source(cursor.sql(_UNPROVEN, params=[first]).to_arrow_reader(_BATCH))
     report = _Report(progress, total)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from forensics.case.damage import blaming_damage
 from forensics.errors import CustodyError, UsageError
 from forensics.formats.quote import Quote
+from forensics.formats.snp import SnpReport
 from forensics.formats.structures import BODIES_V5, SGX_REPORT, TD_REPORT_10
 
 if TYPE_CHECKING:
@@ -39,9 +40,12 @@ def _rebuild_quote(case: CaseFolder, quote_id: bytes) -> bytes:
     if row is None:
         raise UsageError("no-quote", f"no quote {quote_id.hex()} in this case")
     statement = _find_part(case, "statement", "statement_id", row)
-    certification = _find_part(case, "certification", "certification_id", row)
-    data = _find_part(case, "certification_data", "certification_data_id", certification)
-    rebuilt = join_quote(row, statement, certification, data)
+    if statement["tee"] == "snp":
+        rebuilt = join_report(row, statement)
+    else:
+        certification = _find_part(case, "certification", "certification_id", row)
+        data = _find_part(case, "certification_data", "certification_data_id", certification)
+        rebuilt = join_quote(row, statement, certification, data)
     if hashlib.sha256(rebuilt).digest() != quote_id:
         message = f"the stored parts of quote {quote_id.hex()} give other bytes"
         raise CustodyError("quote-damaged", message)
@@ -66,12 +70,15 @@ def _rebuild(row: Row, parts: Mapping[str, Mapping[object, Row]]) -> bytes:
     quote_id = _bytes(row, "quote_id")
     try:
         statement = parts["statement"][row["statement_id"]]
-        certification = parts["certification"][row["certification_id"]]
-        data = parts["certification_data"][certification["certification_data_id"]]
+        if statement["tee"] == "snp":
+            rebuilt = join_report(row, statement)
+        else:
+            certification = parts["certification"][row["certification_id"]]
+            data = parts["certification_data"][certification["certification_data_id"]]
+            rebuilt = join_quote(row, statement, certification, data)
     except KeyError:
         message = f"parts of the quote {quote_id.hex()} are not in the case"
         raise CustodyError("quote-damaged", message) from None
-    rebuilt = join_quote(row, statement, certification, data)
     if hashlib.sha256(rebuilt).digest() != quote_id:
         message = f"the stored parts of quote {quote_id.hex()} give other bytes"
         raise CustodyError("quote-damaged", message)
@@ -85,10 +92,6 @@ def _load_parts(case: CaseFolder, table: str) -> dict[object, Row]:
 
 def join_quote(row: Row, statement: Row, certification: Row, certification_data: Row) -> bytes:
     """The bytes of a quote from its stored rows; nothing is checked."""
-    trailing = row["trailing"]
-    if trailing is None:
-        trailing = bytes(_integer(row, "trailing_size"))
-    assert isinstance(trailing, bytes)
     version = _integer(statement, "version")
     if version == 5:
         layout = BODIES_V5[_integer(statement, "body_type")]
@@ -98,7 +101,7 @@ def join_quote(row: Row, statement: Row, certification: Row, certification_data:
     return Quote(
         version=version,
         body_layout=layout,
-        signed=_bytes(statement, "head") + _bytes(row, "report_data") + _bytes(statement, "tail"),
+        signed=_signed(row, statement),
         signature=_bytes(row, "signature_r") + _bytes(row, "signature_s"),
         attestation_key=_bytes(certification, "attestation_key"),
         qe_report=_bytes(certification, "qe_report"),
@@ -110,8 +113,29 @@ def join_quote(row: Row, statement: Row, certification: Row, certification_data:
         outer_certification_type=None if outer_type is None else int(str(outer_type)),
         outer_slack=_bytes(row, "outer_slack"),
         slack=_bytes(row, "slack"),
-        trailing=trailing,
+        trailing=_trailing(row),
     ).to_bytes()
+
+
+def join_report(row: Row, statement: Row) -> bytes:
+    """The bytes of an SEV-SNP report from its stored rows; nothing is checked."""
+    return SnpReport(
+        signed=_signed(row, statement),
+        signature_r=_bytes(row, "wide_r"),
+        signature_s=_bytes(row, "wide_s"),
+        slack=_bytes(row, "slack"),
+        trailing=_trailing(row),
+    ).to_bytes()
+
+
+def _signed(row: Row, statement: Row) -> bytes:
+    return _bytes(statement, "head") + _bytes(row, "report_data") + _bytes(statement, "tail")
+
+
+def _trailing(row: Row) -> bytes:
+    if row["trailing"] is None:
+        return bytes(_integer(row, "trailing_size"))
+    return _bytes(row, "trailing")
 
 
 def _find(case: CaseFolder, table: str, column: str, value: object) -> Row | None:

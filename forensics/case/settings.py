@@ -24,15 +24,13 @@ from pathlib import Path
 from forensics.case.signing import PublicKey, parse_public_key
 from forensics.case.text import clean_text
 from forensics.errors import CustodyError, EvidenceError, UsageError
-from forensics.formats.der import SEQUENCE, iterate_elements, read_element, read_exactly
+from forensics.formats.der import extract_public_key_info
 from forensics.formats.pem import split_pem
 
 Default = str | int | bool | float
 
 MAX_SETTINGS_SIZE = 1 << 20
-
-_EXPLICIT_VERSION = 0xA0  # TBSCertificate.version [0], absent in version 1 certificates
-_FIELDS_BEFORE_KEY = 5  # serialNumber, signature, issuer, validity, subject
+AMD_PRODUCTS = ("milan", "genoa", "turin")
 
 
 @dataclass(frozen=True)
@@ -65,25 +63,22 @@ class Settings:
 
 def load_intel_root() -> bytes:
     """Intel's SGX root certificate (`Intel SGX Root CA`, 2018 to 2049), DER."""
-    text = files("forensics.case").joinpath("intel_sgx_root_ca.pem").read_bytes()
+    return _load_root("intel_sgx_root_ca.pem")
+
+
+def load_amd_roots() -> list[bytes]:
+    """AMD's root keys for SEV (`ARK-Milan`, `ARK-Genoa`, `ARK-Turin`), DER."""
+    return [_load_root(f"amd_ark_{product}.pem") for product in AMD_PRODUCTS]
+
+
+def load_vendor_roots() -> list[bytes]:
+    """The roots that a case trusts by default: Intel's and AMD's."""
+    return [load_intel_root(), *load_amd_roots()]
+
+
+def _load_root(name: str) -> bytes:
+    text = files("forensics.case").joinpath(name).read_bytes()
     return split_pem(text)[0][1]
-
-
-def extract_public_key_info(certificate: bytes) -> bytes:
-    """The SubjectPublicKeyInfo of a certificate, DER. Raises `EvidenceError` (`bad-der`).
-
-    Source: RFC 5280, 4.1 (Certificate, TBSCertificate).
-    """
-    signed = next((body for _, body in iterate_elements(read_exactly(certificate, SEQUENCE))), b"")
-    position = 0
-    tag, _, end = read_element(signed, position)
-    skipped = _FIELDS_BEFORE_KEY + (tag == _EXPLICIT_VERSION)
-    for _ in range(skipped):
-        position = end
-        tag, _, end = read_element(signed, position)
-    if tag != SEQUENCE:
-        raise EvidenceError("bad-der", "no public key where a certificate has one", position)
-    return signed[position:end]
 
 
 def format_settings(settings: Settings) -> str:

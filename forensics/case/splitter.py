@@ -14,10 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from forensics.formats.quote import Quote, parse_quote
+from forensics.case.tables import SNP_REPORT_COLUMNS
+from forensics.formats.evidence import Evidence, parse_evidence
+from forensics.formats.quote import Quote
+from forensics.formats.snp import SnpReport
 
 Row = dict[str, object]
 
+_SNP_FIELDS = ("version", *(column.name for column in SNP_REPORT_COLUMNS))
 # Header, v5 body descriptor: all bytes that decide where the body lies.
 _PREFIX_SIZE = 54
 _SIGNATURE_SIZE = 64
@@ -34,15 +38,17 @@ class SplitQuote(NamedTuple):
     quote_id: bytes
     statement_id: bytes
     report_data: bytes
-    signature_r: bytes
-    signature_s: bytes
-    certification_id: bytes
+    signature_r: bytes | None
+    signature_s: bytes | None
+    certification_id: bytes | None
     outer_certification_type: int | None
     outer_slack: bytes
     slack: bytes
     size: int
     trailing_size: int
     trailing: bytes | None
+    wide_r: bytes | None = None
+    wide_s: bytes | None = None
 
 
 class _Ending(NamedTuple):
@@ -78,7 +84,7 @@ class QuoteSplitter:
         self._remembered = 0
 
     def split(self, data: bytes) -> SplitQuote:
-        """Raises `EvidenceError` as `parse_quote` does."""
+        """Raises `EvidenceError` as `parse_evidence` does."""
         shape = self._shapes.get(data[:_PREFIX_SIZE])
         if shape is None:
             return self._learn(data)
@@ -108,8 +114,10 @@ class QuoteSplitter:
         )
 
     def _learn(self, data: bytes) -> SplitQuote:
-        quote = parse_quote(data)
+        quote = parse_evidence(data)
         statement_id = self._keep_statement(quote)
+        if isinstance(quote, SnpReport):
+            return _split_report(quote, statement_id, data)
         ending = self._keep_ending(quote, data)
         self._remember(data, quote, statement_id, ending)
         return SplitQuote(
@@ -134,13 +142,15 @@ class QuoteSplitter:
         length = data[end : end + _LENGTH_SIZE]
         shape.endings[length, quote.attestation_key] = ending
 
-    def _keep_statement(self, quote: Quote) -> bytes:
+    def _keep_statement(self, quote: Evidence) -> bytes:
         head = quote.signed[: quote.report_data_offset]
         tail = quote.signed[quote.report_data_offset + _REPORT_DATA_SIZE :]
         statement_id = identify_statement(head, tail)
 
         def make_row() -> Row:
             row: Row = {"statement_id": statement_id, "tee": quote.tee, "head": head, "tail": tail}
+            if isinstance(quote, SnpReport):
+                return row | {name: quote.body.get(name) for name in _SNP_FIELDS}
             row |= quote.header
             row |= quote.body
             del row["report_data"]
@@ -180,9 +190,33 @@ class QuoteSplitter:
             quote.outer_slack,
             quote.slack,
             len(quote.trailing),
-            # Buffers padded with zeros are common, and a count says all about them.
-            quote.trailing if quote.trailing.strip(b"\0") else None,
+            _keep_trailing(quote),
         )
+
+
+def _keep_trailing(quote: Evidence) -> bytes | None:
+    """Buffers padded with zeros are common, and a count says all about them."""
+    return quote.trailing if quote.trailing.strip(b"\0") else None
+
+
+def _split_report(report: SnpReport, statement_id: bytes, data: bytes) -> SplitQuote:
+    """A report shares nothing but its statement: it has no certificates."""
+    return SplitQuote(
+        quote_id=hashlib.sha256(data).digest(),
+        statement_id=statement_id,
+        report_data=report.report_data,
+        signature_r=None,
+        signature_s=None,
+        certification_id=None,
+        outer_certification_type=None,
+        outer_slack=b"",
+        slack=report.slack,
+        size=len(data),
+        trailing_size=len(report.trailing),
+        trailing=_keep_trailing(report),
+        wide_r=report.signature_r,
+        wide_s=report.signature_s,
+    )
 
 
 def identify_statement(head: bytes, tail: bytes) -> bytes:

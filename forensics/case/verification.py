@@ -20,6 +20,7 @@ from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
 from forensics.case.key_proof import prove_key_recoveries
 from forensics.case.platform_proof import prove_certifications, prove_chains
 from forensics.case.quote_proof import Progress, prove_quotes
+from forensics.case.report_proof import prove_reports
 from forensics.case.tables import RECEIPT
 from forensics.formats.certificates import parse_certificate
 from forensics.verify.engine import Engine, choose_engine
@@ -115,7 +116,7 @@ def _prove(
         counts["crls"] = prove_crls(connection, tables, issuers)
         counts["quotes"] = quotes
         renew_bindings(connection, tables)
-    return counts
+    return counts | prove_reports(connection, tables, issuers, anchors, threads)
 
 
 def covers_evidence(case: Case) -> bool:

@@ -8,47 +8,33 @@ from __future__ import annotations
 
 from forensics.case import extras
 from forensics.case.contract import REFERENCE_PAGE
+from forensics.case.expressions import (
+    byte,
+    field,
+    flag,
+    instant,
+    observation_id,
+    to_hex,
+    unless_zero,
+)
 from forensics.case.tables import (
     DETECTION,
     FINDING,
     NOTIFICATION,
     RUN,
     SGX_REPORT_COLUMNS,
+    SNP_REPORT_COLUMNS,
     TD_REPORT_COLUMNS,
     TRIAGE,
-    Column,
     Table,
 )
+from forensics.formats.structures import SIGNING_KEYS, SNP_DEBUG_BIT, SNP_MIGRATE_BIT
 
-
-def _hex(expression: str) -> str:
-    return f"lower(hex({expression}))"
-
-
-def _instant(expression: str) -> str:
-    """A timestamp from microseconds since the epoch."""
-    return f"make_timestamptz({expression})"
-
-
-def _field(column: Column) -> str:
-    name = f's."{column.name}"'
-    if column.type in ("u16", "u32", "u64"):
-        return f'{name}::BIGINT AS "{column.name}"'
-    return f'{_hex(name)} AS "{column.name}"'
-
-
-def _observation_id(alias: str) -> str:
-    """Source and line as hex: half of the source's SHA-256, then the line (0: whole file)."""
-    return (
-        f"concat({_hex(f'{alias}.source_id')}[1:32], "
-        f"printf('%08x', coalesce({alias}.source_line, 0)))"
-    )
-
-
-def _flag(blob: str, bit: int) -> str:
-    """Bit 0-7 of the first byte of a bit field."""
-    return f"(('0x' || hex({blob})[1:2])::INTEGER & {1 << bit}) <> 0"
-
+_SIGNING_KEY = (
+    f"CASE {byte('s.key_info', 0)} // 4 & 7 "
+    + " ".join(f"WHEN {number} THEN '{name}'" for number, name in SIGNING_KEYS.items())
+    + f" ELSE ({byte('s.key_info', 0)} // 4 & 7)::VARCHAR END"
+)
 
 _RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
 
@@ -56,24 +42,24 @@ _RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
 _OK_WORDS = "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'UPTODATE')"
 
 _OBSERVATION = f"""
-SELECT {_observation_id("o")} AS observation_id,
+SELECT {observation_id("o")} AS observation_id,
        o.observation_no,
-       {_hex("q.quote_id")} AS quote_id,
+       {to_hex("q.quote_id")} AS quote_id,
        o.quote_no,
-       {_hex("o.source_id")} AS source_id,
+       {to_hex("o.source_id")} AS source_id,
        o.source_line,
        o.event_type, o.event_id, o.session_id,
        o.timestamp,
        {_RECEIVED} AS received_at,
        o.nonce_issued_at, o.quote_generated_at, o.verified_at, o.collateral_fetched_at,
-       {_hex("o.nonce")} AS nonce,
+       {to_hex("o.nonce")} AS nonce,
        o.enclave_id, o.workload_id, o.node_id, o.container_id, o.peer,
-       {_hex("o.initial_state")} AS initial_state,
-       {_hex("o.runtime_data")} AS runtime_data,
+       {to_hex("o.initial_state")} AS initial_state,
+       {to_hex("o.runtime_data")} AS runtime_data,
        sha256(o.runtime_data) AS runtime_data_id,
        o.claimed_mrenclave, o.claimed_mrsigner, o.claimed_isv_prodid, o.claimed_isv_svn,
        coalesce(o.claimed_report_data,
-                CASE WHEN o.report_data_claimed_as_quoted THEN {_hex("q.report_data")} END)
+                CASE WHEN o.report_data_claimed_as_quoted THEN {to_hex("q.report_data")} END)
            AS claimed_report_data,
        o.claimed_quote_status, o.claimed_pck_cert_status, o.claimed_tcb_level,
        o.claimed_policy_allowed, o.claimed_policy_mode,
@@ -100,6 +86,17 @@ LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
 """
 
 _BODY_COLUMNS = (*SGX_REPORT_COLUMNS, *TD_REPORT_COLUMNS)
+_SNP_FIELDS = {
+    **{column.name: field(column) for column in SNP_REPORT_COLUMNS},
+    "chip_id": f"{unless_zero('s.chip_id', 64)} AS chip_id",
+    "policy_abi_minor": f"{byte('s.policy', 0)}::BIGINT AS policy_abi_minor",
+    "policy_abi_major": f"{byte('s.policy', 1)}::BIGINT AS policy_abi_major",
+    "policy_smt": f"{flag('s.policy', 16)} AS policy_smt",
+    "policy_migrate_ma": f"{flag('s.policy', SNP_MIGRATE_BIT)} AS policy_migrate_ma",
+    "signing_key": f"{_SIGNING_KEY} AS signing_key",
+    "mask_chip_key": f"{flag('s.key_info', 1)} AS mask_chip_key",
+    "author_key_en": f"{flag('s.key_info', 0)} AS author_key_en",
+}
 _SIGNED = "s.head || q.report_data || s.tail"
 
 # What quotes share is shown once for each statement and certification, not once for each quote.
@@ -109,60 +106,73 @@ SELECT s.statement_id, s.head, s.tail,
        s.version::BIGINT AS version,
        s.header_qe_svn::BIGINT AS header_qe_svn,
        s.header_pce_svn::BIGINT AS header_pce_svn,
-       {_hex("s.qe_vendor_id")} AS qe_vendor_id,
-       {_hex("s.user_data")} AS user_data,
-       nullif({_hex("s.user_data")}[1:32], repeat('0', 32)) AS qe_id,
+       {to_hex("s.qe_vendor_id")} AS qe_vendor_id,
+       {to_hex("s.user_data")} AS user_data,
+       nullif({to_hex("s.user_data")}[1:32], repeat('0', 32)) AS qe_id,
        s.body_type::BIGINT AS body_type,
-       CASE s.tee WHEN 'sgx' THEN {_flag("s.attributes", 1)}
-                  ELSE {_flag("s.td_attributes", 0)} END AS debug,
-       {", ".join(_field(column) for column in _BODY_COLUMNS)}
+       CASE s.tee WHEN 'sgx' THEN {flag("s.attributes", 1)}
+                  WHEN 'snp' THEN {flag("s.policy", SNP_DEBUG_BIT)}
+                  ELSE {flag("s.td_attributes", 0)} END AS debug,
+       {", ".join(field(column) for column in _BODY_COLUMNS)},
+       {", ".join(_SNP_FIELDS.values())}
 FROM stored.statement AS s
 """
 
 _CERTIFICATION = f"""
 SELECT c.certification_id AS id, c.attestation_key AS key, fc.proven, ch.trusted,
        sha256(c.attestation_key) AS attestation_key_id,
-       {_hex("c.attestation_key")} AS attestation_key,
+       {to_hex("c.attestation_key")} AS attestation_key,
        c.qe_isv_svn::BIGINT AS qe_isv_svn,
        c.qe_isv_prodid::BIGINT AS qe_isv_prodid,
-       {_hex("c.qe_cpu_svn")} AS qe_cpu_svn,
-       {_hex("c.qe_mrsigner")} AS qe_mrsigner,
-       {_hex("c.qe_mrenclave")} AS qe_mrenclave,
+       {to_hex("c.qe_cpu_svn")} AS qe_cpu_svn,
+       {to_hex("c.qe_mrsigner")} AS qe_mrsigner,
+       {to_hex("c.qe_mrenclave")} AS qe_mrenclave,
        sha256(c.qe_auth_data) AS qe_auth_id,
-       {_hex("c.qe_signature_r")} AS qe_signature_r,
-       {_hex("c.qe_signature_s")} AS qe_signature_s,
+       {to_hex("c.qe_signature_r")} AS qe_signature_r,
+       {to_hex("c.qe_signature_s")} AS qe_signature_s,
        c.certification_type::BIGINT AS certification_type,
-       {_hex("c.certification_id")} AS certification_id,
-       {_hex("c.certification_data_id")} AS certification_data_id,
+       {to_hex("c.certification_id")} AS certification_id,
+       {to_hex("c.certification_data_id")} AS certification_data_id,
        ch.pce_svn AS pce_svn,
-       {_hex("ch.tcb_components")} AS tcb_components,
-       {_hex("ch.fmspc")} AS fmspc,
+       {to_hex("ch.tcb_components")} AS tcb_components,
+       {to_hex("ch.fmspc")} AS fmspc,
        ch.sgx_type AS sgx_type,
-       {_hex("ch.ppid")} AS ppid,
-       {_hex("ch.pck_id")} AS pck_id,
+       {to_hex("ch.ppid")} AS ppid,
+       {to_hex("ch.pck_id")} AS pck_id,
        ch.pck_serial AS pck_serial,
        ch.ca_serial AS pck_ca_serial,
        ch.ca_name AS pck_ca,
-       {_hex("ch.chain_id")} AS chain_id,
-       {_hex("ch.chain_signed_id")} AS chain_signed_id
+       {to_hex("ch.chain_id")} AS chain_id,
+       {to_hex("ch.chain_signed_id")} AS chain_signed_id
 FROM stored.certification AS c
 LEFT JOIN stored.fact_certification AS fc ON fc.certification_id = c.certification_id
 LEFT JOIN stored.fact_chain AS ch ON ch.certification_data_id = c.certification_data_id
 """
 
+_ENDORSEMENT = f"""
+SELECT endorsement_id, vek_key AS key, sha256(vek_key) AS key_id, trusted,
+       {to_hex("hardware_id")} AS hardware_id, vek_id, kind, product, vek_tcb, csp_id
+FROM stored.fact_endorsement
+"""
+# A trusted VEK speaks for its own chip and as what it is; a VLEK, or a masked chip id, names none.
+_ENDORSED = """e.trusted AND e.kind = s.signing_key
+           AND coalesce(e.hardware_id = s.chip_id, true)"""
+
 _QUOTE = f"""
-SELECT {_hex("q.quote_id")} AS quote_id,
+SELECT {to_hex("q.quote_id")} AS quote_id,
        q.quote_no,
        sha256({_SIGNED}) AS signed_id,
-       sha256(c.key || {_SIGNED} || q.signature_r) AS signing_id,
-       {_hex("q.signature_r")} AS signature_r,
-       {_hex("q.signature_s")} AS signature_s,
-       c.attestation_key_id, c.attestation_key,
-       f.signature_ok AND c.proven AS proven,
-       f.signature_ok AND c.proven AND c.trusted AS trusted,
+       sha256(coalesce(c.key, e.key, ''::BLOB) || {_SIGNED} || coalesce(q.signature_r, q.wide_r))
+           AS signing_id,
+       {to_hex("coalesce(q.signature_r, q.wide_r)")} AS signature_r,
+       {to_hex("coalesce(q.signature_s, q.wide_s)")} AS signature_s,
+       coalesce(c.attestation_key_id, e.key_id) AS attestation_key_id,
+       coalesce(c.attestation_key, {to_hex("e.key")}) AS attestation_key,
+       f.signature_ok AND coalesce(c.proven, true) AS proven,
+       f.signature_ok AND coalesce(c.proven AND c.trusted, {_ENDORSED}) AS trusted,
        s.tee, s.version, s.header_qe_svn, s.header_pce_svn, s.qe_vendor_id, s.user_data, s.qe_id,
        s.body_type, s.debug,
-       {_hex("q.report_data")} AS report_data,
+       {to_hex("q.report_data")} AS report_data,
        {", ".join(f's."{column.name}"' for column in _BODY_COLUMNS)},
        c.qe_isv_svn, c.qe_isv_prodid, c.qe_cpu_svn, c.qe_mrsigner, c.qe_mrenclave, c.qe_auth_id,
        c.qe_signature_r, c.qe_signature_s, c.certification_type, c.certification_id,
@@ -172,20 +182,32 @@ SELECT {_hex("q.quote_id")} AS quote_id,
        q.trailing_size,
        q.trailing IS NOT NULL AS trailing_nonzero,
        coalesce(octet_length(q.slack), 0) + coalesce(octet_length(q.outer_slack), 0)
-           AS slack_size
+           AS slack_size,
+       {", ".join(f's."{name}"' for name in _SNP_FIELDS)},
+       coalesce(c.ppid, s.chip_id) AS platform_id,
+       {to_hex("e.vek_id")} AS vek_id, e.kind AS vek_kind, e.product AS vek_product,
+       {to_hex("e.vek_tcb")} AS vek_tcb, e.csp_id
 FROM stored.quote AS q
 JOIN ({_STATEMENT}) AS s ON s.statement_id = q.statement_id
-JOIN ({_CERTIFICATION}) AS c ON c.id = q.certification_id
-LEFT JOIN stored.fact_quote AS f ON f.quote_no = q.quote_no
+LEFT JOIN ({_CERTIFICATION}) AS c ON c.id = q.certification_id
+LEFT JOIN stored.filed AS f ON f.quote_no = q.quote_no
+LEFT JOIN ({_ENDORSEMENT}) AS e ON e.endorsement_id = f.endorsement_id
 """
 
 _KEY_RECOVERY = f"""
 SELECT sha256(attestation_key) AS attestation_key_id,
-       {_hex("signature_r")} AS signature_r,
-       {_hex("first_quote_id")} AS first_quote_id,
-       {_hex("second_quote_id")} AS second_quote_id,
+       {to_hex("signature_r")} AS signature_r,
+       {to_hex("first_quote_id")} AS first_quote_id,
+       {to_hex("second_quote_id")} AS second_quote_id,
        confirmed
 FROM stored.fact_key_recovery
+"""
+
+# Every proven quote and report with its subject. A report is proven again when a certificate comes.
+FILED_SQL = """
+SELECT quote_no, signature_ok, subject_no, NULL::BLOB AS endorsement_id FROM stored.fact_quote
+UNION ALL
+SELECT quote_no, signature_ok, subject_no, endorsement_id FROM stored.fact_report
 """
 
 # Judgements are step functions of time, one per subject; evidence without a time has no receipt.
@@ -193,22 +215,22 @@ JUDGED_SQL = f"""
 SELECT o.observation_no, o.source_id, o.source_line, o.quote_no, 'receipt' AS moment,
        o.at AS as_of, f.subject_no, j.* EXCLUDE (subject_no)
 FROM (SELECT *, {_RECEIVED} AS at FROM stored.observation AS o) AS o
-JOIN stored.fact_quote AS f ON f.quote_no = o.quote_no
+JOIN stored.filed AS f ON f.quote_no = o.quote_no
 LEFT JOIN stored.receipt AS j
        ON j.subject_no = f.subject_no
       AND epoch_us(o.at) >= j.starts AND epoch_us(o.at) < j.ends
 UNION ALL
 SELECT o.observation_no, o.source_id, o.source_line, o.quote_no, 'hindsight',
-       {_instant("j.starts")}, f.subject_no, j.* EXCLUDE (subject_no)
+       {instant("j.starts")}, f.subject_no, j.* EXCLUDE (subject_no)
 FROM stored.observation AS o
-JOIN stored.fact_quote AS f ON f.quote_no = o.quote_no
+JOIN stored.filed AS f ON f.quote_no = o.quote_no
 JOIN stored.hindsight AS j ON j.subject_no = f.subject_no
 """
 
 _VERDICT = f"""
-SELECT {_observation_id("j")} AS observation_id,
+SELECT {observation_id("j")} AS observation_id,
        j.observation_no,
-       {_hex("q.quote_id")} AS quote_id,
+       {to_hex("q.quote_id")} AS quote_id,
        j.moment,
        j.as_of,
        coalesce(j.outcome, 'undetermined') AS outcome,
@@ -219,16 +241,16 @@ SELECT {_observation_id("j")} AS observation_id,
        coalesce(j.advisory_ids, []) AS advisory_ids,
        j.tcb_info_id, j.qe_identity_id, j.pck_crl_id, j.root_crl_id,
        j.tcb_evaluation_data_number, j.qe_evaluation_data_number,
-       {_instant("j.collateral_issued_at")} AS collateral_issued_at,
-       {_instant("j.collateral_expires_at")} AS collateral_expires_at,
+       {instant("j.collateral_issued_at")} AS collateral_issued_at,
+       {instant("j.collateral_expires_at")} AS collateral_expires_at,
        j.other_collateral_accepts
 FROM stored.judged AS j
 JOIN stored.quote AS q ON q.quote_no = j.quote_no
 """
 
 _CHECK_RESULT = f"""
-SELECT {_observation_id("j")} AS observation_id,
-       {_hex("q.quote_id")} AS quote_id,
+SELECT {observation_id("j")} AS observation_id,
+       {to_hex("q.quote_id")} AS quote_id,
        j.moment, c.check_id, c.result, c.expected, c.observed
 FROM stored.judged AS j
 JOIN stored.quote AS q ON q.quote_no = j.quote_no
@@ -237,56 +259,57 @@ JOIN stored.judged_check AS c
 """
 
 _BINDING = f"""
-SELECT {_observation_id("o")} AS observation_id,
+SELECT {observation_id("o")} AS observation_id,
        o.observation_no,
-       {_hex("q.quote_id")} AS quote_id,
+       {to_hex("q.quote_id")} AS quote_id,
        b.workload_id, b.rule, b.result, b.missing,
-       CASE b.result WHEN 'match' THEN {_hex("q.report_data")}
-                     ELSE {_hex("b.expected_report_data")} END AS expected_report_data
+       CASE b.result WHEN 'match' THEN {to_hex("q.report_data")}
+                     ELSE {to_hex("b.expected_report_data")} END AS expected_report_data
 FROM stored.binding AS b
 JOIN stored.observation AS o ON o.observation_no = b.observation_no
 JOIN stored.quote AS q ON q.quote_no = o.quote_no
 """
 
 _SOURCE = f"""
-SELECT {_hex("source_id")} AS source_id, path, kind, size, ingested_at, ledger_entry,
+SELECT {to_hex("source_id")} AS source_id, path, kind, size, ingested_at, ledger_entry,
        records, "rows", quarantined
 FROM stored.source
 """
 
 _QUARANTINE = f"""
-SELECT {_hex("source_id")} AS source_id, source_line, byte_offset, reason, message,
-       {_hex("sha256")} AS sha256, data
+SELECT {to_hex("source_id")} AS source_id, source_line, byte_offset, reason, message,
+       {to_hex("sha256")} AS sha256, data
 FROM stored.quarantine
 """
 
 _LAUNCH = f"""
-SELECT {_hex("source_id")} AS source_id, source_line, timestamp,
+SELECT {to_hex("source_id")} AS source_id, source_line, timestamp,
        enclave_id, workload_id, node_id, container_id,
-       runtime, image, image_digest, {_hex("initial_state")} AS initial_state,
+       runtime, image, image_digest, {to_hex("initial_state")} AS initial_state,
        expects_attestation, extra
 FROM stored.launch
 WHERE event_type = '{{event_type}}'
 """
 
 _NONCE = f"""
-SELECT {_hex("source_id")} AS source_id, source_line, timestamp, {_hex("nonce")} AS nonce,
+SELECT {to_hex("source_id")} AS source_id, source_line, timestamp, {to_hex("nonce")} AS nonce,
        issuer, enclave_id, session_id, expires_at, extra
 FROM stored.nonce
 """
 
 _RELEASE = f"""
-SELECT {_hex("source_id")} AS source_id, source_line, timestamp, session_id, enclave_id,
+SELECT {to_hex("source_id")} AS source_id, source_line, timestamp, session_id, enclave_id,
        secret_id, extra
 FROM stored.release
 """
 
 _REFERENCE_VALUE = f"""
-SELECT {_hex("r.source_id")} AS source_id, r.source_line, r.workload_id,
-       {_hex("r.mrenclave")} AS mrenclave, {_hex("r.mrsigner")} AS mrsigner,
-       r.isv_prodid, r.min_isv_svn, {_hex("r.mrtd")} AS mrtd,
-       {_hex("r.rtmr0")} AS rtmr0, {_hex("r.rtmr1")} AS rtmr1,
-       {_hex("r.rtmr2")} AS rtmr2, {_hex("r.rtmr3")} AS rtmr3,
+SELECT {to_hex("r.source_id")} AS source_id, r.source_line, r.workload_id,
+       {to_hex("r.mrenclave")} AS mrenclave, {to_hex("r.mrsigner")} AS mrsigner,
+       r.isv_prodid, r.min_isv_svn, {to_hex("r.mrtd")} AS mrtd,
+       {to_hex("r.rtmr0")} AS rtmr0, {to_hex("r.rtmr1")} AS rtmr1,
+       {to_hex("r.rtmr2")} AS rtmr2, {to_hex("r.rtmr3")} AS rtmr3,
+       {to_hex("r.measurement")} AS measurement, {to_hex("r.host_data")} AS host_data,
        r.valid_from, r.valid_to,
        TRY_CAST(r.extra ->> '$.approved_at' AS TIMESTAMPTZ) AS approved_at,
        s.ingested_at AS recorded_at
@@ -295,7 +318,7 @@ LEFT JOIN stored.source AS s ON s.source_id = r.source_id
 """
 
 _LISTED_PLATFORM = f"""
-SELECT {_hex("p.source_id")} AS source_id, p.source_line, {_hex("p.ppid")} AS ppid, p.node_id,
+SELECT {to_hex("p.source_id")} AS source_id, p.source_line, {to_hex("p.ppid")} AS ppid, p.node_id,
        p.valid_from, p.valid_to, s.ingested_at AS recorded_at
 FROM stored.listed_platform AS p
 LEFT JOIN stored.source AS s ON s.source_id = p.source_id
@@ -337,10 +360,10 @@ def _first_acquired(item: str) -> str:
 
 
 _COLLATERAL = f"""
-SELECT {_hex("d.document_id")} AS collateral_id, d.kind, f.id,
-       {_hex("f.fmspc")} AS fmspc, {_hex("f.pce_id")} AS pce_id, f.version,
+SELECT {to_hex("d.document_id")} AS collateral_id, d.kind, f.id,
+       {to_hex("f.fmspc")} AS fmspc, {to_hex("f.pce_id")} AS pce_id, f.version,
        f.evaluation_number AS tcb_evaluation_data_number,
-       {_instant("f.issued_at")} AS issued_at, {_instant("f.expires_at")} AS expires_at,
+       {instant("f.issued_at")} AS issued_at, {instant("f.expires_at")} AS expires_at,
        f.authentic, {_first_acquired("d.document_id")} AS first_acquired_at,
        decode(d.body) AS body
 FROM stored.document AS d
@@ -348,7 +371,7 @@ LEFT JOIN stored.fact_document AS f ON f.document_id = d.document_id
 """
 
 _TCB_COMPONENT = f"""
-SELECT {_hex("c.fmspc")} AS fmspc, c.family, c.position, bool_or(c.named) AS named,
+SELECT {to_hex("c.fmspc")} AS fmspc, c.family, c.position, bool_or(c.named) AS named,
        max(c.category) AS category, max(c.type) AS type
 FROM stored.fact_component AS c
 JOIN stored.fact_document AS f ON f.document_id = c.document_id AND f.authentic
@@ -356,8 +379,8 @@ GROUP BY c.fmspc, c.family, c.position
 """
 
 _CRL = f"""
-SELECT {_hex("c.crl_id")} AS crl_id, f.issuer_name AS issuer,
-       {_instant("f.this_update")} AS this_update, {_instant("f.next_update")} AS next_update,
+SELECT {to_hex("c.crl_id")} AS crl_id, f.issuer_name AS issuer,
+       {instant("f.this_update")} AS this_update, {instant("f.next_update")} AS next_update,
        f.number AS crl_number, len(f.revoked) AS revoked, f.revoked AS revoked_serials,
        f.authentic, {_first_acquired("c.crl_id")} AS first_acquired_at
 FROM stored.crl AS c
@@ -365,9 +388,9 @@ LEFT JOIN stored.fact_crl AS f ON f.crl_id = c.crl_id
 """
 
 _CERTIFICATE = f"""
-SELECT {_hex("certificate_id")} AS certificate_id, {_hex("tbs_id")} AS tbs_id,
+SELECT {to_hex("certificate_id")} AS certificate_id, {to_hex("tbs_id")} AS tbs_id,
        subject, issuer, serial,
-       {_instant("not_before")} AS not_before, {_instant("not_after")} AS not_after
+       {instant("not_before")} AS not_before, {instant("not_after")} AS not_after
 FROM stored.fact_certificate
 """
 

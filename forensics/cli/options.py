@@ -45,7 +45,10 @@ RootOption = Annotated[
 ]
 
 NoIntelRootOption = Annotated[
-    bool, typer.Option("--no-intel-root", help="Do not trust Intel's SGX root.")
+    bool,
+    typer.Option(
+        "--no-intel-root", help="Trust no vendor's root by default: neither Intel's nor AMD's."
+    ),
 ]
 
 ThreadsOption = Annotated[
@@ -127,12 +130,12 @@ def load_signer(path: Path | None) -> Signer | None:
 
 def read_anchors(paths: list[Path] | None, no_intel_root: bool) -> list[bytes]:
     """Trust anchors as DER. Raises `UsageError` (`bad-root-ca`, `unreadable-path`, `no-anchor`)."""
-    from forensics.case.settings import load_intel_root
+    from forensics.case.settings import load_vendor_roots
     from forensics.errors import EvidenceError
     from forensics.formats.certificates import parse_certificate
     from forensics.formats.pem import split_pem
 
-    anchors = [] if no_intel_root else [load_intel_root()]
+    anchors = [] if no_intel_root else load_vendor_roots()
     for path in paths or []:
         try:
             data = path.read_bytes()

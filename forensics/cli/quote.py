@@ -143,12 +143,12 @@ def diff(
       quote-forensics quote diff first.bin second.bin
       quote-forensics quote diff incident-42 7a83dfe1 suspicious.bin
     """
-    from forensics.formats.quote import parse_quote
+    from forensics.formats.evidence import parse_evidence
     from forensics.report.quote_diff import DIFFERENCES, RELATIONS, compare_quotes, to_record
 
     place, names = _split_target(target, 2)
     opened = None if place is None else _open(place)
-    a, b = (parse_quote(_read_any(opened, name)) for name in names)
+    a, b = (parse_evidence(_read_any(opened, name)) for name in names)
     difference = compare_quotes(a, b)
     if form is Format.table:
         print_records(difference.relations, RELATIONS, form, title=difference.conclusion)

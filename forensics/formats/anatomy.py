@@ -1,4 +1,4 @@
-"""Every byte of a quote, in order: which field it belongs to, and which signature covers it.
+"""Every byte of a quote or report, in order: its field, and which signature covers it.
 
 The pieces stand back to back, from byte 0 to the last; nothing of a quote is outside of them. What
 no signature covers can be changed, and the quote still verifies: whoever compares quotes by the
@@ -8,14 +8,22 @@ hash of the file is misled by exactly these bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from forensics.errors import EvidenceError
+from forensics.formats.evidence import Evidence
 from forensics.formats.layout import Kind, Layout
 from forensics.formats.pem import locate_pem
 from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote
-from forensics.formats.structures import BODY_DESCRIPTOR_V5, HEADERS, SGX_REPORT
+from forensics.formats.snp import SnpReport
+from forensics.formats.structures import (
+    BODY_DESCRIPTOR_V5,
+    HEADERS,
+    SGX_REPORT,
+    SNP_REPORT_SIZE,
+    SNP_SIGNED_SIZE,
+)
 
 
 class Cover(StrEnum):
@@ -25,6 +33,7 @@ class Cover(StrEnum):
     qe_signature = "QE report signature (K1)"
     qe_report_data = "hash in the QE report (K2)"
     issuers = "its issuer's signature (P3-P5)"
+    report_signature = "report signature (N4)"
     structure = "no signature; another value does not parse or fails F3 or F4"
     signature = "is a signature: s and n - s both verify"
     nothing = "no signature"
@@ -56,6 +65,7 @@ class Piece:
 _Part = tuple[str, bytes, Kind, str, Cover]  # name, bytes, kind, meaning, what covers it
 
 HEADER, BODY, QE_REPORT = "header", "body", "QE report"
+REPORT = "report"
 SIGNATURE_DATA, QE_SIGNATURE = "signature data", "QE signature"
 CERTIFICATION, AFTER = "certification data", "after the end"
 _BEGINNINGS = {
@@ -66,9 +76,24 @@ _BEGINNINGS = {
 _SPEC = {3: "sgx_quote_3.h", 4: "sgx_quote_4.h", 5: "sgx_quote_5.h"}
 
 
-def dissect_quote(quote: Quote) -> tuple[Piece, ...]:
-    """All pieces of a quote; their data, joined, is `quote.to_bytes()`."""
-    return tuple(_iterate(quote))
+def dissect_quote(quote: Evidence) -> tuple[Piece, ...]:
+    """All pieces of a quote or report; their data, joined, is `quote.to_bytes()`."""
+    return tuple(_iterate_report(quote) if isinstance(quote, SnpReport) else _iterate(quote))
+
+
+def _iterate_report(report: SnpReport) -> Iterator[Piece]:
+    data = report.to_bytes()
+    for piece in _split(REPORT, report.layout, data, 0, Cover.report_signature):
+        if piece.offset < SNP_SIGNED_SIZE:
+            yield piece
+        elif piece.name == "snp_unsigned":
+            yield replace(piece, cover=Cover.nothing)
+        else:
+            yield replace(piece, part=SIGNATURE_DATA, cover=Cover.signature)
+    if report.trailing:
+        doc, source = "follows the report", report.layout.fields[0].spec
+        offset, data = SNP_REPORT_SIZE, report.trailing
+        yield Piece(AFTER, "trailing", offset, data, "bytes", doc, source, Cover.nothing)
 
 
 def _iterate(quote: Quote) -> Iterator[Piece]:

@@ -10,7 +10,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -69,6 +69,11 @@ class Certificate:
     @property
     def self_issued(self) -> bool:
         return self.subject == self.issuer
+
+    @cached_property
+    def public_key_info(self) -> bytes:
+        """SubjectPublicKeyInfo, DER: the key, whatever kind it is of."""
+        return der.extract_public_key_info(self.der)
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,10 @@ OCTET_STRING = 0x04
 OBJECT_ID = 0x06
 ENUMERATED = 0x0A
 SEQUENCE = 0x30
+IA5_STRING = 0x16
+
+_EXPLICIT_VERSION = 0xA0  # TBSCertificate.version [0], absent in version 1 certificates
+_FIELDS_BEFORE_KEY = 5  # serialNumber, signature, issuer, validity, subject
 
 
 def read_element(data: bytes, offset: int = 0) -> tuple[int, bytes, int]:
@@ -81,3 +85,20 @@ def decode_object_id(contents: bytes) -> str:
             value = 0
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+
+
+def extract_public_key_info(certificate: bytes) -> bytes:
+    """The SubjectPublicKeyInfo of a certificate, DER. Raises `EvidenceError` (`bad-der`).
+
+    Source: RFC 5280, 4.1 (Certificate, TBSCertificate).
+    """
+    signed = next((body for _, body in iterate_elements(read_exactly(certificate, SEQUENCE))), b"")
+    position = 0
+    tag, _, end = read_element(signed, position)
+    skipped = _FIELDS_BEFORE_KEY + (tag == _EXPLICIT_VERSION)
+    for _ in range(skipped):
+        position = end
+        tag, _, end = read_element(signed, position)
+    if tag != SEQUENCE:
+        raise EvidenceError("bad-der", "no public key where a certificate has one", position)
+    return signed[position:end]

@@ -11,11 +11,19 @@ from forensics.formats.structures import (
     KEY_TYPE_ECDSA_P256,
     MISC_SELECT_BITS,
     SGX_FLAG_BITS,
+    SNP_HOST_VMPL,
+    SNP_PLATFORM_BITS,
+    SNP_POLICY_BITS,
+    SNP_SIGNATURE_ECDSA_P384,
     TD_ATTRIBUTE_BITS,
     TEE_SGX,
     TEE_TDX,
     XFEATURE_BITS,
+    bit,
+    masks_chip_key,
+    signing_key,
 )
+from forensics.formats.vek import generation_of
 
 _SGX_FLAGS_SIZE = 8  # of ATTRIBUTES; XFRM follows
 
@@ -50,6 +58,39 @@ def _read_tcb_svn(value: bytes) -> str:
     return f"TDX module {value[1]}, SVN {value[0]}; microcode {value[2]}"
 
 
+def _read_policy(value: bytes) -> str:
+    flags = int.from_bytes(value, "little") >> 16 << 16
+    names = name_bits(flags.to_bytes(8, "little"), SNP_POLICY_BITS)
+    return f"ABI {value[1]}.{value[0]} or later; {names}"
+
+
+def _read_vmpl(value: bytes) -> str:
+    number = int.from_bytes(value, "little")
+    return "ASKED BY THE HOST" if number == SNP_HOST_VMPL else f"VMPL {number}"
+
+
+def _read_key_info(value: bytes) -> str:
+    words = [f"signed by {signing_key(value).upper()}"]
+    words += ["author key"] if bit(value, 0) else []
+    words += ["chip key MASKED"] if masks_chip_key(value) else []
+    return ", ".join(words)
+
+
+def _read_cpuid(value: bytes) -> str:
+    family, model, stepping = value
+    name = generation_of(value)
+    return f"family {family:#x}, model {model:#x}, stepping {stepping}: {name or 'unknown'}"
+
+
+def _read_version(value: bytes) -> str:
+    build, minor, major = value
+    return f"{major}.{minor}, build {build}"
+
+
+def _read_chip_id(value: bytes) -> str:
+    return "" if any(value) else "all zero: masked, or the key is a VLEK"
+
+
 def _read_trailing(value: bytes) -> str:
     return "padding: zeros" if not any(value) else "NOT ZERO: somebody put this there"
 
@@ -73,4 +114,13 @@ _READERS: dict[str, Callable[[bytes], str]] = {
     "outer_certification_type": _name_number(CERTIFICATION_TYPES),
     "certification_type": _name_number(CERTIFICATION_TYPES),
     "trailing": _read_trailing,
+    "policy": _read_policy,
+    "vmpl": _read_vmpl,
+    "signature_algo": _name_number({SNP_SIGNATURE_ECDSA_P384: "ECDSA P-384, SHA-384"}),
+    "platform_info": lambda value: name_bits(value, SNP_PLATFORM_BITS),
+    "key_info": _read_key_info,
+    "cpuid": _read_cpuid,
+    "chip_id": _read_chip_id,
+    "current_version": _read_version,
+    "committed_version": _read_version,
 }

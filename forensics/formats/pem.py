@@ -33,6 +33,13 @@ def locate_pem(text: bytes) -> list[tuple[int, int]]:
     return spans
 
 
+def encode_pem(label: str, der: bytes) -> bytes:
+    """PEM text of one block, in lines of 64 characters."""
+    body = binascii.b2a_base64(der, newline=False).decode()
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
+
+
 def split_pem(text: bytes) -> list[tuple[str, bytes]]:
     """`(label, DER)` of each block in order, from plain or percent-encoded PEM.
 

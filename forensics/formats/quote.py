@@ -88,6 +88,14 @@ class Quote:
         return SGX_REPORT.parse(self.qe_report)
 
     @property
+    def signature_r(self) -> bytes:
+        return self.signature[:32]
+
+    @property
+    def signature_s(self) -> bytes:
+        return self.signature[32:]
+
+    @property
     def report_data_offset(self) -> int:
         """Offset of REPORT_DATA in `signed`."""
         return self.body_offset + self.body_layout["report_data"].offset

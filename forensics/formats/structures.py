@@ -5,6 +5,7 @@ Sources, in short form in each field's `spec`:
 * `sgx_quote_3.h`, `sgx_quote_4.h`, `sgx_quote_5.h`, `sgx_report.h`: Intel SGX DCAP headers.
 * `QVL QuoteStructures.h`: Intel's Quote Verification Library, QuoteVerification/Src.
 * `TDX module ABI`: Intel TDX Module ABI specification, TDREPORT / TDINFO.
+* `AMD 56860`: SEV Secure Nested Paging Firmware ABI Specification, ATTESTATION_REPORT.
 
 Layouts of different versions are declared apart even where they agree, because the same four
 header bytes mean different things in v3 and v4.
@@ -132,6 +133,75 @@ TD_REPORT_15 = Layout(
     ),
 )
 
+_N = "AMD 56860, ATTESTATION_REPORT"
+SNP_REPORT_SIZE = 0x4A0
+SNP_SIGNED_SIZE = 0x2A0  # in every version; what follows is the signature and unsigned
+SNP_VERSIONS = (2, 3, 4, 5)
+
+
+def _snp_report(
+    name: str, title: str, cpuid: tuple[Field, ...], mitigations: tuple[Field, ...]
+) -> Layout:
+    """An SEV-SNP attestation report: alike in all versions but for what was reserved once."""
+    return Layout(
+        name,
+        title,
+        SNP_REPORT_SIZE,
+        (
+            Field("version", 0x000, 4, "u32", "report format version", _N),
+            Field("guest_svn", 0x004, 4, "u32", "security version given by the guest's owner", _N),
+            Field("policy", 0x008, 8, "bytes", "guest policy; bit 19 DEBUG", _N),
+            Field("family_id", 0x010, 16, "bytes", "family id of the ID block", _N),
+            Field("image_id", 0x020, 16, "bytes", "image id of the ID block", _N),
+            Field("vmpl", 0x030, 4, "u32", "privilege level that asked; 0xFFFFFFFF: the host", _N),
+            Field("signature_algo", 0x034, 4, "u32", "1 = ECDSA P-384 with SHA-384", _N),
+            Field("current_tcb", 0x038, 8, "bytes", "TCB that runs now, perhaps provisional", _N),
+            Field("platform_info", 0x040, 8, "bytes", "platform features that are on", _N),
+            Field("key_info", 0x048, 4, "bytes", "AUTHOR_KEY_EN, MASK_CHIP_KEY, SIGNING_KEY", _N),
+            Field("snp_reserved1", 0x04C, 4, "reserved", "zero", _N),
+            Field("report_data", 0x050, 64, "bytes", "what the guest chose to bind", _N),
+            Field("measurement", 0x090, 48, "bytes", "SHA-384 of the guest as launched", _N),
+            Field("host_data", 0x0C0, 32, "bytes", "chosen by the host at launch", _N),
+            Field("id_key_digest", 0x0E0, 48, "bytes", "SHA-384 of the ID key", _N),
+            Field("author_key_digest", 0x110, 48, "bytes", "SHA-384 of the author key", _N),
+            Field("report_id", 0x140, 32, "bytes", "names the guest from launch to end", _N),
+            Field("report_id_ma", 0x160, 32, "bytes", "report id of its migration agent", _N),
+            Field("reported_tcb", 0x180, 8, "bytes", "TCB that the signing key stands for", _N),
+            *cpuid,
+            Field("chip_id", 0x1A0, 64, "bytes", "names the chip; zero when masked", _N),
+            Field("committed_tcb", 0x1E0, 8, "bytes", "TCB below which nothing is loaded", _N),
+            Field("current_version", 0x1E8, 3, "bytes", "firmware now: build, minor, major", _N),
+            Field("snp_reserved3", 0x1EB, 1, "reserved", "zero", _N),
+            Field("committed_version", 0x1EC, 3, "bytes", "the same, committed", _N),
+            Field("snp_reserved4", 0x1EF, 1, "reserved", "zero", _N),
+            Field("launch_tcb", 0x1F0, 8, "bytes", "TCB when the guest was launched", _N),
+            *mitigations,
+            Field("snp_reserved6", 0x208, 152, "reserved", "zero", _N),
+            Field("snp_signature_r", 0x2A0, 72, "bytes", "r, little-endian", _N),
+            Field("snp_signature_s", 0x2E8, 72, "bytes", "s, little-endian", _N),
+            Field("snp_unsigned", 0x330, 368, "reserved", "zero; no signature covers it", _N),
+        ),
+    )
+
+
+_CPUID_RESERVED = (Field("snp_reserved2", 0x188, 24, "reserved", "zero", _N),)
+_CPUID = (
+    Field("cpuid", 0x188, 3, "bytes", "family, model, stepping", _N),
+    Field("snp_reserved2", 0x18B, 21, "reserved", "zero", _N),
+)
+_MITIGATIONS_RESERVED = (Field("snp_reserved5", 0x1F8, 16, "reserved", "zero", _N),)
+_MITIGATIONS = (
+    Field("launch_mit_vector", 0x1F8, 8, "bytes", "mitigations verified at launch", _N),
+    Field("current_mit_vector", 0x200, 8, "bytes", "mitigations verified now", _N),
+)
+SNP_REPORT_V2 = _snp_report(
+    "snp_report_v2", "SEV-SNP report v2", _CPUID_RESERVED, _MITIGATIONS_RESERVED
+)
+SNP_REPORT_V3 = _snp_report("snp_report_v3", "SEV-SNP report v3", _CPUID, _MITIGATIONS_RESERVED)
+SNP_REPORT_V5 = _snp_report("snp_report_v5", "SEV-SNP report v5", _CPUID, _MITIGATIONS)
+# Turin's firmware already fills the mitigation vectors of version 4.
+SNP_REPORTS = {2: SNP_REPORT_V2, 3: SNP_REPORT_V3, 4: SNP_REPORT_V5, 5: SNP_REPORT_V5}
+
 HEADERS = {3: HEADER_V3, 4: HEADER_V4, 5: HEADER_V5}
 BODIES_V5 = {1: SGX_REPORT, 2: TD_REPORT_10, 3: TD_REPORT_15}
 
@@ -143,6 +213,9 @@ LAYOUTS = (
     SGX_REPORT,
     TD_REPORT_10,
     TD_REPORT_15,
+    SNP_REPORT_V2,
+    SNP_REPORT_V3,
+    SNP_REPORT_V5,
 )
 
 
@@ -210,3 +283,41 @@ CERTIFICATION_TYPES = {
     6: "QE report certification data",
     7: "platform manifest",
 }
+# AMD 56860, table "Guest Policy Structure"; bits 0-7 and 8-15 are the ABI's minor and major.
+SNP_POLICY_BITS = {
+    16: "SMT",
+    17: "RESERVED_ONE",
+    18: "MIGRATE_MA",
+    19: "DEBUG",
+    20: "SINGLE_SOCKET",
+    21: "CXL_ALLOW",
+    22: "MEM_AES_256_XTS",
+    23: "RAPL_DIS",
+    24: "CIPHERTEXT_HIDING_DRAM",
+    25: "PAGE_SWAP_DISABLE",
+}
+SNP_PLATFORM_BITS = {
+    0: "SMT_EN",
+    1: "TSME_EN",
+    2: "ECC_EN",
+    3: "RAPL_DIS",
+    4: "CIPHERTEXT_HIDING_DRAM_EN",
+    5: "ALIAS_CHECK_COMPLETE",
+    7: "TIO_EN",
+}
+SNP_DEBUG_BIT = 19
+SNP_MIGRATE_BIT = 18
+SNP_HOST_VMPL = 0xFFFFFFFF
+SNP_SIGNATURE_ECDSA_P384 = 1
+SIGNING_KEYS = {0: "vcek", 1: "vlek", 7: "none"}
+
+
+def signing_key(key_info: bytes) -> str:
+    """Which key signed by the report's own word: vcek, vlek, none, or a number."""
+    number = key_info[0] >> 2 & 7
+    return SIGNING_KEYS.get(number, str(number))
+
+
+def masks_chip_key(key_info: bytes) -> bool:
+    """MASK_CHIP_KEY: the firmware put zeros where the signature would be."""
+    return bit(key_info, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from forensics.formats.quote import Quote
+from forensics.formats.evidence import Evidence
 from forensics.notebook.html import render_tables, to_text
 from forensics.notebook.records import Records
 from forensics.report.quote_diff import RELATIONS, Difference, compare_quotes
@@ -19,7 +19,7 @@ class QuoteView:
         self.page = page
 
     @property
-    def quote(self) -> Quote:
+    def quote(self) -> Evidence:
         return self.page.quote
 
     @property

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from forensics.formats.quote import Quote, parse_quote
+from forensics.formats.evidence import Evidence, parse_evidence
+from forensics.formats.snp import SnpReport
+from forensics.verify.amd_signatures import P384_ORDER
 from forensics.verify.signatures import P256_ORDER
 
 if TYPE_CHECKING:
@@ -43,29 +45,34 @@ def find_differences(case: Case, finding: Mapping[str, Any]) -> list[dict[str, o
     original, disguised = details.get("original_quote"), details.get("disguised_quotes")
     if not isinstance(original, str) or not isinstance(disguised, list):
         return []
-    first = parse_quote(case.quote_bytes(bytes.fromhex(original)))
+    first = parse_evidence(case.quote_bytes(bytes.fromhex(original)))
     return [
         {"quote_id": identity}
         | {name: getattr(difference, name) for name in Difference.__dataclass_fields__}
         for identity in disguised[:MOST_QUOTES]
         for difference in compare_quotes(
-            first, parse_quote(case.quote_bytes(bytes.fromhex(identity)))
+            first, parse_evidence(case.quote_bytes(bytes.fromhex(identity)))
         )
     ]
 
 
-def compare_quotes(first: Quote, second: Quote) -> Iterator[Difference]:
+def compare_quotes(first: Evidence, second: Evidence) -> Iterator[Difference]:
     """The parts in which two quotes differ, in the order of the format."""
     others = dict(_name_parts(second))
     for part, data in _name_parts(first):
-        if data != others[part]:
-            yield _describe(part, data, others[part])
+        other = others.get(part, b"")
+        if data != other:
+            yield _describe(part, data, other)
 
 
-def _name_parts(quote: Quote) -> Iterator[tuple[str, bytes]]:
+def _name_parts(quote: Evidence) -> Iterator[tuple[str, bytes]]:
     yield "signed_region", quote.signed
-    yield "quote_signature_r", quote.signature[:32]
-    yield "quote_signature_s", quote.signature[32:]
+    yield "quote_signature_r", quote.signature_r
+    yield "quote_signature_s", quote.signature_s
+    if isinstance(quote, SnpReport):
+        yield "unsigned_bytes", quote.slack
+        yield "trailing_bytes", quote.trailing
+        return
     yield "attestation_key", quote.attestation_key
     yield "qe_report", quote.qe_report
     yield "qe_signature_r", quote.qe_signature[:32]
@@ -83,7 +90,8 @@ def _describe(part: str, first: bytes, second: bytes) -> Difference:
     rest = shorter - offset
     tail = next((i for i in range(rest) if first[-1 - i] != second[-1 - i]), rest)
     left, right = first[offset : len(first) - tail], second[offset : len(second) - tail]
-    flipped = part.endswith("_s") and sum(map(_number, (first, second))) == P256_ORDER
+    orders = (P256_ORDER, P384_ORDER)
+    flipped = part.endswith("_s") and sum(map(_number, (first, second))) in orders
     return Difference(
         part,
         offset,

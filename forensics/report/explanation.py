@@ -12,23 +12,27 @@ from forensics.case.collateral_proof import read_issuers
 from forensics.case.judgements import Bench
 from forensics.case.lookup import find_matches
 from forensics.errors import UsageError
-from forensics.formats.certificates import parse_certificate
-from forensics.formats.quote import parse_quote
+from forensics.formats.certificates import Certificate, parse_certificate
+from forensics.formats.evidence import parse_evidence
+from forensics.formats.snp import SnpReport
 from forensics.report.openssl import (
     Step,
     crl_step,
     document_step,
     find_issuer,
     quote_steps,
+    report_steps,
     revocation_step,
 )
 from forensics.verify.appraisal import Judgement, format_time
-from forensics.verify.checks import CHECKS
+from forensics.verify.checks import CHECK_OF_ID
 from forensics.verify.documents import find_signers
-from forensics.verify.facts import ChainFact, CrlFact
+from forensics.verify.facts import ChainFact, CrlFact, EndorsementFact
 from forensics.verify.signatures import verify_raw
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
     from forensics.case.case import Case
@@ -111,25 +115,24 @@ class Explainer:
             explanation.lacking.append("a moment: the evidence has no time, or was not verified")
         else:
             self._add_judgement(explanation, observation_id, verdict["as_of"])
-        explanation.steps = [
-            *quote_steps(parse_quote(self._case.quote_bytes(bytes.fromhex(quote["quote_id"])))),
-            *explanation.steps,
-        ]
+        evidence = parse_evidence(self._case.quote_bytes(bytes.fromhex(quote["quote_id"])))
+        if not isinstance(evidence, SnpReport):  # a report's key is not in it
+            explanation.steps = [*quote_steps(evidence), *explanation.steps]
         return explanation
 
     def _add_judgement(self, explanation: Explanation, observation_id: str, as_of: Any) -> None:
-        number = self._connection.execute(
-            "SELECT f.subject_no FROM stored.fact_quote AS f "
+        number, quote_id = self._connection.execute(
+            "SELECT f.subject_no, q.quote_id FROM stored.filed AS f "
             "JOIN stored.quote AS q ON q.quote_no = f.quote_no "
             "JOIN observation AS o ON o.quote_id = lower(hex(q.quote_id)) "
             "WHERE o.observation_id = ?",
             [observation_id],
-        ).fetchall()[0][0]
+        ).fetchall()[0]
         subject = self._bench.subjects[number]
         at = int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
         judgement = self._bench.judge(subject, at)
-        for check in CHECKS:
-            result, expected, observed = judgement.results[check.id]
+        for identity, (result, expected, observed) in judgement.results.items():
+            check = CHECK_OF_ID[identity]
             explanation.checks.append(
                 {
                     "check_id": check.id,
@@ -143,7 +146,48 @@ class Explainer:
             if result == "error":
                 explanation.lacking.append(f"{check.id}: {expected}")
         explanation.collateral = _describe_collateral(judgement)
-        explanation.steps = self._collateral_steps(judgement, self._bench.chain(subject))
+        chain = self._bench.chain(subject)
+        if isinstance(chain, ChainFact):
+            explanation.steps = self._collateral_steps(judgement, chain)
+        elif chain is not None:
+            explanation.steps = self._report_steps(judgement, chain, quote_id)
+
+    def _report_steps(
+        self, judgement: Judgement, endorsement: EndorsementFact, quote_id: bytes
+    ) -> list[Step]:
+        """N4, N2, and N8 as far as a CRL decides it."""
+        known = read_issuers(self._connection, [a.der for a in self._case.settings.anchors])
+        chain = [c for c in known if c.certificate_id == endorsement.endorsement_id]
+        for subject, key in (
+            (endorsement.ca_subject, endorsement.ca_key),
+            (endorsement.root_subject, endorsement.root_key),
+        ):
+            issuer = find_issuer(known, subject or b"", key or b"")
+            chain += [issuer] if issuer else []
+        report = parse_evidence(self._case.quote_bytes(quote_id))
+        assert isinstance(report, SnpReport)
+        steps = report_steps(report, endorsement.vek_key, chain)
+        crl = judgement.selection.root_crl
+        if crl is not None and endorsement.ca_serial is not None:
+            steps += self._crl_steps("N8", "N8", "ark", crl, endorsement.ca_serial, known)
+        return steps
+
+    def _crl_steps(
+        self,
+        signed: str,
+        listed: str,
+        name: str,
+        crl: CrlFact,
+        serial: str | None,
+        issuers: Sequence[Certificate],
+    ) -> list[Step]:
+        """The checks of a CRL's signature, and that a serial number is not in it."""
+        (data,) = self._connection.execute(
+            "SELECT data FROM stored.crl WHERE crl_id = ?", [crl.crl_id]
+        ).fetchall()[0]
+        issuer = find_issuer(issuers, crl.issuer, crl.issuer_key or b"")
+        steps = [] if issuer is None else [crl_step(signed, name, data, issuer)]
+        return steps + ([] if serial is None else [revocation_step(listed, name, data, serial)])
 
     def _collateral_steps(self, judgement: Judgement, chain: ChainFact) -> list[Step]:
         anchors = [anchor.der for anchor in self._case.settings.anchors]
@@ -171,16 +215,8 @@ class Explainer:
             ("R2", "R4", "pck_ca", selection.pck_crl, chain.pck_serial),
         )
         for signed, listed, name, crl, serial in crls:
-            if crl is None:
-                continue
-            (data,) = self._connection.execute(
-                "SELECT data FROM stored.crl WHERE crl_id = ?", [crl.crl_id]
-            ).fetchall()[0]
-            issuer = find_issuer(issuers, crl.issuer, crl.issuer_key or b"")
-            if issuer is not None:
-                steps.append(crl_step(signed, name, data, issuer))
-            if serial is not None:
-                steps.append(revocation_step(listed, name, data, serial))
+            if crl is not None:
+                steps += self._crl_steps(signed, listed, name, crl, serial, issuers)
         return steps
 
     def _binding(self, observation_id: str) -> list[Row]:

@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from forensics.errors import EvidenceError
 from forensics.formats.certificates import Certificate
 from forensics.formats.pck import parse_chain
+from forensics.formats.pem import encode_pem
 from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote
+from forensics.formats.snp import SnpReport
+from forensics.verify.amd_signatures import load_p384_key
 from forensics.verify.chain import assign_roles
 from forensics.verify.signatures import load_key
 
@@ -61,6 +64,40 @@ def quote_steps(quote: Quote) -> list[Step]:
     return steps
 
 
+def report_steps(report: SnpReport, key: bytes | None, chain: Sequence[Certificate]) -> list[Step]:
+    """N4 under the VEK (`X ‖ Y`), and N2 where `chain` is (VEK, ASK, ARK) certificates."""
+    steps = []
+    public = load_p384_key(key) if key else None
+    if public is not None:
+        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        signed = {"report_signed.bin": report.signed, "vek_key.pem": pem}
+        title = "Report signature under the VEK"
+        steps.append(_signature_step("N4", title, signed, "report", report.signature, "sha384"))
+    if len(chain) == len(_AMD_CHAIN):
+        files = {name: _certificate_pem(c) for name, c in zip(_AMD_CHAIN, chain, strict=True)}
+        steps += [
+            Step(
+                "N2",
+                "Fingerprint of the ARK's public key, to hold against the trust anchor",
+                "openssl x509 -in ark.pem -noout -pubkey | openssl pkey -pubin -outform DER "
+                "| openssl dgst -sha256",
+                hashlib.sha256(chain[-1].public_key_info).hexdigest(),
+                files,
+            ),
+            Step(
+                "N2",
+                "VEK chain: ARK, ASK, VEK certificate (time left out)",
+                "openssl verify -no_check_time -CAfile ark.pem -untrusted ask.pem vek.pem",
+                "vek.pem: OK",
+                files,
+            ),
+        ]
+    return steps
+
+
+_AMD_CHAIN = ("vek.pem", "ask.pem", "ark.pem")
+
+
 def document_step(
     check_id: str, kind: str, body: bytes, signature: bytes, signer: Certificate
 ) -> Step:
@@ -96,7 +133,11 @@ def revocation_step(check_id: str, name: str, der: bytes, serial: str) -> Step:
 
 
 def find_issuer(candidates: Iterable[Certificate], name: bytes, key: bytes) -> Certificate | None:
-    return next((c for c in candidates if c.subject == name and c.public_key == key), None)
+    """The certificate of that subject and key: `X ‖ Y`, or the DER of another kind of key."""
+    return next(
+        (c for c in candidates if c.subject == name and key in (c.public_key, c.public_key_info)),
+        None,
+    )
 
 
 def _chain_steps(quote: Quote) -> list[Step]:
@@ -142,17 +183,23 @@ def _chain_steps(quote: Quote) -> list[Step]:
 
 
 def _signature_step(
-    check_id: str, title: str, files: dict[str, bytes], name: str, signature: bytes
+    check_id: str,
+    title: str,
+    files: dict[str, bytes],
+    name: str,
+    signature: bytes,
+    digest: str = "sha256",
 ) -> Step:
-    """`files` holds the signed bytes, then the public key."""
+    """`files` holds the signed bytes, then the public key; `signature` is `r ‖ s`."""
     signed, key = files
+    middle = len(signature) // 2
     der = encode_dss_signature(
-        int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        int.from_bytes(signature[:middle], "big"), int.from_bytes(signature[middle:], "big")
     )
     return Step(
         check_id,
         title,
-        f"openssl dgst -sha256 -verify {key} -signature {name}_signature.der {signed}",
+        f"openssl dgst -{digest} -verify {key} -signature {name}_signature.der {signed}",
         "Verified OK",
         files | {f"{name}_signature.der": der},
     )
@@ -174,9 +221,7 @@ def _key_digest(certificate: Certificate) -> str:
 
 
 def _certificate_pem(certificate: Certificate) -> bytes:
-    from cryptography import x509
-
-    return x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM)
+    return encode_pem("CERTIFICATE", certificate.der)
 
 
 def collect_files(steps: Sequence[Step]) -> dict[str, bytes]:

@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from forensics.errors import EvidenceError
 from forensics.formats.anatomy import UNSIGNED, Cover, Piece, dissect_quote
 from forensics.formats.certificates import Certificate, parse_certificate
+from forensics.formats.evidence import Evidence
 from forensics.formats.meaning import interpret
 from forensics.formats.pem import split_pem
 from forensics.formats.quote import Quote
 from forensics.report.quote_page import show_value
+from forensics.verify.amd_signatures import P384_ORDER
 from forensics.verify.signatures import P256_ORDER, verify_raw
 
 Row = dict[str, Any]
@@ -40,7 +42,7 @@ class Difference:
         return [row for row in self.fields if row["unsigned"]]
 
 
-def compare_quotes(a: Quote, b: Quote) -> Difference:
+def compare_quotes(a: Evidence, b: Evidence) -> Difference:
     """Everything in which `b` differs from `a`, in the order of the bytes."""
     pieces_a = {(piece.part, piece.name): piece for piece in dissect_quote(a)}
     pieces_b = {(piece.part, piece.name): piece for piece in dissect_quote(b)}
@@ -57,34 +59,42 @@ def compare_quotes(a: Quote, b: Quote) -> Difference:
     return Difference(_conclude(a, b), relations, rows)
 
 
-def _relate(a: Quote, b: Quote) -> list[Row]:
-    pairs = (
+def _relate(a: Evidence, b: Evidence) -> list[Row]:
+    pairs = [
         ("bytes", a.to_bytes(), b.to_bytes(), "the same file, bit for bit"),
         ("signed region", a.signed, b.signed, "header and body say the same"),
         ("statement", a.statement, b.statement, "the same but for REPORT_DATA"),
-        ("attestation key", a.attestation_key, b.attestation_key, "the same key signed"),
-        ("signature r", a.signature[:32], b.signature[:32], "the same secret number was used"),
-        ("certification data", a.certification_data, b.certification_data, "chain as it came"),
-    )
+        ("signature r", a.signature_r, b.signature_r, "the same secret number was used"),
+    ]
+    if isinstance(a, Quote) and isinstance(b, Quote):
+        pairs += [
+            ("attestation key", a.attestation_key, b.attestation_key, "the same key signed"),
+            ("certification data", a.certification_data, b.certification_data, "chain as it came"),
+        ]
     rows = [
         dict(zip(RELATIONS, (what, left == right, meaning), strict=True))
         for what, left, right, meaning in pairs
     ]
     for name, quote in (("a", a), ("b", b)):
-        valid = _is_signed(quote)
-        meaning = f"{name} is {'' if valid else 'NOT '}signed by its attestation key"
+        meaning = f"{name} names no key: whether it is signed, its verdict says"
+        if isinstance(quote, Quote):
+            meaning = (
+                f"{name} is {'' if _is_signed(quote) else 'NOT '}signed by its attestation key"
+            )
         rows.append({"what": f"signature of {name}", "same": None, "meaning": meaning})
     return rows
 
 
-def _conclude(a: Quote, b: Quote) -> str:
+def _conclude(a: Evidence, b: Evidence) -> str:
     if a.to_bytes() == b.to_bytes():
         return "the same quote"
+    same_signed = a.signed == b.signed
+    same_r = a.signature_r == b.signature_r
+    if not (isinstance(a, Quote) and isinstance(b, Quote)):
+        return _conclude_reports(same_signed, same_r)
     if not (_is_signed(a) and _is_signed(b)):
         return "at least one is not signed by its attestation key: nothing follows from it"
     same_key = a.attestation_key == b.attestation_key
-    same_signed = a.signed == b.signed
-    same_r = a.signature[:32] == b.signature[:32]
     if same_key and same_signed and same_r:
         return "one signing event in other bytes: one is the other again, disguised"
     if same_key and same_signed:
@@ -96,6 +106,15 @@ def _conclude(a: Quote, b: Quote) -> str:
     if same_signed:
         return "the same statement under two attestation keys"
     return "two different quotes"
+
+
+def _conclude_reports(same_signed: bool, same_r: bool) -> str:
+    """Of SEV-SNP reports, which carry no key: what holds if both are signed as they say."""
+    if same_signed and same_r:
+        return "one signing event in other bytes: one is the other again, disguised"
+    if same_signed:
+        return "the same statement signed anew: nothing fresh was bound in"
+    return "two different reports"
 
 
 def _is_signed(quote: Quote) -> bool:
@@ -114,6 +133,9 @@ def _compare_pieces(a: Piece | None, b: Piece | None) -> Row:
         note = "only in b" if a is None else "only in a"
     elif known.name in ("signature_s", "qe_signature_s"):
         note = _TWIN if _is_twin(int.from_bytes(a.data), int.from_bytes(b.data)) else ""
+    elif known.name == "snp_signature_s":
+        both = int.from_bytes(a.data, "little") + int.from_bytes(b.data, "little")
+        note = _TWIN if both == P384_ORDER else ""
     elif cover is Cover.structure and known.name.endswith("_size"):
         note = "follows from the length of another part"
     elif cover is Cover.issuers:

@@ -11,18 +11,24 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.facts import make_subject
+from forensics.case.facts import make_subject, read_endorsements
 from forensics.case.lookup import find_one
 from forensics.errors import EvidenceError, UsageError
 from forensics.formats.anatomy import UNSIGNED, Piece, dissect_quote
 from forensics.formats.certificates import Certificate
+from forensics.formats.evidence import Evidence, parse_evidence
 from forensics.formats.meaning import interpret
 from forensics.formats.pck import SGX_EXTENSION, parse_chain, parse_sgx_extension
-from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote, parse_quote
+from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote
+from forensics.formats.snp import SnpReport
+from forensics.formats.vek import TCB_PLACES, generation_of, split_tcb
 from forensics.verify.appraisal import Appraiser, Judgement, format_time
 from forensics.verify.archive import Archive
 from forensics.verify.certification import prove_certification
 from forensics.verify.chain import prove_chain, unproven_chain
+from forensics.verify.facts import EndorsementFact
+from forensics.verify.report_appraisal import judge_report
+from forensics.verify.report_signature import Endorsed, Endorsers
 from forensics.verify.signatures import verify_raw
 
 if TYPE_CHECKING:
@@ -51,7 +57,7 @@ FINDINGS = ("finding_id", "severity", "detector", "summary")
 class QuotePage:
     """`quote` is the parsed quote; the rest are rows with the columns named above."""
 
-    quote: Quote = field(repr=False)
+    quote: Evidence = field(repr=False)
     quote_id: str
     summary: list[Row] = field(default_factory=list, repr=False)
     verdicts: list[Row] = field(default_factory=list)
@@ -72,7 +78,9 @@ def describe_stored(
     match = find_one(connection, ("quote", "observation"), identifier)
     quote_id = match.row["quote_id"]
     sighting = match.identifier if match.view == "observation" else None
-    page = describe_bytes(load_stored(case, match.view, quote_id))
+    page = describe_bytes(
+        load_stored(case, match.view, quote_id), _read_endorsement(connection, quote_id)
+    )
     condition = "quote_id = $quote AND ($sighting IS NULL OR observation_id = $sighting)"
     given = {"quote": quote_id, "sighting": sighting}
     page.verdicts = _query(connection, _VERDICTS.format(condition=condition), given)
@@ -97,10 +105,18 @@ def describe_loose(
     """The page of a quote that is in no case, judged at `moment`.
 
     `anchors` are root public keys `X ‖ Y`; without a `bench` there is no collateral, and what
-    needs some stays undetermined. Raises `EvidenceError` as `parse_quote` does.
+    needs some stays undetermined. Raises `EvidenceError` as `parse_evidence` does.
     """
-    page = describe_bytes(data)
-    judgement = judge_loose(page.quote, anchors, moment, bench)
+    quote = parse_evidence(data)
+    endorsement = None
+    if isinstance(quote, SnpReport):
+        endorsed = Endorsers(bench.endorsements.values() if bench else ()).find(quote)
+        if bench and endorsed.endorsement_id:
+            endorsement = bench.endorsements[endorsed.endorsement_id]
+        judgement = judge_loose_report(quote, endorsed, moment, bench)
+    else:
+        judgement = judge_loose(quote, anchors, moment, bench)
+    page = describe_bytes(data, endorsement)
     page.verdicts = [
         {
             "moment": "with the case's collateral" if bench else "without collateral",
@@ -146,6 +162,17 @@ def judge_loose(
     return _NO_COLLATERAL.judge(subject, certification, chain, selection, at)
 
 
+def judge_loose_report(
+    report: SnpReport, endorsed: Endorsed, moment: datetime, bench: Bench | None
+) -> Judgement:
+    """Judge a report that is in no case, under the certificate that the case has for it, if any."""
+    at = int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    if bench is not None:
+        return bench.judge_report(report, endorsed, at)
+    selection = Archive([], []).context(None, report.tee).select(at)
+    return judge_report(report, None, None, selection, at)
+
+
 def _unreachable(_document: object) -> Any:
     raise AssertionError("an empty archive selects no document")
 
@@ -153,22 +180,31 @@ def _unreachable(_document: object) -> Any:
 _NO_COLLATERAL = Appraiser(_unreachable, _unreachable)
 
 
-def describe_bytes(data: bytes) -> QuotePage:
-    """What the bytes alone say: no verdict. Raises `EvidenceError` as `parse_quote` does."""
-    quote = parse_quote(data)
-    certificates = _read_certificates(quote)
-    return QuotePage(
+def describe_bytes(data: bytes, endorsement: EndorsementFact | None = None) -> QuotePage:
+    """What the bytes alone say, and the VEK certificate of a report: no verdict.
+
+    Raises `EvidenceError` as `parse_evidence` does.
+    """
+    quote = parse_evidence(data)
+    page = QuotePage(
         quote=quote,
         quote_id=hashlib.sha256(data).hexdigest(),
-        summary=_summarise_quote(quote, data),
         fields=[_describe_piece(piece) for piece in dissect_quote(quote)],
-        certificates=[_describe_certificate(certificate) for certificate in certificates],
-        platform=[row for certificate in certificates for row in _describe_platform(certificate)],
     )
+    if isinstance(quote, SnpReport):
+        key = endorsement.vek_key if endorsement else None
+        page.platform = _describe_snp_platform(quote, endorsement)
+    else:
+        key = quote.attestation_key
+        certificates = _read_certificates(quote)
+        page.certificates = [_describe_certificate(certificate) for certificate in certificates]
+        page.platform = [row for c in certificates for row in _describe_platform(c)]
+    page.summary = _summarise_quote(quote, key or b"", data)
+    return page
 
 
-def _summarise_quote(quote: Quote, data: bytes) -> list[Row]:
-    key, r = quote.attestation_key, quote.signature[:32]
+def _summarise_quote(quote: Evidence, key: bytes, data: bytes) -> list[Row]:
+    r = quote.signature_r
     return [
         _summarise("kind", f"{quote.tee.upper()}, version {quote.version}", f"{len(data)} bytes"),
         _summarise("quote_id", _hash(data), "SHA-256 of the bytes as seen"),
@@ -178,7 +214,9 @@ def _summarise_quote(quote: Quote, data: bytes) -> list[Row]:
             _hash(key + quote.signed + r),
             "one signing event: the same in every disguise of this quote",
         ),
-        _summarise("attestation_key_id", _hash(key), "SHA-256 of the key that signed it"),
+        _summarise("attestation_key_id", _hash(key), "SHA-256 of the key that signed it")
+        if key
+        else _summarise("attestation_key_id", None, "the certificate of its key is not there"),
     ]
 
 
@@ -267,6 +305,47 @@ def _describe_platform(certificate: Certificate) -> list[Row]:
         _summarise(name, value.hex() if isinstance(value, bytes) else value, meaning)
         for name, meaning in _PLATFORM.items()
         if (value := values[name]) is not None
+    ]
+
+
+_TCBS = ("reported_tcb", "committed_tcb", "launch_tcb", "current_tcb")
+
+
+def _read_endorsement(
+    connection: duckdb.DuckDBPyConnection, quote_id: str | None
+) -> EndorsementFact | None:
+    """The VEK certificate that a stored report is held against."""
+    rows = connection.execute(
+        "SELECT f.endorsement_id FROM stored.filed AS f "
+        "JOIN stored.quote AS q ON q.quote_no = f.quote_no WHERE q.quote_id = unhex(?)",
+        [quote_id],
+    ).fetchall()
+    return read_endorsements(connection).get(rows[0][0]) if rows else None
+
+
+def _describe_snp_platform(report: SnpReport, endorsement: EndorsementFact | None) -> list[Row]:
+    """The TCBs by component, where the generation is known, and what the certificate says."""
+    body = report.body
+    cpuid = body.get("cpuid")
+    product = generation_of(cpuid) if isinstance(cpuid, bytes) else None
+    product = product or (endorsement.product if endorsement else None)
+    rows = []
+    if product in TCB_PLACES:
+        for name in _TCBS:
+            value = body[name]
+            assert isinstance(value, bytes)
+            shown = " ".join(f"{part} {n}" for part, n in split_tcb(value, product).items())
+            rows.append(_summarise(name, shown, f"by component, as {product} has them"))
+    if endorsement is None:
+        return [*rows, _summarise("VEK", None, "no certificate in the case fits this report")]
+    chip = endorsement.hardware_id
+    return [
+        *rows,
+        _summarise("VEK", endorsement.kind, f"certificate {endorsement.endorsement_id.hex()}"),
+        _summarise("product", endorsement.product, "by the certificate"),
+        _summarise("issued by", endorsement.ca_name, "the ASK or ASVK; empty when not known"),
+        _summarise("hardware id", chip.hex() if chip else None, "the chip of a VCEK"),
+        _summarise("CSP", endorsement.csp_id, "the cloud provider of a VLEK"),
     ]
 
 

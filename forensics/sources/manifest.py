@@ -33,7 +33,9 @@ MEASUREMENT_SIZES = {
     "rtmr1": 48,
     "rtmr2": 48,
     "rtmr3": 48,
+    "measurement": 48,
 }
+HOST_DATA_SIZE = 32
 PPID_SIZE = 16
 DIGESTS = ("none", "sha256", "sha384", "sha512")
 PARTS = ("initial_state", "nonce", "runtime_data")
@@ -252,11 +254,16 @@ def _read_allowed(workload: str, table: dict[str, object]) -> Row:
             row[name] = _measurement(table, name, size)
     if len(row) == 1:
         raise _wrong("names no measurement and no signer: it would approve everything")
+    if "host_data" in table:
+        row["host_data"] = _measurement(table, "host_data", HOST_DATA_SIZE)
     for name in ("isv_prodid", "min_isv_svn"):
         if name in table:
             row[name] = _number(table, name)
     row |= _read_window(table)
-    known = {*MEASUREMENT_SIZES, "isv_prodid", "min_isv_svn", "valid_from", "valid_to"}
+    known = {
+        *MEASUREMENT_SIZES,
+        *("host_data", "isv_prodid", "min_isv_svn", "valid_from", "valid_to"),
+    }
     extra = {str(key): value for key, value in table.items() if key not in known}
     if extra:
         row["extra"] = _extra_json(extra)

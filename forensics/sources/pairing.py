@@ -18,7 +18,7 @@ from pathlib import PurePath
 
 from forensics.case.records import Record, SourceHeader
 from forensics.errors import EvidenceError
-from forensics.formats.quote import parse_quote
+from forensics.formats.evidence import parse_evidence
 from forensics.sources.archives import STREAM_SUFFIXES
 from forensics.sources.events import Reading, find_type, read_fields
 from forensics.sources.fields import OBSERVATION
@@ -155,7 +155,7 @@ def _first_stem(path: str) -> str:
 def read_bare_quote(held: HeldQuote) -> Record:
     """The record of a quote without a sidecar. Nothing was observed where nothing can be parsed."""
     try:
-        parse_quote(held.quote)
+        parse_evidence(held.quote)
     except EvidenceError as error:
         return refuse(held.data, None, error)
     return Record(None, held.data, [("observation", {})], quote=held.quote)

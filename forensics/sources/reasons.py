@@ -29,12 +29,13 @@ REASONS = {
     "bad-encoding": "A binary field is neither hex nor base64; the rest is kept.",
     # Quotes
     "too-short": "Fewer bytes than any quote has.",
-    "truncated": "A part of a quote declares more bytes than there are.",
+    "truncated": "A part of a quote declares more bytes than there are, or a report is cut off.",
     "length-mismatch": "Two lengths in a quote contradict each other.",
-    "unsupported-version": "A quote version other than 3, 4 and 5.",
+    "unsupported-version": "A quote version other than 3, 4 and 5; a report's other than 2 to 5.",
     "unsupported-key-type": "An attestation key that is not ECDSA P-256.",
     "unsupported-tee": "Evidence of a TEE that this version does not read.",
     "unsupported-body": "A version 5 quote with a body type that is not known.",
+    "unsupported-wrapper": "A hardware report in a wrapper that is not opened: Azure's HCL report.",
     # Collateral
     "bad-collateral": "Intel collateral of the wrong shape, or a wrong signature field.",
     "bad-pem": "Text that should hold PEM blocks does not.",

@@ -6,12 +6,13 @@ import re
 from enum import StrEnum
 
 from forensics.errors import EvidenceError
+from forensics.formats.snp import looks_like_report
 from forensics.sources.encodings import decode_binary
 
 # How much of a file the decision may need: a quote in hex, wrapped, is about 20 KiB.
 HEAD_SIZE = 1 << 18
 
-SNP_REPORT_SIZE = 1184
+_AZURE_HCL = b"HCLA"
 _INTEL_QE_VENDOR = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
 
@@ -20,7 +21,7 @@ class Kind(StrEnum):
 
     EMPTY = "empty"
     QUOTE = "quote"
-    SNP_REPORT = "snp_report"
+    WRAPPED_REPORT = "wrapped_report"
     DER = "der"
     PEM = "pem"
     JSON_OBJECT = "json_object"
@@ -56,7 +57,8 @@ _MAGIC = {
 _LINES_LOOKED_AT = 64
 _ARRAY = re.compile(rb"\[\s*+(?:[\[{\"\]]|$)")  # of objects; other arrays are no evidence
 _PEM = re.compile(rb"(?:-----|%2D%2D%2D%2D%2D)BEGIN[ A-Z0-9%]{1,60}(?:-----|%2D%2D)")
-_ENCODED = re.compile(rb"(?:0x)?[A-Za-z0-9+/_\-\s]{16,}+={0,2}+\s*+\x00?")
+# Padding also ends a line: each may hold a quote of its own.
+_ENCODED = re.compile(rb"(?:(?:0x)?[A-Za-z0-9+/_\-\s]{16,}+={0,2}+\s*+)++\x00?")
 _TOML = re.compile(
     rb"^[ \t]*(?:\[\[[ \t]*(?:workload|platform)[ \t]*\]\]|\[[ \t]*policy[ \t]*\]"
     rb"|workload[ \t]*=|platform[ \t]*=[ \t]*\[)",
@@ -80,10 +82,10 @@ def sniff(head: bytes, size: int) -> Kind:
 
 
 def _sniff_binary(head: bytes, size: int) -> Kind | None:
-    if size == SNP_REPORT_SIZE and 2 <= int.from_bytes(head[:4], "little") <= 5:
-        return Kind.SNP_REPORT
-    if looks_like_quote(head):
+    if looks_like_report(head, size) or looks_like_quote(head):
         return Kind.QUOTE
+    if head.startswith(_AZURE_HCL):
+        return Kind.WRAPPED_REPORT
     if head[0] == 0x30 and head[1:2] in (b"\x80", b"\x81", b"\x82", b"\x83", b"\x84"):
         return Kind.DER
     return None
@@ -149,4 +151,4 @@ def holds_many_quotes(data: bytes) -> bool:
     if not newline or not rest.strip() or len(first) < 1020:
         return False
     _, decoded = decode_text(first)
-    return looks_like_quote(decoded)
+    return looks_like_quote(decoded) or looks_like_report(decoded, len(decoded))

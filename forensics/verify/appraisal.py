@@ -1,6 +1,6 @@
 """The appraisal: facts of a subject and of collateral, joined with a moment, give a judgement.
 
-No signature is verified here. Every check of `CHECKS` gets an outcome, each computed on its own;
+No signature is verified here. Every check of quotes gets an outcome, each computed on its own;
 the judgement follows from them:
 
 * *rejected*: a check of Intel's verifier failed that more or newer collateral could not mend;
@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from forensics.formats.collateral import EnclaveIdentity, TcbInfo, TdxModule
 from forensics.verify.archive import SECOND, Selection
 from forensics.verify.checks import (
-    CHECKS,
     NOT_APPLICABLE,
+    QUOTE_CHECKS,
+    STRICT,
     Outcome,
     judge,
     missing,
@@ -55,7 +56,7 @@ class Judgement:
     """What one subject is worth at one moment under one selection of collateral.
 
     `status` is Intel's TCB status where the quote is accepted, or `Revoked`. `results` has one
-    outcome for every check, in the order of `CHECKS`.
+    outcome for every check of that kind of evidence, in the order of `CHECKS`.
     """
 
     outcome: str
@@ -66,15 +67,15 @@ class Judgement:
 
     @property
     def failed_checks(self) -> list[str]:
-        return [c.id for c in CHECKS if not c.strict and self.results[c.id][0] == "fail"]
+        return [c for c, o in self.results.items() if o[0] == "fail" and c not in STRICT]
 
     @property
     def undetermined_checks(self) -> list[str]:
-        return [c.id for c in CHECKS if not c.strict and self.results[c.id][0] == "error"]
+        return [c for c, o in self.results.items() if o[0] == "error" and c not in STRICT]
 
     @property
     def strict_failures(self) -> list[str]:
-        return [c.id for c in CHECKS if c.strict and self.results[c.id][0] == "fail"]
+        return [c for c, o in self.results.items() if o[0] == "fail" and c in STRICT]
 
 
 class Appraiser:
@@ -105,10 +106,10 @@ class Appraiser:
         evaluation, advisories = _evaluate(subject, certification, chain, info, identity, results)
         results |= _check_levels(subject, evaluation, results)
         status = evaluation.status if evaluation else None
-        outcome = _conclude(results, revoked=status == REVOKED)
+        outcome = conclude(results, revoked=status == REVOKED)
         if outcome != "accepted" and (outcome, status) != ("rejected", REVOKED):
             status = None
-        ordered = {check.id: results[check.id] for check in CHECKS}
+        ordered = {check: results[check] for check in QUOTE_CHECKS}
         return Judgement(outcome, status, ordered, advisories, selection)
 
     def _usable_tcb_info(self, document: DocumentFact | None) -> TcbInfo | None:
@@ -366,8 +367,9 @@ _BY_TCB_INFO = frozenset(("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"))
 _BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
 
 
-def _conclude(results: Results, *, revoked: bool) -> str:
-    failed = {c.id for c in CHECKS if not c.strict and results[c.id][0] == "fail"}
+def conclude(results: Results, *, revoked: bool = False) -> str:
+    """The outcome that the checks of the vendor's verifier give; `revoked`: by TCB status."""
+    failed = {c for c, o in results.items() if o[0] == "fail" and c not in STRICT}
     converged = frozenset() if revoked else frozenset(("V3",))
     if "T4" in failed:
         failed -= _BY_TCB_INFO | converged
@@ -375,7 +377,7 @@ def _conclude(results: Results, *, revoked: bool) -> str:
         failed -= _BY_IDENTITY | converged
     if failed - COVERAGE:
         return "rejected"
-    lacking = any(not c.strict and results[c.id][0] in ("error", "skipped") for c in CHECKS)
+    lacking = any(o[0] in ("error", "skipped") and c not in STRICT for c, o in results.items())
     return "undetermined" if failed or lacking else "accepted"
 
 

@@ -22,7 +22,7 @@ from itertools import islice, product
 from typing import TypeVar
 
 from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
-from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
+from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, EndorsementFact
 
 SECOND = 1_000_000
 MAX_ALTERNATIVES = 1024  # an archive full of near-copies must not stall an appraisal
@@ -99,8 +99,13 @@ class Archive:
         self._chosen = frozenset(chosen)
         self._contexts: dict[tuple[object, ...], Context] = {}
 
-    def context(self, chain: ChainFact, tee: str) -> Context:
-        """Candidates for a subject with this chain; the same object for equal keys."""
+    def context(self, chain: ChainFact | EndorsementFact | None, tee: str) -> Context:
+        """Candidates for a subject with this chain; the same object for equal keys.
+
+        About a report there are only CRLs, and none where its certificate is missing.
+        """
+        if not isinstance(chain, ChainFact):
+            return self._report_context(chain)
         key = (chain.root_key, chain.root_subject, chain.ca_key, chain.ca_subject, chain.fmspc, tee)
         if key not in self._contexts:
             self._contexts[key] = Context(
@@ -110,6 +115,13 @@ class Archive:
                 pck_crls=self._prefer(self._find_crls(chain.ca_subject, chain.ca_key)),
             )
         return self._contexts[key]
+
+    def _report_context(self, endorsement: EndorsementFact | None) -> Context:
+        root = (endorsement.root_subject, endorsement.root_key) if endorsement else (None, None)
+        if root not in self._contexts:
+            crls = self._find_crls(*root) if root[1] is not None else ()
+            self._contexts[root] = Context((), (), self._prefer(crls), ())
+        return self._contexts[root]
 
     def _prefer(self, candidates: tuple[_Item, ...]) -> tuple[_Item, ...]:
         """The chosen ones among the candidates, where there are any."""

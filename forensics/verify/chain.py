@@ -121,6 +121,12 @@ def is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     )
 
 
+def may_sign_certificates(certificate: Certificate) -> bool:
+    """Basic constraints say CA, and the key usage allows it; both have to be there."""
+    present = {BASIC_CONSTRAINTS, KEY_USAGE} <= certificate.extensions.keys()
+    return present and bool(_is_ca(certificate)) and _has_usage(certificate, _KEY_CERT_SIGN)
+
+
 def _check_issued(certificate: Certificate, issuer: Certificate) -> Outcome:
     expected = f"issued by {issuer.subject_name}"
     if certificate.issuer != issuer.subject:

@@ -1,8 +1,9 @@
 """The checks, in the order of Intel's verifier, each with a permanent id.
 
-Ids and classes are those of the verification reference (section 5): Q needs the quote alone, C one
-collateral document, X facts of both, T a moment. `strict` marks checks of ours that Intel's library
-does not make; they are reported and never change an outcome.
+Ids and classes are those of the verification reference (section 5; section 9 for `N`, AMD SEV-SNP):
+Q needs the quote alone, C one collateral document, X facts of both, T a moment. `strict` marks
+checks of ours that the vendor's verifier does not make; they are reported and never change an
+outcome.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ it, which `observed` names."""
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`qvl` is the status that Intel's library reports on failure."""
+    """`qvl` is the status that Intel's library reports on failure; `AMD`: no check of its."""
 
     id: str
     title: str
@@ -123,14 +124,32 @@ CHECKS = (
     Check("V1", "SGX platform has a TCB level", "X", "TCB_NOT_SUPPORTED"),
     Check("V2", "TDX platform and module have a TCB level", "X", "TCB_NOT_SUPPORTED"),
     Check("V3", "Converged TCB status is not terminal", "X", "TCB_REVOKED"),
-    Check("A1", "Enclave or TD is not debuggable", "Q", "own", strict=True),
+    Check("A1", "Enclave, TD or guest is not debuggable", "Q", "own", strict=True),
     Check("A2", "No attribute that an application must not have", "Q", "own", strict=True),
     Check("A3", "TD has SEPT_VE_DISABLE", "Q", "own", strict=True),
     Check("A4", "No service TD is bound", "Q", "own", strict=True),
+    Check("N1", "Report has a known form: version, algorithm, signing key", "Q", "snp"),
+    Check("N2", "VEK chain keeps AMD's profile and ends in a trust anchor", "Q", "snp"),
+    Check("N3", "The key that the report names is of the certificate's kind", "Q", "AMD"),
+    Check("N4", "Report signature is valid under the VEK", "Q", "AMD"),
+    Check("N5", "Reported TCB is the VEK certificate's, component by component", "Q", "AMD"),
+    Check("N6", "Chip id is the VCEK certificate's hardware id", "Q", "AMD"),
+    Check("N7", "CPU generation of the report is the certificate's product", "Q", "AMD"),
+    Check("N8", "VEK chain has not expired, and AMD's CRL does not list its CA", "T", "AMD"),
+    Check(
+        *("N9", "Reported TCB ≤ committed ≤ current, launch ≤ current", "Q", "own"),
+        strict=True,
+    ),
+    Check("N10", "No migration agent, and a guest asked, not the host", "Q", "own", strict=True),
 )
 
 CHECK_OF_ID = {check.id: check for check in CHECKS}
 STRICT = frozenset(check.id for check in CHECKS if check.strict)
+
+_OF_BOTH = ("A1", "T6")
+REPORT_CHECKS = tuple(c.id for c in CHECKS if c.id.startswith("N") or c.id in _OF_BOTH)
+QUOTE_CHECKS = tuple(c.id for c in CHECKS if not c.id.startswith("N"))
+"""What is checked of SEV-SNP reports, and of SGX and TDX quotes; each in the order of `CHECKS`."""
 
 PASS: Outcome = ("pass", "", "")
 NOT_APPLICABLE: Outcome = ("not_applicable", "", "")

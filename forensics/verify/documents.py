@@ -20,6 +20,7 @@ from forensics.formats.collateral import (
 )
 from forensics.formats.crl import Crl
 from forensics.formats.json_text import compact, parse_object
+from forensics.verify.amd_signatures import verify_pss
 from forensics.verify.chain import find_absent_extensions, is_signed_by
 from forensics.verify.checks import Outcome, judge, missing
 from forensics.verify.facts import CrlFact, DocumentFact, Results
@@ -88,27 +89,25 @@ def prove_document(
 
 def prove_crl(crl: Crl, issuers: Iterable[Certificate]) -> CrlFact:
     """Find the certificate that issued a CRL: its name and its key both fit."""
-    issuer = next(
-        (
-            certificate
-            for certificate in issuers
-            if certificate.subject == crl.issuer
-            and certificate.public_key is not None
-            and verify_der(certificate.public_key, crl.signature, crl.tbs)
-        ),
-        None,
-    )
+    issuer = next((c for c in issuers if c.subject == crl.issuer and _signs(c, crl)), None)
+    theirs = issuer is not None and issuer.public_key is None  # AMD's, who promise no extensions
     return CrlFact(
         crl_id=crl.crl_id,
         issuer=crl.issuer,
         issuer_name=crl.issuer_name,
-        issuer_key=issuer.public_key if issuer else None,
+        issuer_key=(issuer.public_key or issuer.public_key_info) if issuer else None,
         this_update=crl.this_update,
         next_update=crl.next_update,
-        complete=crl.number is not None and crl.has_authority_key_id,
+        complete=theirs or (crl.number is not None and crl.has_authority_key_id),
         number=crl.number,
         revoked=frozenset(f"{serial:x}" for serial in crl.revoked),
     )
+
+
+def _signs(certificate: Certificate, crl: Crl) -> bool:
+    if certificate.public_key is None:
+        return verify_pss(certificate.public_key_info, crl.signature, crl.tbs)
+    return verify_der(certificate.public_key, crl.signature, crl.tbs)
 
 
 def _check_format(kind: str, body: bytes) -> Outcome:

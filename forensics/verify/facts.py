@@ -6,9 +6,10 @@ microseconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forensics.formats.collateral import Outline
+from forensics.formats.snp import SnpReport
 from forensics.verify.checks import Outcome
 
 Results = dict[str, Outcome]
@@ -71,6 +72,43 @@ class CertificationFact:
 
 
 @dataclass(frozen=True)
+class EndorsementFact:
+    """A VCEK or VLEK certificate: check N2 and what it says of its key.
+
+    Attributes but the first two are None where it could not be read, those of root and CA also
+    where its issuers are not known. Keys of root and CA are SubjectPublicKeyInfo, DER.
+    """
+
+    endorsement_id: bytes
+    results: Results
+    vek_id: bytes | None = None
+    kind: str | None = None
+    product: str | None = None
+    hardware_id: bytes | None = None
+    csp_id: str | None = None
+    vek_tcb: bytes | None = None
+    vek_key: bytes | None = None
+    vek_serial: str | None = None
+    not_before: int | None = None
+    not_after: int | None = None
+    root_key: bytes | None = None
+    root_subject: bytes | None = None
+    ca_key: bytes | None = None
+    ca_subject: bytes | None = None
+    ca_name: str | None = None
+    ca_serial: str | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """The chain is AMD's, or that of another anchor of the case."""
+        return self.results["N2"][0] == "pass"
+
+    def with_chain(self, **chain: bytes | str) -> EndorsementFact:
+        """The same with the fields of root and CA."""
+        return replace(self, **chain)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
 class DocumentFact:
     """A TCB info or enclave identity: checks S1, S3-S6, and the certificate that signed it."""
 
@@ -110,15 +148,19 @@ class CrlFact:
 class Subject:
     """Everything of a quote that an appraisal looks at; millions of quotes share a few of these.
 
-    `results` holds F1-F4, K5 and the strict checks A1-A4.
+    `results` holds F1-F4, K5 and the strict checks A1-A4 of a quote. Of an SEV-SNP report there are
+    the report's signed bytes (REPORT_DATA as zeros), and the VEK certificate that fits, if any.
     """
 
     subject_no: int
     tee: str
     body_type: int
-    certification_id: bytes
+    certification_id: bytes | None
     results: Results
     tee_tcb_svn: bytes | None = None
     tee_tcb_svn_2: bytes | None = None
     mrsigner_seam: bytes | None = None
     seam_attributes: bytes | None = None
+    report: SnpReport | None = None
+    endorsement_id: bytes | None = None
+    signature_ok: bool | None = None

@@ -8,8 +8,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from forensics.case.case import create_case, open_case
-from forensics.case.settings import extract_public_key_info, load_intel_root
+from forensics.case.settings import load_intel_root
 from forensics.errors import CustodyError, UsageError
+from forensics.formats.der import extract_public_key_info
 
 AT = datetime(2024, 5, 2, 10, tzinfo=timezone(timedelta(hours=2)))
 

@@ -18,6 +18,7 @@ from forensics.formats.structures import (
     HEADERS,
     LAYOUTS,
     SGX_REPORT,
+    SNP_REPORTS,
     TD_REPORT_10,
     TD_REPORT_15,
     bit,
@@ -75,6 +76,40 @@ TD = {
     "rtmr3": run(0xD8, 48),
     "report_data": run(0x08, 64),
 }
+SNP: dict[str, Value] = {
+    "version": 0x03020100,
+    "guest_svn": 0x07060504,
+    "policy": run(0x08, 8),
+    "family_id": run(0x10, 16),
+    "image_id": run(0x20, 16),
+    "vmpl": 0x33323130,
+    "signature_algo": 0x37363534,
+    "current_tcb": run(0x38, 8),
+    "platform_info": run(0x40, 8),
+    "key_info": run(0x48, 4),
+    "snp_reserved1": run(0x4C, 4),
+    "report_data": run(0x50, 64),
+    "measurement": run(0x90, 48),
+    "host_data": run(0xC0, 32),
+    "id_key_digest": run(0xE0, 48),
+    "author_key_digest": run(0x10, 48),
+    "report_id": run(0x40, 32),
+    "report_id_ma": run(0x60, 32),
+    "reported_tcb": run(0x80, 8),
+    "chip_id": run(0xA0, 64),
+    "committed_tcb": run(0xE0, 8),
+    "current_version": bytes.fromhex("e8e9ea"),
+    "snp_reserved3": bytes.fromhex("eb"),
+    "committed_version": bytes.fromhex("ecedee"),
+    "snp_reserved4": bytes.fromhex("ef"),
+    "launch_tcb": run(0xF0, 8),
+    "snp_reserved6": run(0x08, 152),
+    "snp_signature_r": run(0xA0, 72),
+    "snp_signature_s": run(0xE8, 72),
+    "snp_unsigned": run(0x30, 368),
+}
+CPUID = {"cpuid": bytes.fromhex("88898a"), "snp_reserved2": run(0x8B, 21)}
+MITIGATIONS = {"launch_mit_vector": run(0xF8, 8), "current_mit_vector": run(0x00, 8)}
 EXPECTED: dict[str, dict[str, Value]] = {
     "header_v3": HEADER | {"header_qe_svn": 0x0908, "header_pce_svn": 0x0B0A},
     "header_v4": HEADER | {"header_reserved": bytes.fromhex("08090a0b")},
@@ -100,6 +135,9 @@ EXPECTED: dict[str, dict[str, Value]] = {
     },
     "td_report_10": TD,
     "td_report_15": TD | {"tee_tcb_svn_2": run(0x48, 16), "mr_service_td": run(0x58, 48)},
+    "snp_report_v2": SNP | {"snp_reserved2": run(0x88, 24), "snp_reserved5": run(0xF8, 16)},
+    "snp_report_v3": SNP | CPUID | {"snp_reserved5": run(0xF8, 16)},
+    "snp_report_v5": SNP | CPUID | MITIGATIONS,
 }
 SIZES = {
     "header_v3": 48,
@@ -109,6 +147,9 @@ SIZES = {
     "sgx_report": 384,
     "td_report_10": 584,
     "td_report_15": 648,
+    "snp_report_v2": 1184,
+    "snp_report_v3": 1184,
+    "snp_report_v5": 1184,
 }
 
 each_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
@@ -189,6 +230,8 @@ def test_every_layout_is_listed_with_its_size() -> None:
     assert HEADERS == {3: HEADER_V3, 4: HEADER_V4, 5: HEADER_V5}
     assert BODIES_V5 == {1: SGX_REPORT, 2: TD_REPORT_10, 3: TD_REPORT_15}
     assert BODY_DESCRIPTOR_V5 in LAYOUTS
+    names = {version: layout.name for version, layout in SNP_REPORTS.items()}
+    assert names == {2: "snp_report_v2", 3: "snp_report_v3", 4: "snp_report_v5", 5: "snp_report_v5"}
 
 
 @each_layout

@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from forensics.case.proofs import describe_head, make_proof, write_head
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.pck import SGX_EXTENSION
 from forensics.formats.pem import split_pem
-from forensics.formats.structures import TD_REPORT_10, TD_REPORT_15
+from forensics.formats.structures import SNP_REPORT_V2, TD_REPORT_10, TD_REPORT_15
+from forensics.formats.vek import VekKind
+from forensics.simulate.amd import AmdPki, Vek, build_report
 from forensics.simulate.pki import make_pki
 from forensics.simulate.platforms import CURRENT, make_platform
 from forensics.simulate.quotes import build_quote, sgx_body, td_body
@@ -51,7 +54,16 @@ def make_quotes() -> dict[str, bytes]:
         "tdx-v4": build_quote(tdx, td_body(TD_REPORT_10), version=4, trailing=bytes(40)),
         "tdx-v5": build_quote(tdx, td_body(TD_REPORT_15), version=5, trailing=b"more"),
     }
-    return {name: quote.to_bytes() for name, quote in quotes.items()}
+    vek = make_vek()
+    reports = {
+        "snp-v2": build_report(vek, layout=SNP_REPORT_V2, version=2),
+        "snp-v5": replace(build_report(vek, version=5), slack=bytes(367) + b"\1", trailing=b"more"),
+    }
+    return {name: quote.to_bytes() for name, quote in (quotes | reports).items()}
+
+
+def make_vek(kind: VekKind = "vcek") -> Vek:
+    return AmdPki(1).issue({"boot_loader": 3, "tee": 0, "snp": 8, "microcode": 209}, kind=kind)
 
 
 def make_seeds() -> Seeds:
@@ -70,6 +82,8 @@ def make_seeds() -> Seeds:
     yield "sgx_extension", "pck", extension
     yield "der", "sgx-extension", extension
     yield "der", "certificate", issuers[0]
+    for kind in ("vcek", "vlek"):
+        yield "vek", kind, make_vek(kind).certificate.der
     yield from make_collateral()
     yield from make_events()
     yield from make_files(pck)

@@ -19,13 +19,14 @@ from forensics.case.checkpoints import Checkpoint, parse_head
 from forensics.case.files import SCHEMAS
 from forensics.case.ledger import decode_entry, encode_entry
 from forensics.case.proofs import check_proof
-from forensics.case.rebuild import join_quote
+from forensics.case.rebuild import join_quote, join_report
 from forensics.case.records import Record, SourceHeader
 from forensics.case.settings import format_settings, load_intel_root, parse_settings
 from forensics.case.signing import parse_public_key
 from forensics.case.splitter import QuoteSplitter
 from forensics.errors import EvidenceError, ForensicsError
 from forensics.formats import der
+from forensics.formats.anatomy import dissect_quote
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.collateral import (
     describe_components,
@@ -35,10 +36,12 @@ from forensics.formats.collateral import (
     split_envelope,
 )
 from forensics.formats.crl import decode_crl, parse_crl
+from forensics.formats.evidence import parse_evidence
 from forensics.formats.json_text import parse_object, slice_members
 from forensics.formats.pck import parse_chain, parse_sgx_extension
 from forensics.formats.pem import split_pem
-from forensics.formats.quote import parse_quote
+from forensics.formats.snp import SnpReport
+from forensics.formats.vek import parse_vek_extensions
 from forensics.sources.encodings import decode_binary
 from forensics.sources.entries import entry_of_bytes
 from forensics.sources.ingest import _Ingest
@@ -47,7 +50,9 @@ from forensics.sources.objects import read_record
 from forensics.sources.reasons import REASONS
 from forensics.sources.times import LATEST, read_time
 from forensics.verify.chain import prove_chain
+from forensics.verify.endorsement import prove_endorsement
 from forensics.verify.facts import ChainFact
+from forensics.verify.report_appraisal import check_report
 
 Target = Callable[[bytes], None]
 T = TypeVar("T")
@@ -67,12 +72,26 @@ SMALL = Limits(
 
 def fuzz_quote(data: bytes) -> None:
     """Both parsers refuse the same, and what they give is the same bytes again."""
-    quote = attempt(parse_quote, data)
+    quote = attempt(parse_evidence, data)
     assert attempt(split_twice, data) == (None if quote is None else data)
-    if quote is not None:
-        assert quote.to_bytes() == data
-        assert len(quote.report_data) == 64
+    if quote is None:
+        return
+    assert quote.to_bytes() == data == b"".join(piece.data for piece in dissect_quote(quote))
+    assert len(quote.report_data) == 64
+    if isinstance(quote, SnpReport):
+        assert set(check_report(quote)) == {"N1", "N9", "N10", "A1"}
+    else:
         prove_chain(quote.certification_data, [load_intel_root()])
+
+
+def fuzz_vek(data: bytes) -> None:
+    """A certificate taken for a VEK's: its extensions are read or refused, and a fact comes."""
+    certificate = attempt(parse_certificate, data)
+    if certificate is not None:
+        extensions = attempt(lambda _: parse_vek_extensions(certificate), data)
+        fact = prove_endorsement(certificate, [certificate], ())
+        assert (extensions is None) == (fact.kind is None)
+        assert not fact.trusted
 
 
 def attempt(read: Callable[[bytes], T], data: bytes) -> T | None:
@@ -97,6 +116,8 @@ def split_twice(data: bytes) -> bytes:
     first = splitter.split(data)
     assert splitter.split(data) == first
     statement = parts["statement", first.statement_id]
+    if first.certification_id is None:
+        return join_report(first._asdict(), statement)
     certification = parts["certification", first.certification_id]
     identity = certification["certification_data_id"]
     assert isinstance(identity, bytes)

@@ -144,14 +144,20 @@ def nested(depth: int) -> bytes:
     return data
 
 
-SNP_REPORT = (2).to_bytes(4, "little") + bytes(1180)
+# Version, VMPL 0 and ECDSA P-384: a report by all but its size.
+SNP_REPORT = (2).to_bytes(4, "little") + bytes(0x30) + b"\1\0\0\0" + bytes(1128)
 
 BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "empty"),
     "noise": (lambda: random.Random(1).randbytes(5000), "unrecognised-content"),
     "prose": (lambda: b"# Notes\n\nNothing to see here.\n", "unrecognised-content"),
     "utf-16": (lambda: '{"timestamp": "x"}'.encode("utf-16"), "not-utf8"),
-    "snp report": (lambda: SNP_REPORT, "unsupported-tee"),
+    "cut snp report": (lambda: SNP_REPORT[:1183], "truncated"),
+    "snp report of hex, cut": (lambda: SNP_REPORT[:600].hex().encode(), "truncated"),
+    "azure's wrapper": (
+        lambda: b"HCLA" + bytes(28) + SNP_REPORT + bytes(1384),
+        "unsupported-wrapper",
+    ),
     "brackets": (lambda: b"[" * 1_000_000, "nesting-too-deep"),
     "brace": (lambda: b"{", "bad-json"),
     "unknown object": (lambda: b'{\n  "a": 1\n}', "unrecognised-content"),

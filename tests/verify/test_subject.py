@@ -119,9 +119,10 @@ def test_ids_are_permanent() -> None:
     """Spelled out once more: other people's queries name them."""
     assert " ".join(check.id for check in CHECKS) == (
         "F1 F2 F3 F4 P1 P2 P3 P4 P5 P6 P7 R1 R2 R3 R4 T1 T2 S1 S2 S3 S4 S5 S6 T3 T4 T5 T6 T7 "
-        "M1 M2 M3 D1 D2 D3 K1 K2 K3 E1 E2 E3 E4 E5 E6 K4 K5 V1 V2 V3 A1 A2 A3 A4"
+        "M1 M2 M3 D1 D2 D3 K1 K2 K3 E1 E2 E3 E4 E5 E6 K4 K5 V1 V2 V3 A1 A2 A3 A4 "
+        "N1 N2 N3 N4 N5 N6 N7 N8 N9 N10"
     )
-    assert {"P7", "T6", "T7", "K3", "A1", "A2", "A3", "A4"} == STRICT
+    assert {"P7", "T6", "T7", "K3", "A1", "A2", "A3", "A4", "N9", "N10"} == STRICT
     assert len(CHECK_OF_ID) == len(CHECKS)
 
 

@@ -8,11 +8,24 @@ from forensics.formats.structures import (
     HEADER_V3,
     HEADER_V4,
     SGX_REPORT,
+    SNP_REPORT_V5,
+    SNP_SIGNED_SIZE,
     TD_REPORT_15,
 )
 
 SGX_REPORT_COLUMNS = tuple(layout_columns(SGX_REPORT, ("report_data",)))
 TD_REPORT_COLUMNS = tuple(layout_columns(TD_REPORT_15, ("report_data",)))
+# The newest version has all fields. `version` is a column of every kind of evidence; what is
+# reserved is in `head` and `tail`, and what is not signed in the table `quote`.
+SNP_REPORT_COLUMNS = tuple(
+    layout_columns(
+        SNP_REPORT_V5,
+        (
+            *("version", "report_data"),
+            *(f.name for f in SNP_REPORT_V5 if f.kind == "reserved" or f.offset >= SNP_SIGNED_SIZE),
+        ),
+    )
+)
 
 
 def _unique(columns: list[Column]) -> tuple[Column, ...]:
@@ -181,13 +194,20 @@ QUOTE = Table(
         Column("report_data", "bytes", "what the attester chose to bind", "plain", 64),
         Column("signature_r", "bytes", "r of the quote signature, big-endian", "plain", 32),
         Column("signature_s", "bytes", "s of the quote signature, big-endian", "plain", 32),
-        Column("certification_id", "id", "attestation key and QE block"),
+        Column("certification_id", "id", "attestation key and QE block; null: an SEV-SNP report"),
         Column("outer_certification_type", "u16", "v4, v5: 6 in a well-formed quote"),
         Column("outer_slack", "bytes", "bytes after the certification data, inside its block"),
-        Column("slack", "bytes", "bytes after the block, inside the signature length"),
+        Column(
+            "slack",
+            "bytes",
+            "bytes after the block, inside the signature length; of a report "
+            "its unsigned end, empty when all zero",
+        ),
         Column("size", "i64", "bytes as seen"),
         Column("trailing_size", "i64", "bytes after the declared end"),
         Column("trailing", "bytes", "those bytes; null when they are all zero"),
+        Column("wide_r", "bytes", "r of a report's signature, big-endian; signature_r is null"),
+        Column("wide_s", "bytes", "s of a report's signature, big-endian; signature_s is null"),
     ),
 )
 
@@ -198,7 +218,7 @@ STATEMENT = Table(
     "have are null.",
     (
         Column("statement_id", "id", "SHA-256 of the signed bytes without REPORT_DATA", "plain"),
-        Column("tee", "text", "sgx or tdx, by the body"),
+        Column("tee", "text", "sgx, tdx or snp, by the body"),
         Column("head", "bytes", "signed bytes before REPORT_DATA", "plain"),
         Column("tail", "bytes", "signed bytes after REPORT_DATA", "plain"),
         *_unique(
@@ -208,6 +228,7 @@ STATEMENT = Table(
                 *layout_columns(BODY_DESCRIPTOR_V5),
                 *SGX_REPORT_COLUMNS,
                 *TD_REPORT_COLUMNS,
+                *SNP_REPORT_COLUMNS,
             ]
         ),
     ),
@@ -303,6 +324,8 @@ REFERENCE_VALUE = Table(
         Column("valid_from", "time", "inclusive; null = always"),
         Column("valid_to", "time", "exclusive; null = for ever"),
         Column("extra", "json", "keys this tool does not know"),
+        Column("measurement", "bytes", "SNP, 48 bytes"),
+        Column("host_data", "bytes", "SNP, 32 bytes"),
     ),
 )
 

@@ -102,10 +102,14 @@ FACT_CRL = Table(
         Column("crl_id", "id", "the CRL", "plain"),
         Column("issuer", "bytes", "issuer name, DER"),
         Column("issuer_name", "text", "issuer's common name"),
-        Column("issuer_key", "bytes", "key that signed it, X ‖ Y; null when none known did"),
+        Column(
+            "issuer_key",
+            "bytes",
+            "key that signed it, X ‖ Y, or DER of an RSA key; null: none known",
+        ),
         Column("this_update", "i64", "issued"),
         Column("next_update", "i64", "expires"),
-        Column("complete", "bool", "has CRLNumber and AuthorityKeyIdentifier"),
+        Column("complete", "bool", "has CRLNumber and AuthorityKeyIdentifier; AMD's need not"),
         Column("authentic", "bool", "complete and signed by a known issuer"),
         Column("number", "text", "CRLNumber"),
         Column("revoked", "text[]", "revoked serial numbers, hex"),
@@ -133,7 +137,7 @@ SUBJECT = Table(
     "One row per distinct combination of what an appraisal looks at in a quote.",
     (
         Column("subject_no", "i64", "number", "delta"),
-        Column("tee", "text", "sgx or tdx"),
+        Column("tee", "text", "sgx, tdx or snp"),
         Column("version", "u16", "quote version"),
         Column("tee_type", "u32", "as in the header"),
         Column("qe_vendor_id", "bytes", "as in the header"),
@@ -150,6 +154,8 @@ SUBJECT = Table(
         Column("mrsigner_seam", "bytes", "TDX"),
         Column("seam_attributes", "bytes", "TDX"),
         Column("mr_service_td", "bytes", "TD report 1.5"),
+        Column("statement_id", "id", "SNP: the report, REPORT_DATA aside"),
+        Column("endorsement_id", "id", "SNP: the VEK certificate; null when none fits"),
     ),
 )
 
@@ -161,6 +167,46 @@ FACT_QUOTE = Table(
         Column("quote_no", "i64", "the quote", "delta"),
         Column("signature_ok", "bool", "K5"),
         Column("subject_no", "i64", "the appraisal subject"),
+    ),
+)
+
+FACT_REPORT = Table(
+    "fact_report",
+    "fact",
+    "What an SEV-SNP report's signature proves (N4), under which VEK certificate, and its subject. "
+    "Renewed when a certificate comes that may fit better.",
+    (
+        Column("quote_no", "i64", "the report", "delta"),
+        Column("signature_ok", "bool", "N4; null when no VEK certificate fits"),
+        Column("subject_no", "i64", "the appraisal subject"),
+        Column("endorsement_id", "id", "the VEK certificate; null when none fits"),
+    ),
+)
+
+FACT_ENDORSEMENT = Table(
+    "fact_endorsement",
+    "fact",
+    "What a VCEK or VLEK certificate proves of itself: check N2 and its extensions.",
+    (
+        Column("endorsement_id", "id", "SHA-256 of its DER", "plain"),
+        Column("results", "json", "check id -> [result, expected, observed]"),
+        Column("trusted", "bool", "N2 passes: the chain ends in a trust anchor of the case"),
+        Column("vek_id", "bytes", "SHA-256 of the certificate's signed part"),
+        Column("kind", "text", "vcek or vlek"),
+        Column("product", "text", "milan, genoa or turin"),
+        Column("hardware_id", "bytes", "the chip, 64 bytes; null: a VLEK"),
+        Column("csp_id", "text", "VLEK: the cloud provider that it is for"),
+        Column("vek_tcb", "bytes", "the TCB that the key stands for, 8 bytes"),
+        Column("vek_key", "bytes", "public key, X ‖ Y of P-384"),
+        Column("vek_serial", "text", "serial number, hex; AMD's are 0"),
+        Column("not_before", "i64", "latest notBefore in the chain"),
+        Column("not_after", "i64", "earliest notAfter in the chain"),
+        Column("root_key", "bytes", "public key of the ARK, DER"),
+        Column("root_subject", "bytes", "subject of the ARK, DER"),
+        Column("ca_key", "bytes", "public key of the ASK, DER"),
+        Column("ca_subject", "bytes", "subject of the ASK, DER"),
+        Column("ca_name", "text", "common name of the ASK"),
+        Column("ca_serial", "text", "serial number of the ASK, hex"),
     ),
 )
 
@@ -187,5 +233,7 @@ FACT_TABLES = (
     FACT_CERTIFICATE,
     SUBJECT,
     FACT_QUOTE,
+    FACT_ENDORSEMENT,
+    FACT_REPORT,
     FACT_KEY_RECOVERY,
 )

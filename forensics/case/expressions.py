@@ -1,0 +1,44 @@
+"""SQL expressions that the views share: bytes as hex, bits and bytes of bit fields, times, ids."""
+
+from __future__ import annotations
+
+from forensics.case.tables import Column
+
+
+def to_hex(expression: str) -> str:
+    return f"lower(hex({expression}))"
+
+
+def instant(expression: str) -> str:
+    """A timestamp from microseconds since the epoch."""
+    return f"make_timestamptz({expression})"
+
+
+def field(column: Column) -> str:
+    name = f's."{column.name}"'
+    if column.type in ("u16", "u32", "u64"):
+        return f'{name}::BIGINT AS "{column.name}"'
+    return f'{to_hex(name)} AS "{column.name}"'
+
+
+def observation_id(alias: str) -> str:
+    """Source and line as hex: half of the source's SHA-256, then the line (0: whole file)."""
+    return (
+        f"concat({to_hex(f'{alias}.source_id')}[1:32], "
+        f"printf('%08x', coalesce({alias}.source_line, 0)))"
+    )
+
+
+def byte(blob: str, place: int) -> str:
+    """A byte of a blob, as a number."""
+    return f"('0x' || hex({blob})[{2 * place + 1}:{2 * place + 2}])::INTEGER"
+
+
+def flag(blob: str, bit: int) -> str:
+    """A bit of a little-endian bit field."""
+    return f"({byte(blob, bit // 8)} & {1 << bit % 8}) <> 0"
+
+
+def unless_zero(blob: str, size: int) -> str:
+    """Hex of a blob of that size; null when it is all zero."""
+    return f"nullif({to_hex(blob)}, repeat('0', {2 * size}))"

@@ -1,0 +1,179 @@
+"""The appraisal of SEV-SNP reports: checks N1-N10, from facts and a moment.
+
+The counterpart of `forensics.verify.appraisal` for evidence that has no TCB info and no quoting
+enclave: AMD publishes no status for a TCB, so a judgement here has none. What is lacking is the VEK
+certificate, or a certificate above it: then N2 to N8 are undetermined, and so is the outcome.
+"""
+
+from __future__ import annotations
+
+from forensics.formats.snp import SnpReport
+from forensics.formats.structures import (
+    SNP_DEBUG_BIT,
+    SNP_HOST_VMPL,
+    SNP_MIGRATE_BIT,
+    SNP_SIGNATURE_ECDSA_P384,
+    bit,
+    masks_chip_key,
+    signing_key,
+)
+from forensics.formats.vek import generation_of, split_tcb
+from forensics.verify.appraisal import Judgement, conclude, format_time
+from forensics.verify.archive import SECOND, Selection
+from forensics.verify.checks import (
+    NOT_APPLICABLE,
+    REPORT_CHECKS,
+    Outcome,
+    judge,
+    missing,
+    skipped,
+)
+from forensics.verify.facts import CrlFact, EndorsementFact, Results
+
+_VEK = "the VCEK or VLEK certificate of this chip and reported TCB"
+_FIRST_WITH_CPUID = 3
+
+
+def judge_report(
+    report: SnpReport,
+    endorsement: EndorsementFact | None,
+    signature_ok: bool | None,
+    selection: Selection,
+    moment: int,
+) -> Judgement:
+    """`signature_ok`: N4 under the key of `endorsement`; `moment` in microseconds, UTC.
+
+    Of `selection` the root CRL is used: AMD's list of revoked ASKs, where the case has one.
+    """
+    results: Results = {
+        **check_report(report),
+        **_check_endorsement(report, endorsement, signature_ok),
+        "N8": _check_end(endorsement, selection.root_crl, moment),
+        "T6": _check_start(endorsement, moment),
+    }
+    ordered = {check: results[check] for check in REPORT_CHECKS}
+    return Judgement(conclude(results), None, ordered, (), selection)
+
+
+def check_report(report: SnpReport) -> Results:
+    """N1, N9, N10 and A1: what a report shows without its certificate."""
+    body = report.body
+    policy = report.signed[0x08:0x10]
+    migratable = bit(policy, SNP_MIGRATE_BIT)
+    by_host = body["vmpl"] == SNP_HOST_VMPL
+    debug = bit(policy, SNP_DEBUG_BIT)
+    weak = [
+        name
+        for name, found in (("MIGRATE_MA set", migratable), ("asked by the host", by_host))
+        if found
+    ]
+    return {
+        "N1": _check_form(report),
+        "N9": _check_order(report),
+        "N10": judge(not weak, "MIGRATE_MA clear, a VMPL", ", ".join(weak) or "kept"),
+        "A1": judge(not debug, "DEBUG clear", "set" if debug else "clear"),
+    }
+
+
+def key_info(report: SnpReport) -> bytes:
+    return report.signed[0x48:0x4C]
+
+
+def _check_form(report: SnpReport) -> Outcome:
+    problems = []
+    algorithm = report.body["signature_algo"]
+    if algorithm != SNP_SIGNATURE_ECDSA_P384:
+        problems.append(f"signature algorithm {int(algorithm)}")
+    if signing_key(key_info(report)) not in ("vcek", "vlek"):
+        problems.append(f"signing key {signing_key(key_info(report))}")
+    if masks_chip_key(key_info(report)):
+        problems.append("MASK_CHIP_KEY set: not signed")
+    return judge(not problems, "a signed report of a known form", ", ".join(problems) or "kept")
+
+
+def _check_order(report: SnpReport) -> Outcome:
+    """N9. Without the generation, bytes are compared: no byte holds two components."""
+    reported, committed, current, launch = (
+        _octets(report, name)
+        for name in ("reported_tcb", "committed_tcb", "current_tcb", "launch_tcb")
+    )
+    pairs = (
+        ("reported over committed", reported, committed),
+        ("committed over current", committed, current),
+        ("launch over current", launch, current),
+    )
+    wrong = [
+        name for name, low, high in pairs if any(a > b for a, b in zip(low, high, strict=True))
+    ]
+    expected = "reported \u2264 committed \u2264 current, launch \u2264 current"
+    return judge(not wrong, expected, ", ".join(wrong) or "kept")
+
+
+def _check_endorsement(
+    report: SnpReport, endorsement: EndorsementFact | None, signature_ok: bool | None
+) -> Results:
+    """N2-N7."""
+    names = ("N3", "N4", "N5", "N6", "N7")
+    if endorsement is None:
+        return {"N2": missing(_VEK), **dict.fromkeys(names, skipped("N2"))}
+    results = {"N2": endorsement.results["N2"], **dict.fromkeys(names, skipped("N2"))}
+    kind, product, tcb = endorsement.kind, endorsement.product, endorsement.vek_tcb
+    if endorsement.vek_key is not None and signature_ok is not None:
+        shown = "valid" if signature_ok else "invalid"
+        results["N4"] = judge(signature_ok, "signed by the VEK", shown)
+    if kind is None or product is None or tcb is None:
+        return results
+    named = signing_key(key_info(report))
+    theirs, ours = split_tcb(tcb, product), split_tcb(_octets(report, "reported_tcb"), product)
+    results["N3"] = judge(named == kind, kind, named)
+    results["N5"] = judge(theirs == ours, _show_tcb(theirs), _show_tcb(ours))
+    results["N6"] = _check_chip(_octets(report, "chip_id"), endorsement.hardware_id)
+    results["N7"] = _check_generation(report, product)
+    return results
+
+
+def _check_chip(chip_id: bytes, hardware_id: bytes | None) -> Outcome:
+    """A VLEK is for no single chip, and a host may mask the chip id with zeros."""
+    if hardware_id is None or not any(chip_id):
+        return NOT_APPLICABLE
+    return judge(chip_id == hardware_id, hardware_id, chip_id)
+
+
+def _check_generation(report: SnpReport, product: str) -> Outcome:
+    if report.version < _FIRST_WITH_CPUID:
+        return NOT_APPLICABLE
+    cpuid = _octets(report, "cpuid")
+    observed = f"{generation_of(cpuid) or 'unknown'} (CPUID {cpuid.hex()})"
+    return judge(generation_of(cpuid) == product, product, observed)
+
+
+def _check_end(endorsement: EndorsementFact | None, crl: CrlFact | None, moment: int) -> Outcome:
+    """N8. AMD's CRL counts from its issue on; what it lists stays revoked when it has expired."""
+    if endorsement is None or endorsement.not_after is None:
+        return skipped("N2")
+    end = endorsement.not_after
+    expected = f"until {format_time(end)}, CA not revoked"
+    observed = format_time(moment)
+    usable = crl is not None and crl.authentic and crl.this_update <= moment
+    if usable and crl is not None and endorsement.ca_serial in crl.revoked:
+        return judge(False, expected, f"{observed}, CA revoked")
+    observed += "" if usable else ", no CRL"
+    return judge(moment < end + SECOND, expected, observed)
+
+
+def _check_start(endorsement: EndorsementFact | None, moment: int) -> Outcome:
+    """T6. AMD's key service dates a certificate by the request: a later one is no forgery."""
+    if endorsement is None or endorsement.not_before is None:
+        return skipped("N2")
+    start = endorsement.not_before
+    return judge(start <= moment, f"from {format_time(start)}", format_time(moment))
+
+
+def _show_tcb(components: dict[str, int]) -> str:
+    return " ".join(f"{name} {value}" for name, value in components.items())
+
+
+def _octets(report: SnpReport, name: str) -> bytes:
+    value = report.body[name]
+    assert isinstance(value, bytes)
+    return value

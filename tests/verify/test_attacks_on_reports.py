@@ -1,0 +1,386 @@
+"""SEV-SNP (attack case A47 and the checks N1-N10): healthy reports with one thing bent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ObjectIdentifier
+
+from forensics.formats.certificates import Certificate, parse_certificate
+from forensics.formats.crl import parse_crl
+from forensics.formats.snp import SnpReport
+from forensics.formats.structures import SNP_REPORT_V2
+from forensics.simulate import keys
+from forensics.simulate.amd import (
+    AmdCertificate,
+    AmdPki,
+    Vek,
+    build_amd_crl,
+    build_report,
+    derive_p384_key,
+    flip_report,
+)
+from forensics.simulate.rsa import derive_rsa_key
+from forensics.verify.appraisal import Judgement
+from forensics.verify.archive import Archive
+from forensics.verify.checks import REPORT_CHECKS
+from forensics.verify.documents import prove_crl
+from forensics.verify.endorsement import is_amd_authority, prove_endorsement
+from forensics.verify.report_appraisal import judge_report
+from forensics.verify.report_signature import NOBODY, Endorsed, Endorsers
+
+TCB = {"fmc": 1, "boot_loader": 3, "tee": 1, "snp": 8, "microcode": 209}
+LOWER = TCB | {"snp": 7}
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+PKI = AmdPki(7)
+VCEK = PKI.issue(TCB)
+OTHER_CHIP = PKI.issue(TCB, label="other chip")
+LOWER_VCEK = PKI.issue(LOWER)
+VLEK = PKI.issue(TCB, kind="vlek")
+SHORT_LIVED = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A report with the certificates of a case; the ARK is the anchor unless told otherwise."""
+
+    report: SnpReport
+    veks: tuple[AmdCertificate, ...] = (VCEK.certificate,)
+    authorities: tuple[AmdCertificate, ...] = (PKI.ark, PKI.ask, PKI.asvk)
+    anchors: tuple[AmdCertificate, ...] = (PKI.ark,)
+    crls: tuple[bytes, ...] = ()
+    moment: datetime = NOW
+    more: tuple[Certificate, ...] = field(default=())
+
+    def judge(self) -> Judgement:
+        known = [parse_certificate(c.der) for c in self.authorities]
+        anchors = {parse_certificate(c.der).public_key_info for c in self.anchors}
+        authorities = [c for c in (*known, *self.more) if is_amd_authority(c)]
+        facts = [
+            prove_endorsement(parse_certificate(c.der), authorities, anchors) for c in self.veks
+        ]
+        endorsed = Endorsers(facts).find(self.report)
+        endorsement = next((f for f in facts if f.endorsement_id == endorsed.endorsement_id), None)
+        archive = Archive([], [prove_crl(parse_crl(data), known) for data in self.crls])
+        at = int(self.moment.timestamp()) * 1_000_000
+        selection = archive.context(endorsement, "snp").select(at)
+        return judge_report(self.report, endorsement, endorsed.signature_ok, selection, at)
+
+    def describe(self) -> str:
+        """Outcome, failing checks, and what lacks its input."""
+        judgement = self.judge()
+        assert list(judgement.results) == list(REPORT_CHECKS)
+        assert judgement.status is None
+        failed = " ".join([*judgement.failed_checks, *judgement.strict_failures])
+        lacking = " ".join(judgement.undetermined_checks)
+        text = judgement.outcome + (f": {failed}" if failed else "")
+        return text + (f"; lacks {lacking}" if lacking else "")
+
+
+def report(vek: Vek = VCEK, /, **rest: Any) -> SnpReport:
+    options = {n: rest.pop(n) for n in ("layout", "version", "key", "signed") if n in rest}
+    return build_report(vek, rest, **options)
+
+
+def forge(vek: Vek = VCEK, **changes: Any) -> tuple[AmdCertificate, ...]:
+    return (replace(vek.certificate, **changes),)
+
+
+def forge_ca(**changes: Any) -> tuple[AmdCertificate, ...]:
+    return (PKI.ark, replace(PKI.ask, **changes), PKI.asvk)
+
+
+def without(certificate: AmdCertificate, oid: str) -> AmdCertificate:
+    kept = tuple(e for e in certificate.extensions if e[0].oid.dotted_string != oid)
+    return replace(certificate, extensions=kept)
+
+
+def own_hierarchy() -> tuple[AmdCertificate, ...]:
+    """AMD's names over other keys: the ASK of the attacker's own ARK has the real ASK's key."""
+    key = derive_rsa_key("asvk")
+    ark = replace(PKI.ark, public_key=key, signing_key=key)
+    return (ark, replace(PKI.ask, signing_key=key))
+
+
+UNKNOWN_CRITICAL = (x509.UnrecognizedExtension(ObjectIdentifier("1.2.3"), b"\5\0"), True)
+BASIC_CONSTRAINTS, KEY_USAGE = "2.5.29.19", "2.5.29.15"
+HOST = 0xFFFFFFFF
+
+
+def revoke(*serials: int, at: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> tuple[bytes, ...]:
+    return (build_amd_crl(PKI.ark, serials, at, at.replace(year=at.year + 1)),)
+
+
+CASES: dict[str, tuple[Callable[[], Trial], str]] = {
+    "healthy": (lambda: Trial(report()), "accepted"),
+    "healthy vlek": (lambda: Trial(report(VLEK), (VLEK.certificate,)), "accepted"),
+    "healthy genoa": (lambda: _of_product("genoa"), "accepted"),
+    "healthy turin": (lambda: _of_product("turin"), "accepted"),
+    "healthy version 2": (lambda: Trial(report(layout=SNP_REPORT_V2, version=2)), "accepted"),
+    "other form of the signature": (lambda: Trial(flip_report(report())), "accepted"),
+    "masked chip id": (lambda: Trial(report(chip_id=bytes(64))), "accepted"),
+    "several certificates of the key": (
+        lambda: Trial(report(), (*forge(serial=5), VCEK.certificate)),
+        "accepted",
+    ),
+    # N1
+    "other algorithm": (lambda: Trial(report(signature_algo=2)), "rejected: N1"),
+    "signed by none": (lambda: Trial(report(key_info=b"\x1c\0\0\0")), "rejected: N1 N3"),
+    "unknown signing key": (lambda: Trial(report(key_info=b"\x08\0\0\0")), "rejected: N1 N3"),
+    "masked chip key, zero signature": (
+        lambda: Trial(report(key_info=b"\2\0\0\0", signed=False)),
+        "rejected: N1 N4",
+    ),
+    "masked chip key, signed": (lambda: Trial(report(key_info=b"\2\0\0\0")), "rejected: N1"),
+    # N2
+    "no anchor": (lambda: Trial(report(), anchors=()), "rejected: N2"),
+    "own hierarchy": (
+        lambda: Trial(report(), authorities=own_hierarchy()),
+        "rejected: N2",
+    ),
+    "no ark": (lambda: Trial(report(), authorities=(PKI.ask,)), "undetermined; lacks N2"),
+    "no ask": (lambda: Trial(report(), authorities=(PKI.ark,)), "undetermined; lacks N2"),
+    "vek signed by another": (
+        lambda: Trial(report(), forge(signing_key=derive_rsa_key("ark"))),
+        "undetermined; lacks N2",
+    ),
+    "vek named otherwise": (lambda: Trial(report(), forge(subject="SEV-OTHER")), "rejected: N2"),
+    "ask named otherwise": (
+        lambda: Trial(report(), forge(issuer="SEV-Rome"), forge_ca(subject="SEV-Rome")),
+        "rejected: N2",
+    ),
+    "ask is no ca": (
+        lambda: Trial(report(), authorities=(PKI.ark, without(PKI.ask, BASIC_CONSTRAINTS))),
+        "rejected: N2",
+    ),
+    "ask may not sign": (
+        lambda: Trial(report(), authorities=(PKI.ark, without(PKI.ask, KEY_USAGE))),
+        "rejected: N2",
+    ),
+    "unknown critical extension": (
+        lambda: Trial(report(), forge(extensions=(*VCEK.certificate.extensions, UNKNOWN_CRITICAL))),
+        "rejected: N2",
+    ),
+    "vek on another curve": (
+        lambda: Trial(report(), forge(public_key=keys.derive_key(7, "p256"))),
+        "undetermined; lacks N2",
+    ),
+    "no certificate": (lambda: Trial(report(), ()), "undetermined; lacks N2"),
+    "another tcb's certificate": (
+        lambda: Trial(report(), (LOWER_VCEK.certificate,)),
+        "undetermined; lacks N2",
+    ),
+    # N3
+    "vcek passed off as vlek": (lambda: Trial(report(key_info=b"\4\0\0\0")), "rejected: N3"),
+    "vlek passed off as vcek": (
+        lambda: Trial(report(VLEK, key_info=bytes(4)), (VLEK.certificate,)),
+        "rejected: N3",
+    ),
+    # N4
+    "a changed bit": (lambda: Trial(_changed(report(), 0x90)), "rejected: N4"),
+    "another key": (lambda: Trial(report(key=derive_p384_key(7, "other"))), "rejected: N4"),
+    "another signature": (
+        lambda: Trial(replace(report(), signature_r=report(guest_svn=9).signature_r)),
+        "rejected: N4",
+    ),
+    "r of zero": (lambda: Trial(replace(report(), signature_r=bytes(48))), "rejected: N4"),
+    "s beyond the order": (
+        lambda: Trial(replace(report(), signature_s=b"\xff" * 48)),
+        "rejected: N4",
+    ),
+    "a wide r": (
+        lambda: Trial(replace(report(), signature_r=b"\1" + report().signature_r.rjust(71, b"\0"))),
+        "rejected: N4",
+    ),
+    "a vlek report of another provider": (
+        lambda: Trial(report(VLEK, key=derive_p384_key(7, "theirs")), (VLEK.certificate,)),
+        "undetermined; lacks N2",
+    ),
+    "a made-up certificate beside the report": (
+        lambda: Trial(
+            report(key=derive_p384_key(7, "x")), forge(signing_key=derive_rsa_key("ark"))
+        ),
+        "undetermined; lacks N2",
+    ),
+    # N5
+    "tcb above the vek": (
+        lambda: Trial(
+            report(LOWER_VCEK, reported_tcb=VCEK.tcb, committed_tcb=VCEK.tcb, current_tcb=VCEK.tcb),
+            (LOWER_VCEK.certificate,),
+        ),
+        "rejected: N5",
+    ),
+    "tcb below the vek": (
+        lambda: Trial(report(VCEK, reported_tcb=LOWER_VCEK.tcb)),
+        "rejected: N5",
+    ),
+    # N6
+    "another chip's id": (
+        lambda: Trial(report(VCEK, chip_id=OTHER_CHIP.chip_id)),
+        "rejected: N6",
+    ),
+    # N7
+    "another generation": (
+        lambda: Trial(report(cpuid=bytes.fromhex("191101"))),
+        "rejected: N7",
+    ),
+    "unknown generation": (lambda: Trial(report(cpuid=bytes(3))), "rejected: N7"),
+    # N8, T6
+    "expired": (lambda: Trial(report(), forge(validity=SHORT_LIVED)), "rejected: N8"),
+    "ca expired": (
+        lambda: Trial(report(), authorities=forge_ca(validity=SHORT_LIVED)),
+        "rejected: N8",
+    ),
+    "ca revoked": (lambda: Trial(report(), crls=revoke(PKI.ask.serial)), "rejected: N8"),
+    "other ca revoked": (lambda: Trial(report(), crls=revoke(PKI.asvk.serial)), "accepted"),
+    "ca revoked later": (
+        lambda: Trial(report(), crls=revoke(PKI.ask.serial, at=NOW.replace(month=2))),
+        "accepted",
+    ),
+    "revoked once and for all": (
+        lambda: Trial(report(), crls=revoke(PKI.ask.serial, at=NOW.replace(year=2024))),
+        "rejected: N8",
+    ),
+    "revoked by a stranger": (
+        lambda: Trial(
+            report(),
+            crls=(
+                build_amd_crl(
+                    replace(PKI.ark, signing_key=derive_rsa_key("asvk")),
+                    (PKI.ask.serial,),
+                    *(NOW.replace(day=1), NOW.replace(year=2027)),
+                ),
+            ),
+        ),
+        "accepted",
+    ),
+    "certificate of a later day": (
+        lambda: Trial(report(), moment=datetime(2025, 5, 31, tzinfo=UTC)),
+        "accepted: T6",
+    ),
+    # N9
+    "reported over committed": (
+        lambda: Trial(report(committed_tcb=LOWER_VCEK.tcb)),
+        "accepted: N9",
+    ),
+    "committed over current": (
+        lambda: Trial(report(current_tcb=LOWER_VCEK.tcb, launch_tcb=LOWER_VCEK.tcb)),
+        "accepted: N9",
+    ),
+    "launch over current": (lambda: Trial(report(launch_tcb=b"\xff" * 8)), "accepted: N9"),
+    "one component down, another up": (
+        lambda: Trial(report(current_tcb=bytes((9, 9, 0, 0, 0, 0, 7, 255)))),
+        "accepted: N9",
+    ),
+    # N10, A1
+    "migration agent": (
+        lambda: Trial(report(policy=bytes.fromhex("0000070000000000"))),
+        "accepted: N10",
+    ),
+    "asked by the host": (lambda: Trial(report(vmpl=HOST)), "accepted: N10"),
+    "vmpl 3": (lambda: Trial(report(vmpl=3)), "accepted"),
+    "debug": (lambda: Trial(report(policy=bytes.fromhex("00000b0000000000"))), "accepted: A1"),
+}
+
+
+def _of_product(product: str) -> Trial:
+    pki = AmdPki(7, product)
+    vek = pki.issue(TCB)
+    return Trial(report(vek), (vek.certificate,), (pki.ark, pki.ask), (pki.ark,))
+
+
+def _changed(healthy: SnpReport, place: int) -> SnpReport:
+    signed = bytearray(healthy.signed)
+    signed[place] ^= 1
+    return replace(healthy, signed=bytes(signed))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_thing_bent(name: str) -> None:
+    make, expected = CASES[name]
+
+    assert make().describe() == expected
+
+
+def test_every_check_of_reports_has_a_case() -> None:
+    seen = {check for _, text in CASES.values() for check in text.replace(";", "").split()}
+    assert set(REPORT_CHECKS) <= seen
+
+
+@pytest.mark.parametrize("product", ["genoa", "turin"])
+def test_a_chain_of_another_product_is_none(product: str) -> None:
+    """One product's root must not vouch for another's: the names of the chain say which."""
+    names = {"subject": f"SEV-{product.title()}"}
+    vek = replace(VCEK.certificate, issuer=names["subject"])
+    trial = Trial(report(), (vek,), (PKI.ark, replace(PKI.ask, **names)))
+
+    assert trial.describe() == "rejected: N2"
+
+
+@pytest.mark.parametrize(
+    ("moment", "outcome"),
+    [
+        (VCEK.certificate.validity[1], "accepted"),
+        (VCEK.certificate.validity[1].replace(second=1), "rejected: N8"),
+        (VCEK.certificate.validity[0], "accepted"),
+    ],
+)
+def test_edges_of_time(moment: datetime, outcome: str) -> None:
+    assert Trial(report(), moment=moment).describe() == outcome
+
+
+# --- which certificate a report is held against ---------------------------------------------
+
+
+def facts(*veks: AmdCertificate, trusted: bool = True) -> list[Any]:
+    known = [parse_certificate(c.der) for c in (PKI.ark, PKI.ask, PKI.asvk)]
+    anchors = {known[0].public_key_info} if trusted else set()
+    return [prove_endorsement(parse_certificate(c.der), known, anchors) for c in veks]
+
+
+def test_the_trusted_chain_wins() -> None:
+    [good] = facts(VCEK.certificate)
+    [bad] = facts(*forge(serial=9), trusted=False)
+
+    for order in ([good, bad], [bad, good]):
+        assert Endorsers(order).find(report()) == Endorsed(good.endorsement_id, True)
+
+
+def test_no_pair_of_key_and_report_is_tried_twice() -> None:
+    """What was tried before is not asked again; what is new is."""
+    [own] = facts(VCEK.certificate)
+    forged = report(key=derive_p384_key(7, "x"))
+    endorsers = Endorsers([own])
+
+    assert endorsers.find(report(), NOBODY, fresh=()) == Endorsed(own.endorsement_id, False)
+    assert endorsers.find(report(), NOBODY, fresh={own.endorsement_id}).signature_ok
+    assert endorsers.find(forged) == Endorsed(own.endorsement_id, False)
+
+
+def test_an_untrusted_success_gives_way_to_a_trusted_one() -> None:
+    [good] = facts(VCEK.certificate)
+    [bad] = facts(*forge(serial=9), trusted=False)
+    earlier = Endorsed(bad.endorsement_id, True)
+
+    assert Endorsers([bad]).find(report(), earlier, fresh=()) == earlier
+    found = Endorsers([bad, good]).find(report(), earlier, fresh={good.endorsement_id})
+    assert found == Endorsed(good.endorsement_id, True)
+
+
+def test_strangers_are_tried_in_bounds() -> None:
+    """A report of no known chip, and more certificates of its TCB than are tried."""
+    crowd: Sequence[Any] = [
+        replace(facts(VCEK.certificate)[0], endorsement_id=bytes([n]) * 32, hardware_id=bytes([n]))
+        for n in range(200)
+    ]
+    [own] = facts(OTHER_CHIP.certificate)
+    last = replace(own, endorsement_id=b"\xff" * 32)
+
+    assert Endorsers([*crowd, last]).find(report(OTHER_CHIP)).endorsement_id == last.endorsement_id
+    masked = report(OTHER_CHIP, chip_id=bytes(64))
+    assert Endorsers([*crowd, last]).find(masked) == NOBODY
