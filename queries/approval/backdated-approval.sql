@@ -1,7 +1,7 @@
 -- ---
 -- id = "backdated-approval"
 -- title = "Code that was approved after it had been let in"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["back-dated approval", "extended approval"]
 -- spec = ["RFC 9334, section 8.3 (reference values)", "detector D42"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.recording_lag]
 -- type = "INTERVAL"
@@ -57,7 +57,7 @@ WITH first_manifest AS (
 entry AS (
     SELECT
         r.workload_id, r.mrenclave, r.mrsigner, r.isv_prodid, r.min_isv_svn, r.mrtd, r.rtmr0,
-        r.rtmr1, r.rtmr2, r.rtmr3, r.valid_from, r.valid_to,
+        r.rtmr1, r.rtmr2, r.rtmr3, r.measurement, r.host_data, r.valid_from, r.valid_to,
         r.approved_at IS NOT NULL AS stated,
         CASE
             WHEN r.approved_at IS NOT NULL THEN r.approved_at
@@ -66,6 +66,7 @@ entry AS (
     FROM reference_value AS r
     JOIN first_manifest AS f ON f.workload_id = r.workload_id
     WHERE r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+        OR r.measurement IS NOT NULL
 ),
 -- Workloads whose approvals were all there from the beginning have nothing to show.
 dated AS (
@@ -75,7 +76,7 @@ accepted AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.workload_id, o.enclave_id,
         q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2,
-        q.rtmr3
+        q.rtmr3, q.measurement, q.host_data
     FROM observation AS o
     JOIN dated AS d ON d.workload_id = o.workload_id
     JOIN quote AS q ON q.quote_id = o.quote_id
@@ -105,15 +106,19 @@ covering AS (
         AND coalesce(e.rtmr1 = a.rtmr1, e.rtmr1 IS NULL)
         AND coalesce(e.rtmr2 = a.rtmr2, e.rtmr2 IS NULL)
         AND coalesce(e.rtmr3 = a.rtmr3, e.rtmr3 IS NULL)
+        AND coalesce(e.measurement = a.measurement, e.measurement IS NULL)
+        AND coalesce(e.host_data = a.host_data, e.host_data IS NULL)
         AND coalesce(a.received_at >= e.valid_from, TRUE)
         AND coalesce(a.received_at < e.valid_to, TRUE)
 ),
 -- The approval that was known first decides: any that was there in time clears the evidence.
 offence AS (
     SELECT
-        CASE WHEN a.mrenclave IS NULL AND a.mrtd IS NULL THEN 'signer' ELSE 'measurement' END
-            AS subject_type,
-        coalesce(a.mrenclave, a.mrtd, a.mrsigner) AS subject_id,
+        CASE
+            WHEN coalesce(a.mrenclave, a.mrtd, a.measurement) IS NULL THEN 'signer'
+            ELSE 'measurement'
+        END AS subject_type,
+        coalesce(a.mrenclave, a.mrtd, a.measurement, a.mrsigner) AS subject_id,
         a.workload_id, a.observation_id, a.observation_no, a.received_at, a.enclave_id,
         c.known_at, c.stated, c.valid_from, c.valid_to
     FROM accepted AS a

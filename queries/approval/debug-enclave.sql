@@ -1,13 +1,13 @@
 -- ---
 -- id = "debug-enclave"
--- title = "An enclave or TD that its host can read"
--- version = 1
+-- title = "An enclave, TD or guest that its host can read"
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
 -- sig = true
--- question = "Which genuine quotes come from an enclave or TD in debug mode?"
--- why = "A debuggable enclave or TD has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one."
+-- question = "Which genuine quotes come from an enclave, TD or SNP guest in debug mode?"
+-- why = "A debuggable enclave, TD or guest has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
 -- scope = ["observation_id"]
@@ -17,13 +17,13 @@
 -- false_positives = ["development fleets"]
 -- blind_spots = ["performance monitoring and other weakening attributes of a TD"]
 -- attack = ["debug launch of a production build"]
--- spec = ["Intel SDM volume 3D, ATTRIBUTES.DEBUG", "Intel TDX module, TD ATTRIBUTES.DEBUG", "detector D40"]
+-- spec = ["Intel SDM volume 3D, ATTRIBUTES.DEBUG", "Intel TDX module, TD ATTRIBUTES.DEBUG", "AMD 56860, guest policy DEBUG", "detector D40"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
--- tee = "sgx or tdx"
--- measurements = "MRENCLAVE or MRTD of the debuggable ones"
+-- tee = "sgx, tdx or snp"
+-- measurements = "MRENCLAVE, MRTD or SNP measurement of the debuggable ones"
 -- workloads = "workload ids as logged"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
@@ -45,7 +45,7 @@ WITH sighting AS (
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
         q.tee,
-        coalesce(q.mrenclave, q.mrtd) AS measurement
+        coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
     WHERE q.trusted AND q.debug

@@ -1,7 +1,7 @@
 -- ---
 -- id = "doppelganger-quote"
 -- title = "A good quote of code that nobody approved"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -19,7 +19,7 @@
 -- attack = ["look-alike enclave", "unapproved build"]
 -- spec = ["RFC 9334, section 8.3 (reference values)", "detector D41"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- workload_id = "workload as logged; null when none was"
@@ -60,7 +60,7 @@ statement AS (
         CASE WHEN q.quote_id IS NULL THEN o.claimed_mrsigner ELSE q.mrsigner END AS mrsigner,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_prodid ELSE q.isv_prodid END AS isv_prodid,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
-        q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3
+        q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data
     FROM observation AS o
     LEFT JOIN quote AS q ON q.quote_id = o.quote_id
     LEFT JOIN verdict AS v
@@ -88,7 +88,10 @@ fit AS (
         AND coalesce(s.received_at < r.valid_to, TRUE) AS in_time
     FROM statement AS s
     JOIN reference_value AS r ON (r.workload_id = s.workload_id OR NOT s.workload_named)
-        AND (r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL)
+        AND (
+            r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+            OR r.measurement IS NOT NULL
+        )
         AND (
             r.mrenclave IS NULL OR r.mrenclave = s.mrenclave
             OR (s.by_claims AND s.mrenclave IS NULL)
@@ -106,6 +109,8 @@ fit AS (
         AND (r.rtmr1 IS NULL OR r.rtmr1 = s.rtmr1)
         AND (r.rtmr2 IS NULL OR r.rtmr2 = s.rtmr2)
         AND (r.rtmr3 IS NULL OR r.rtmr3 = s.rtmr3)
+        AND (r.measurement IS NULL OR r.measurement = s.snp_measurement)
+        AND (r.host_data IS NULL OR r.host_data = s.host_data)
 ),
 best AS (
     SELECT
@@ -119,9 +124,10 @@ unapproved AS (
     SELECT
         s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.workload_id,
         s.mrsigner, s.isv_svn,
-        coalesce(s.mrenclave, s.mrtd, s.mrsigner) AS measurement,
+        coalesce(s.mrenclave, s.mrtd, s.snp_measurement, s.mrsigner) AS measurement,
         CASE
-            WHEN s.mrenclave IS NULL AND s.mrtd IS NULL THEN 'signer' ELSE 'measurement'
+            WHEN coalesce(s.mrenclave, s.mrtd, s.snp_measurement) IS NULL THEN 'signer'
+            ELSE 'measurement'
         END AS subject_type,
         CASE WHEN s.by_claims THEN 'claims' ELSE 'quote' END AS judged_on,
         CASE

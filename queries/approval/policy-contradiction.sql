@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["policy bypass", "compromised verifier"]
 -- spec = ["RFC 9334, section 8.5 (appraisal policies)", "detector D39"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- reason = "unapproved_measurement or status_not_accepted"
@@ -84,7 +84,7 @@ allowed AS (
         CASE WHEN q.quote_id IS NULL THEN o.claimed_mrsigner ELSE q.mrsigner END AS mrsigner,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_prodid ELSE q.isv_prodid END AS isv_prodid,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
-        q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
+        q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data,
         q.quote_id IS NOT NULL OR (
             coalesce(o.claimed_mrenclave, o.claimed_mrsigner) IS NOT NULL
             AND NOT coalesce(list_contains(o.malformed_claims, 'mrenclave'), FALSE)
@@ -108,7 +108,10 @@ approved AS (
     SELECT DISTINCT a.observation_id
     FROM allowed AS a
     JOIN reference_value AS r ON (r.workload_id = a.workload_id OR NOT a.workload_named)
-        AND (r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL)
+        AND (
+            r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+            OR r.measurement IS NOT NULL
+        )
         AND (
             r.mrenclave IS NULL OR r.mrenclave = a.mrenclave
             OR (a.by_claims AND a.mrenclave IS NULL)
@@ -127,6 +130,8 @@ approved AS (
         AND (r.rtmr1 IS NULL OR r.rtmr1 = a.rtmr1)
         AND (r.rtmr2 IS NULL OR r.rtmr2 = a.rtmr2)
         AND (r.rtmr3 IS NULL OR r.rtmr3 = a.rtmr3)
+        AND (r.measurement IS NULL OR r.measurement = a.snp_measurement)
+        AND (r.host_data IS NULL OR r.host_data = a.host_data)
         AND coalesce(a.received_at >= r.valid_from, TRUE)
         AND coalesce(a.received_at < r.valid_to, TRUE)
 ),
@@ -136,7 +141,7 @@ contradiction AS (
         a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at,
         'unapproved_measurement' AS reason,
         CAST(NULL AS VARCHAR) AS status,
-        coalesce(a.mrenclave, a.mrtd, a.mrsigner) AS measurement,
+        coalesce(a.mrenclave, a.mrtd, a.snp_measurement, a.mrsigner) AS measurement,
         CASE WHEN a.by_claims THEN 'claims' ELSE 'quote' END AS judged_on
     FROM allowed AS a
     LEFT JOIN approved AS y ON y.observation_id = a.observation_id

@@ -1,7 +1,7 @@
 -- ---
 -- id = "signer-change"
 -- title = "A known service under another signer or product id"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["look-alike enclave", "stolen or replaced signing key"]
 -- spec = ["Intel SGX, SIGSTRUCT and MRSIGNER", "detector D58"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.settle_time]
 -- type = "INTERVAL"
@@ -52,12 +52,19 @@
 -- ---
 WITH sighting AS (
     SELECT
-        o.workload_id, q.mrsigner, q.isv_prodid, q.mrenclave, q.isv_svn, o.observation_id,
-        o.observation_no, o.received_at, o.enclave_id, o.claimed_ok
+        o.workload_id, q.mrenclave, q.isv_svn, q.measurement AS snp_measurement, o.observation_id,
+        o.observation_no, o.received_at, o.enclave_id, o.claimed_ok,
+        -- An SNP guest is signed for by its author key, else by its ID key, or by nobody.
+        coalesce(
+            q.mrsigner,
+            CASE WHEN q.author_key_en THEN q.author_key_digest ELSE q.id_key_digest END
+        ) AS mrsigner,
+        CASE WHEN q.tee = 'snp' THEN 0 ELSE q.isv_prodid END AS isv_prodid
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
     WHERE q.trusted
-        AND q.mrsigner IS NOT NULL AND q.isv_prodid IS NOT NULL
+        AND (q.mrsigner IS NOT NULL OR replace(q.id_key_digest, '0', '') <> '')
+        AND (q.isv_prodid IS NOT NULL OR q.tee = 'snp')
         AND o.workload_id IS NOT NULL AND o.received_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
 ),
@@ -87,7 +94,10 @@ approved AS (
         AND s.mrsigner = l.mrsigner AND s.isv_prodid = l.isv_prodid
     JOIN reference_value AS r
         ON r.workload_id = s.workload_id
-        AND coalesce(r.mrsigner = s.mrsigner, r.mrenclave = s.mrenclave, FALSE)
+        AND coalesce(
+            r.mrsigner = s.mrsigner, r.mrenclave = s.mrenclave,
+            r.measurement = s.snp_measurement, FALSE
+        )
         AND coalesce(r.mrenclave = s.mrenclave, r.mrenclave IS NULL)
         AND coalesce(r.isv_prodid = s.isv_prodid, r.isv_prodid IS NULL)
         AND coalesce(s.received_at >= r.valid_from, TRUE)

@@ -1,7 +1,7 @@
 -- ---
 -- id = "token-evidence-mismatch"
 -- title = "A verifier's token about other evidence than the quote beside it"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["swapped token", "forged token", "token reuse"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "Microsoft Azure Attestation, SGX claims", "detector D57"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "claims: a claim contradicts the quote beside it; swapped: the hash is that of another quote of the case; hash: the hash is of no quote of the case"
@@ -65,7 +65,8 @@ compared AS (
         t.observation_id, t.observation_no, t.received_at, t.claimed_ok, t.token_id,
         t.subject_type, t.subject_id, t.quote_id, t.quote_hash,
         coalesce(t.quote_hash <> t.quote_id AND q.trailing_size = 0, FALSE) AS hash_differs,
-        coalesce(t.measurement <> coalesce(q.mrenclave, q.mrtd), FALSE) AS measurement_differs,
+        coalesce(t.measurement <> coalesce(q.mrenclave, q.mrtd, q.measurement), FALSE)
+            AS measurement_differs,
         coalesce(t.mrsigner <> q.mrsigner, FALSE) AS signer_differs,
         coalesce(t.report_data <> q.report_data, FALSE) AS report_data_differs,
         coalesce(t.report_data = q.report_data, FALSE) AS report_data_agrees,

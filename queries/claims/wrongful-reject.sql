@@ -1,7 +1,7 @@
 -- ---
 -- id = "wrongful-reject"
 -- title = "A good quote that the verifier refused"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["denial of service through the verifier"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D34"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.accept]
 -- type = "VARCHAR[]"
@@ -52,7 +52,7 @@ WITH refused AS (
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
         q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2,
-        q.rtmr3
+        q.rtmr3, q.measurement, q.host_data
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
     JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
@@ -61,14 +61,18 @@ WITH refused AS (
     WHERE NOT o.claimed_ok
         AND q.trusted
         AND v.outcome = 'accepted'
-        AND list_contains(coalesce(p.accept, $accept), v.status)
+        -- AMD gives its platforms no status.
+        AND (q.tee = 'snp' OR list_contains(coalesce(p.accept, $accept), v.status))
         AND coalesce(b.result = 'match', TRUE)
 ),
 approved AS (
     SELECT DISTINCT x.observation_id
     FROM refused AS x
     JOIN reference_value AS r
-        ON (r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL)
+        ON (
+            r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+            OR r.measurement IS NOT NULL
+        )
         AND coalesce(r.mrenclave = x.mrenclave, r.mrenclave IS NULL)
         AND coalesce(r.mrsigner = x.mrsigner, r.mrsigner IS NULL)
         AND coalesce(r.isv_prodid = x.isv_prodid, r.isv_prodid IS NULL)
@@ -78,6 +82,8 @@ approved AS (
         AND coalesce(r.rtmr1 = x.rtmr1, r.rtmr1 IS NULL)
         AND coalesce(r.rtmr2 = x.rtmr2, r.rtmr2 IS NULL)
         AND coalesce(r.rtmr3 = x.rtmr3, r.rtmr3 IS NULL)
+        AND coalesce(r.measurement = x.measurement, r.measurement IS NULL)
+        AND coalesce(r.host_data = x.host_data, r.host_data IS NULL)
         AND coalesce(x.received_at >= r.valid_from, TRUE)
         AND coalesce(x.received_at < r.valid_to, TRUE)
 )
@@ -95,7 +101,7 @@ SELECT
         'claimed': list_sort(
             list(DISTINCT x.claimed_quote_status) FILTER (WHERE x.claimed_quote_status IS NOT NULL)
         ),
-        'statuses': list_sort(list(DISTINCT x.status)),
+        'statuses': list_sort(list(DISTINCT x.status) FILTER (WHERE x.status IS NOT NULL)),
         'strict_failures': list_sort(list_distinct(flatten(list(x.strict_failures)))),
         'verifiers': list_sort(
             list(DISTINCT x.backend_verifier) FILTER (WHERE x.backend_verifier IS NOT NULL)

@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["relay (cuckoo attack)"]
 -- spec = ["Parno, Bootstrapping trust in a trusted platform, 2008", "detector D10"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_answers]
 -- type = "BIGINT"
@@ -60,12 +60,12 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM (
---     SELECT coalesce(q.ppid, q.attestation_key_id) AS platform_id, o.backend_verifier
+--     SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier
 --     FROM observation AS o
 --     JOIN quote AS q ON q.quote_id = o.quote_id
 --     WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
 --         AND coalesce(o.claimed_ok, TRUE)
---     GROUP BY coalesce(q.ppid, q.attestation_key_id), o.backend_verifier
+--     GROUP BY coalesce(q.ppid, q.chip_id, q.attestation_key_id), o.backend_verifier
 --     HAVING count(DISTINCT q.signature_r) < $min_answers AND min(o.peer) <> max(o.peer)
 -- ) AS rare"""
 -- ---
@@ -73,8 +73,10 @@ WITH answer AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer, o.nonce,
         coalesce(o.session_id, o.observation_id) AS session_key,
-        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
-        coalesce(q.ppid, q.attestation_key_id) AS platform_id,
+        CASE
+            WHEN coalesce(q.ppid, q.chip_id) IS NULL THEN 'attestation_key' ELSE 'platform'
+        END AS platform_type,
+        coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
         coalesce(o.backend_verifier, '') AS verifier,
         epoch(o.received_at) - epoch(o.nonce_issued_at) AS took,
         row_number() OVER (
@@ -86,7 +88,7 @@ WITH answer AS (
     WHERE q.trusted
         AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
-        AND coalesce(q.ppid, q.attestation_key_id) IS NOT NULL
+        AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
 ),
 -- Medians by place in the order; evidence shown again has no time of its own.
 ranked AS (

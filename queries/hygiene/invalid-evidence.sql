@@ -1,7 +1,7 @@
 -- ---
 -- id = "invalid-evidence"
 -- title = "A quote whose own signatures do not hold"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["forged evidence"]
 -- spec = ["Intel SGX DCAP ECDSA quote format, quote signature data"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- quotes = "number of distinct quotes"
@@ -36,7 +36,14 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM quote
--- WHERE NOT coalesce(proven, FALSE) AND coalesce(certification_type <> 5, TRUE)"""
+-- WHERE NOT coalesce(proven, FALSE) AND coalesce(certification_type <> 5, TRUE)
+--     AND coalesce(tee <> 'snp', TRUE)"""
+-- [[not_evaluable]]
+-- reason = "SNP report for which the case has no VCEK or VLEK certificate"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM quote
+-- WHERE proven IS NULL AND tee = 'snp'"""
 -- ---
 WITH invalid AS (
     SELECT
@@ -50,7 +57,7 @@ WITH invalid AS (
         coalesce(o.enclave_id, o.container_id, o.source_id, o.quote_id) AS subject_id
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
-    WHERE NOT q.proven AND q.certification_type = 5
+    WHERE NOT q.proven AND (q.certification_type = 5 OR q.tee = 'snp')
 )
 SELECT
     subject_type,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-rate"
 -- title = "One attestation key at work faster, or in more places, than its platform can"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["use of an extracted attestation key (WireTap, TEE.fail)"]
 -- spec = ["detector D17"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.max_quotes]
 -- type = "BIGINT"
@@ -70,7 +70,9 @@ WITH sighting AS (
         o.observation_no, o.received_at
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
-    WHERE q.trusted AND o.received_at IS NOT NULL
+    WHERE q.trusted
+        AND o.received_at IS NOT NULL
+        AND coalesce(q.vek_kind <> 'vlek', TRUE)  -- a VLEK signs for many hosts by design
 ),
 -- A burst fills at least half of one of two neighbouring windows: few keys ever do.
 busy AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "anti-affinity"
 -- title = "Replicas that share a platform although they must not"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["concentration of replicas", "majority by one host"]
 -- spec = ["Intel PCK certificate profile, PPID", "detector D54"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.handover]
 -- type = "INTERVAL"
@@ -38,12 +38,12 @@
 -- FROM observation AS o
 -- JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
 -- JOIN quote AS q ON q.quote_id = o.quote_id
--- WHERE q.trusted AND (q.ppid IS NULL OR o.enclave_id IS NULL OR o.received_at IS NULL)"""
+-- WHERE q.trusted AND (coalesce(q.ppid, q.chip_id) IS NULL OR o.enclave_id IS NULL OR o.received_at IS NULL)"""
 -- ---
 -- Evidence shown again says nothing about where its maker is now.
 WITH sighting AS (
     SELECT
-        o.workload_id, o.enclave_id, q.ppid, o.observation_id, o.observation_no, o.received_at,
+        o.workload_id, o.enclave_id, coalesce(q.ppid, q.chip_id) AS ppid, o.observation_id, o.observation_no, o.received_at,
         row_number() OVER (
             PARTITION BY q.attestation_key_id, q.signature_r
             ORDER BY o.received_at, o.observation_no
@@ -52,7 +52,8 @@ WITH sighting AS (
     JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
     JOIN quote AS q ON q.quote_id = o.quote_id
     WHERE q.trusted
-        AND q.ppid IS NOT NULL AND o.enclave_id IS NOT NULL AND o.received_at IS NOT NULL
+        AND coalesce(q.ppid, q.chip_id) IS NOT NULL
+        AND o.enclave_id IS NOT NULL AND o.received_at IS NOT NULL
 ),
 stay AS (
     SELECT

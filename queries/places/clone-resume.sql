@@ -1,7 +1,7 @@
 -- ---
 -- id = "clone-resume"
 -- title = "One memory, run twice"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["clone of a running TD", "rollback to a snapshot"]
 -- spec = ["Intel TDX migration, session and immutable state", "detector D55"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.in_flight]
 -- type = "INTERVAL"
@@ -27,7 +27,7 @@
 -- meaning = "evidence may arrive this much out of order, by its way or by the clocks of two verifiers"
 -- [details]
 -- kind = "by_turns: one instance answers again after another one had taken over, on the same platform; register_returned: a run-time register shows an old value after a later one"
--- platform = "PPID, else attestation key"
+-- platform = "PPID or chip id, else attestation key (but not of SNP)"
 -- instances = "containers, else enclaves, that answered with the key"
 -- margin_seconds = "how long after the first evidence of the later state the earlier one was seen last: by that much evidence would have to be late, or clocks apart"
 -- accepted = "number of sightings told that the verifier called good"
@@ -54,7 +54,10 @@
 -- A key counts where REPORT_DATA binds it. Rules by name all bind the runtime data.
 WITH bound AS (
     SELECT
-        o.runtime_data_id AS key_id, coalesce(q.ppid, q.attestation_key_id) AS platform,
+        o.runtime_data_id AS key_id,
+        coalesce(
+            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+        ) AS platform,
         coalesce(o.container_id, o.enclave_id) AS instance,
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok,
         q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -11,23 +11,23 @@
 -- inputs = ["binding", "launch", "observation", "quote"]
 -- requires = ["quote"]
 -- discriminator = []
--- grain = "one row per enclave, channel key or signing event"
--- nulls = "a quote shown for two enclaves of which the verifier did not accept two, or did not say so, is high; sightings without a time have no place in the order and are counted; a platform without PPID is told by its attestation key"
+-- grain = "one row per enclave, channel key, signing event or SNP guest"
+-- nulls = "a quote shown for two enclaves of which the verifier did not accept two, or did not say so, is high; sightings without a time have no place in the order and are counted; a platform without PPID or chip id is told by its attestation key, but not an SNP one"
 -- false_positives = ["an enclave id that two deployments use on purpose", "a TLS key that is provisioned to replicas instead of made inside: worth knowing by itself", "a live migration without a launch event that was taken back"]
 -- blind_spots = ["a launch event for every move hides the overlap: whoever writes the runtime's log can do that", "quotes without a bound key and without an enclave id", "a clone that is used only after the original has stopped"]
 -- attack = ["enclave cloning", "exported channel key", "quote shown for another enclave"]
--- spec = ["RFC 9334, section 10", "detector D03"]
+-- spec = ["RFC 9334, section 10", "AMD 56860, REPORT_ID and REPORT_ID_MA", "detector D03"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
 -- default = "5s"
 -- meaning = "lives that overlap by no more than this may only seem to, by the clocks of two verifiers"
 -- [details]
--- places = "the platforms (PPID, else attestation key); for a signing event the enclave ids"
--- overlap_seconds = "how long after the later place was first seen the earlier one was still alive, by the clocks of those who received the quotes: only clocks that are that far apart could explain it; null for a signing event"
--- sightings = "number of sightings where the place changed, and those just before; for a signing event all of them"
+-- places = "the platforms (PPID or chip id, else attestation key); for a signing event the enclave ids"
+-- overlap_seconds = "how long after the later place was first seen the earlier one was still alive, by the clocks of those who received the quotes: only clocks that are that far apart could explain it; null for a signing event and for a guest"
+-- sightings = "number of sightings where the place changed, and those just before; for a signing event or guest all of them"
 -- accepted = "places for which the verifier said that the quote is good"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
@@ -48,7 +48,11 @@ WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id,
         o.runtime_data_id, o.claimed_ok, q.quote_id, q.signature_r,
-        coalesce(q.ppid, q.attestation_key_id) AS place
+        q.chip_id, q.report_id, q.report_id_ma,
+        -- A VEK changes with the TCB, and a VLEK is for many hosts: neither tells a platform.
+        coalesce(
+            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+        ) AS place
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
     WHERE q.trusted AND o.received_at IS NOT NULL
@@ -150,6 +154,19 @@ ordered AS (
         PARTITION BY s.subject_type, s.subject_id ORDER BY s.received_at, s.observation_no
     )
 ),
+-- REPORT_ID names a guest from its launch to its end; only a migration agent may move it.
+split_guest AS (
+    SELECT report_id
+    FROM sighting
+    WHERE report_id IS NOT NULL
+        AND replace(report_id, '0', '') <> ''
+        AND (
+            replace(coalesce(report_id_ma, ''), '0', '') = ''
+            OR replace(coalesce(report_id_ma, ''), 'f', '') = ''
+        )
+    GROUP BY report_id
+    HAVING min(chip_id) <> max(chip_id)
+),
 -- One signing event for two enclaves, whoever showed it: r finds its disguised copies as well.
 lent_r AS (
     SELECT signature_r
@@ -179,6 +196,13 @@ told AS (
         received_at, enclave_id AS place, claimed_ok
     FROM shown
     WHERE lent
+    UNION ALL
+    SELECT
+        'guest' AS subject_type, s.report_id AS subject_id, s.observation_id, s.observation_no,
+        s.received_at, s.chip_id AS place, s.claimed_ok
+    FROM sighting AS s
+    JOIN split_guest AS g ON g.report_id = s.report_id
+    WHERE s.chip_id IS NOT NULL
 ),
 tally AS (
     SELECT
@@ -205,11 +229,13 @@ SELECT
     CASE t.subject_type
         WHEN 'enclave' THEN 'One enclave id was alive on '
         WHEN 'channel_key' THEN 'One channel key was bound by evidence of '
+        WHEN 'guest' THEN 'One guest (REPORT_ID), without a migration agent, was reported by '
         ELSE 'One quote was shown for '
     END
     || CAST(t.place_count AS VARCHAR)
     || CASE t.subject_type
         WHEN 'signing_event' THEN ' enclaves'
+        WHEN 'guest' THEN ' chips'
         ELSE ' platforms at once: the first was still alive '
             || CAST(CAST(v.seconds AS BIGINT) AS VARCHAR) || ' s after the second appeared'
     END AS summary,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "co-tenant-disagreement"
 -- title = "Guests of one platform disagree about the platform"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,7 +10,7 @@
 -- why = "All guests run on one microcode and one TDX module at a time. An update moves them on once; a state that comes back after another was seen is told by somebody who is not there."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
--- scope = ["ppid"]
+-- scope = ["ppid", "chip_id"]
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its state"
 -- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time; TDs of TDX 1.0 report the module of their launch and count once, which takes an enclave id"
@@ -19,7 +19,7 @@
 -- attack = ["forged reports under an extracted attestation key"]
 -- spec = ["spec/dcap-verification.md, section 8.4", "detector D19"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.return_window]
 -- type = "INTERVAL"
@@ -39,7 +39,7 @@
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
 -- count = """
--- SELECT count(*) AS unjudged FROM quote WHERE trusted AND ppid IS NULL"""
+-- SELECT count(*) AS unjudged FROM quote WHERE trusted AND coalesce(ppid, chip_id) IS NULL"""
 -- [[not_evaluable]]
 -- reason = "TD report with the state of its launch, from a TD without an id"
 -- count = """
@@ -74,6 +74,11 @@ WITH report AS (
         coalesce(mr_seam, '') || ':' || substr(coalesce(tee_tcb_svn_2, tee_tcb_svn), 1, 4) AS state
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
+    UNION ALL
+    SELECT
+        quote_id, chip_id, signature_r, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb
+    FROM quote
+    WHERE trusted AND chip_id IS NOT NULL AND current_tcb IS NOT NULL AND committed_tcb IS NOT NULL
 ),
 divided AS (
     SELECT ppid, part FROM report GROUP BY ppid, part HAVING min(state) <> max(state)

@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -19,7 +19,7 @@
 -- attack = ["evidence replay"]
 -- spec = ["RFC 9334, section 10", "detector D01 and D09"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.retry_window]
 -- type = "INTERVAL"
@@ -60,7 +60,7 @@ sighting AS (
     SELECT
         q.signing_id, q.quote_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.ppid,
         q.tcb_components, q.pce_svn,
-        coalesce(q.mrenclave, q.mrtd) AS measurement,
+        coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         o.observation_id, o.observation_no, o.event_id, o.session_id, o.nonce, o.enclave_id,
         o.node_id, o.peer, o.received_at, o.claimed_ok,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
@@ -134,12 +134,12 @@ product_state AS (
 ),
 enclave_state AS (
     SELECT
-        o.enclave_id, coalesce(q.mrenclave, q.mrtd) AS measurement,
+        o.enclave_id, coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         min(o.received_at) AS first_at
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
     WHERE q.trusted AND o.enclave_id IN (SELECT enclave_id FROM replay)
-    GROUP BY o.enclave_id, coalesce(q.mrenclave, q.mrtd)
+    GROUP BY o.enclave_id, coalesce(q.mrenclave, q.mrtd, q.measurement)
 ),
 platform_state AS (
     SELECT q.ppid, q.tcb_components, q.pce_svn, min(o.received_at) AS first_at

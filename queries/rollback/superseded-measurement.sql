@@ -1,7 +1,7 @@
 -- ---
 -- id = "superseded-measurement"
 -- title = "An older measurement comes back after a newer one had taken over"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["version rollback"]
 -- spec = ["Intel TDX module, TDINFO", "detector D24"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.rollout_window]
 -- type = "INTERVAL"
@@ -47,7 +47,7 @@
 -- FROM observation AS o
 -- JOIN quote AS q ON q.quote_id = o.quote_id
 -- WHERE q.trusted
---     AND coalesce(q.mrenclave, q.mrtd) IS NOT NULL
+--     AND coalesce(q.mrenclave, q.mrtd, q.measurement) IS NOT NULL
 --     AND (o.received_at IS NULL OR coalesce(o.workload_id, o.enclave_id) IS NULL)"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
@@ -73,7 +73,7 @@ sighting AS (
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, q.quote_id,
         CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
-        q.mrenclave, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
+        q.mrenclave, q.mrtd, q.measurement AS snp_measurement, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
         CASE
             WHEN q.mrenclave IS NULL THEN q.tee
             ELSE q.tee || ':' || coalesce(q.mrsigner, '') || ':'
@@ -86,7 +86,8 @@ sighting AS (
             || CASE WHEN n.has_rtmr0 THEN ':' || coalesce(q.rtmr0, '') ELSE '' END
             || CASE WHEN n.has_rtmr1 THEN ':' || coalesce(q.rtmr1, '') ELSE '' END
             || CASE WHEN n.has_rtmr2 THEN ':' || coalesce(q.rtmr2, '') ELSE '' END
-            || CASE WHEN n.has_rtmr3 THEN ':' || coalesce(q.rtmr3, '') ELSE '' END
+            || CASE WHEN n.has_rtmr3 THEN ':' || coalesce(q.rtmr3, '') ELSE '' END,
+            q.measurement
         ) AS measurement
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
@@ -95,7 +96,7 @@ sighting AS (
         AND o.received_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
         AND coalesce(o.workload_id, o.enclave_id) IS NOT NULL
-        AND coalesce(q.mrenclave, q.mrtd) IS NOT NULL
+        AND coalesce(q.mrenclave, q.mrtd, q.measurement) IS NOT NULL
 ),
 changed AS (
     SELECT scope_type, scope_id, product
@@ -106,8 +107,8 @@ changed AS (
 seen AS (
     SELECT
         s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.quote_id,
-        s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd, s.rtmr0, s.rtmr1,
-        s.rtmr2, s.rtmr3,
+        s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
+        s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
         lag(s.received_at) OVER (
             PARTITION BY s.scope_type, s.scope_id, s.product, s.measurement
             ORDER BY s.received_at, s.observation_no
@@ -120,7 +121,8 @@ build AS (
     SELECT
         scope_type, scope_id, product, measurement,
         min(received_at) AS first_at,
-        max(mrenclave) AS mrenclave, max(mrtd) AS mrtd, max(rtmr0) AS rtmr0,
+        max(mrenclave) AS mrenclave, max(mrtd) AS mrtd,
+        max(snp_measurement) AS snp_measurement, max(rtmr0) AS rtmr0,
         max(rtmr1) AS rtmr1, max(rtmr2) AS rtmr2, max(rtmr3) AS rtmr3
     FROM seen
     GROUP BY scope_type, scope_id, product, measurement
@@ -131,7 +133,9 @@ approval AS (
     FROM build AS b
     JOIN reference_value AS r
         ON (b.scope_type = 'enclave' OR r.workload_id = b.scope_id)
-        AND (r.mrenclave = b.mrenclave OR r.mrtd = b.mrtd)
+        AND (
+            r.mrenclave = b.mrenclave OR r.mrtd = b.mrtd OR r.measurement = b.snp_measurement
+        )
         AND (r.rtmr0 IS NULL OR r.rtmr0 = b.rtmr0)
         AND (r.rtmr1 IS NULL OR r.rtmr1 = b.rtmr1)
         AND (r.rtmr2 IS NULL OR r.rtmr2 = b.rtmr2)

@@ -1,28 +1,28 @@
 -- ---
 -- id = "tcb-rollback"
 -- title = "A platform's TCB went backwards"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which platforms showed a lower TCB than they had shown before?"
--- why = "Microcode, PCE, quoting enclave and TDX module only move forward in honest operation. A lower one reopens what was closed, or the evidence is old, or it was made elsewhere with stolen keys."
+-- why = "Microcode, PCE, quoting enclave, TDX module and AMD's committed TCB only move forward in honest operation. A lower one reopens what was closed, or the evidence is old, or it was made elsewhere with stolen keys."
 -- inputs = ["observation", "quote", "tcb_component"]
 -- requires = ["quote"]
--- scope = ["ppid", "attestation_key_id", "signature_r"]
+-- scope = ["ppid", "chip_id", "attestation_key_id", "signature_r"]
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its TCB"
 -- nulls = "a platform without TCB info in the case is compared by PCE and QE SVN alone and counted; sightings without a time are counted"
 -- false_positives = ["a firmware downgrade by the operator: all guests of the platform fall together", "a cache that still serves an older PCK certificate", "quotes in flight while the platform was updated"]
 -- blind_spots = ["the raw CPUSVN of a report is not comparable with the components and is not used", "a platform without PPID is followed by its attestation key, which an update may renew"]
 -- attack = ["TCB rollback", "quote forged with extracted keys"]
--- spec = ["Intel PCK certificate profile, SGX TCB extension", "Intel TDX module, TEE_TCB_SVN", "detector D25"]
+-- spec = ["Intel PCK certificate profile, SGX TCB extension", "Intel TDX module, TEE_TCB_SVN", "AMD 56860, COMMITTED_TCB", "detector D25"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
--- part = "pck_tcb, pce_svn, qe_isv_svn or tee_tcb_svn"
+-- part = "pck_tcb, pce_svn, qe_isv_svn, tee_tcb_svn or committed_tcb"
 -- lowered = "what fell, each as name[position]:from>to; bytes in hex"
 -- sightings = "number of sightings with the lower value after the higher one"
 -- replayed = "every one of them repeats evidence seen before: see replayed-quote"
@@ -35,7 +35,13 @@
 -- SELECT count(DISTINCT coalesce(q.ppid, q.attestation_key_id)) AS unjudged
 -- FROM quote AS q
 -- LEFT JOIN named AS n ON n.fmspc = q.fmspc
--- WHERE q.trusted AND n.fmspc IS NULL"""
+-- WHERE q.trusted AND n.fmspc IS NULL AND coalesce(q.tee <> 'snp', TRUE)"""
+-- [[not_evaluable]]
+-- reason = "SNP report without a chip id: its platform is not known"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM quote
+-- WHERE trusted AND tee = 'snp' AND chip_id IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote without a time"
 -- count = """
@@ -54,10 +60,14 @@
 WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id,
-        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
-        coalesce(q.ppid, q.attestation_key_id) AS platform_id,
+        CASE
+            WHEN coalesce(q.ppid, q.chip_id) IS NULL THEN 'attestation_key' ELSE 'platform'
+        END AS platform_type,
+        coalesce(
+            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+        ) AS platform_id,
         q.fmspc, q.tcb_components, q.pce_svn, q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn,
-        q.tee_tcb_svn, q.tee_tcb_svn_2,
+        q.tee_tcb_svn, q.tee_tcb_svn_2, q.committed_tcb,
         row_number() OVER (
             PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
         ) > 1 AS replayed
@@ -65,7 +75,9 @@ WITH sighting AS (
     JOIN quote AS q ON q.quote_id = o.quote_id
     WHERE q.trusted
         AND o.received_at IS NOT NULL
-        AND coalesce(q.ppid, q.attestation_key_id) IS NOT NULL
+        AND coalesce(
+            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+        ) IS NOT NULL
 ),
 -- Every reading of every part, and in which series its values may be compared: one QE with
 -- itself, launch-time TEE SVNs apart from current ones.
@@ -97,6 +109,17 @@ reading AS (
         coalesce(tee_tcb_svn_2, tee_tcb_svn)
     FROM sighting
     WHERE tee_tcb_svn IS NOT NULL
+    UNION ALL
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        platform_id, fmspc, 'committed_tcb', 'snp', committed_tcb
+    FROM sighting
+    WHERE committed_tcb IS NOT NULL
+),
+-- The bytes of AMD's TCB_VERSION: each is one component, or reserved and zero.
+snp_byte AS (
+    SELECT 0 AS position UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3
+    UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7
 ),
 -- A platform shows few distinct levels: comparing those is enough, whatever the fleet's age.
 level AS (
@@ -148,6 +171,18 @@ fallen AS (
         || CAST(CAST(low_level AS BIGINT) AS VARCHAR) AS lowered
     FROM pair
     WHERE part IN ('pce_svn', 'qe_isv_svn') AND low_level < high_level
+    UNION ALL
+    SELECT
+        p.platform_type, p.platform_id, p.fmspc, p.part, p.series, p.low_level, p.high_level,
+        p.high_since,
+        p.part || '[' || CAST(b.position AS VARCHAR) || ']:'
+        || substr(p.high_level, 2 * b.position + 1, 2) || '>'
+        || substr(p.low_level, 2 * b.position + 1, 2) AS lowered
+    FROM pair AS p
+    JOIN snp_byte AS b
+        ON p.part = 'committed_tcb'
+        AND substr(p.low_level, 2 * b.position + 1, 2)
+        < substr(p.high_level, 2 * b.position + 1, 2)
 ),
 -- A TD keeps the TEE SVN of its launch: one that was running before the higher value appeared,
 -- and never showed that value itself, has not gone back.
