@@ -124,6 +124,12 @@ def rebuilt_facts(case: Case, since: Horizon) -> bool:
     )
 
 
+def has_evidence_since(connection: duckdb.DuckDBPyConnection, since: Horizon) -> bool:
+    """Whether any source came since an earlier look: a log, a manifest, or collateral."""
+    query = "SELECT 1 FROM stored.source WHERE ledger_entry > ? LIMIT 1"
+    return bool(connection.execute(query, [since.entry]).fetchall())
+
+
 def knows_verdicts(connection: duckdb.DuckDBPyConnection, since: Horizon) -> bool:
     """Whether the stored `verdict_state` is that of the look."""
     return _digest(connection, "SELECT * FROM stored.verdict_state") == since.verdicts

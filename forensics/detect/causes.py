@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from forensics.case.ledger import TOOL_VERSION
 from forensics.detect.parameters import AS_OF
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ class Explainer:
 
 
 def _differs(run: DetectorRun, before: Mapping[str, Any]) -> bool:
-    """Another query, another version of it, or other parameters (the cut-off aside)."""
+    """Another tool or query, another version of it, or other parameters (the cut-off aside)."""
+    if before["basis"] and json.loads(before["basis"]).get("tool", TOOL_VERSION) != TOOL_VERSION:
+        return True
     now, then = json.loads(run.params_json), json.loads(before["params"])
     now.pop(AS_OF, None)
     then.pop(AS_OF, None)

@@ -91,14 +91,17 @@ def detect(
     previous, before = load_findings(connection), load_detections(connection)
     feeds, newest = read_feeds(connection), newest_entry(connection)
     known = find_known_entry(before, newest)
-    judge = _make_judge(connection, previous, before, past, given)
+    cut_offs = {
+        d.id: as_of if patience is None else find_cut_off(d, feeds, as_of, patience, known)
+        for d in detectors
+    }
+    active = _group_active(previous)
+    carried = _carry(past, detectors, active, cut_offs, as_of, given)
+    judge = _make_judge(connection, active, before, past, given, carried)
     runs = []
-    with loaded(connection, detectors):
+    with loaded(connection, [d for d in detectors if d.id not in carried]):
         for done, detector in enumerate(detectors, start=1):
-            cut_off = as_of
-            if patience is not None:
-                cut_off = find_cut_off(detector, feeds, as_of, patience, known)
-            runs.append(_run(judge, detector, as_of, cut_off))
+            runs.append(_run(judge, detector, as_of, cut_offs[detector.id]))
             if progress:
                 progress(done, len(detectors))
     state = Round(
@@ -115,27 +118,56 @@ def detect(
     return Detection(renewed, tuple(runs), state.at, feeds, newest, known)
 
 
+def _group_active(findings: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:
+    """The findings that are not resolved, by detector."""
+    active: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.state != "resolved":
+            active[finding.detector].append(finding)
+    return active
+
+
+def _carry(
+    past: Past | None,
+    detectors: Sequence[Detector],
+    active: Mapping[str, Sequence[Finding]],
+    cut_offs: Mapping[str, datetime.datetime],
+    as_of: datetime.datetime,
+    overrides: Mapping[str, str],
+) -> dict[str, DetectorRun]:
+    """The runs that need not be made, by id: what each detector reads is as it was."""
+    if past is None:
+        return {}
+    carried = {}
+    for detector in detectors:
+        if cut_offs[detector.id] < as_of and _has_cut_off(detector):
+            continue  # it is judged at two moments
+        known = active[detector.id]
+        if run := past.carry(detector, known, as_of=as_of, overrides=overrides):
+            carried[detector.id] = run
+    return carried
+
+
 _Judge = Callable[[Detector, datetime.datetime], DetectorRun]
 
 
 def _make_judge(
     connection: duckdb.DuckDBPyConnection,
-    previous: Sequence[Finding],
+    active: Mapping[str, Sequence[Finding]],
     before: Sequence[Mapping[str, Any]],
     past: Past | None,
     overrides: Mapping[str, str],
+    carried: Mapping[str, DetectorRun],
 ) -> _Judge:
     """How a detector is run up to a cut-off: going on from the past, where there is one.
 
     What waited is no finding yet, and nothing that a run could go on from: then it reads all.
     """
     waited = {row["detector"] for row in before if row["waiting"]}
-    active = defaultdict(list)
-    for finding in previous:
-        if finding.state != "resolved":
-            active[finding.detector].append(finding)
 
     def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
+        if detector.id in carried:
+            return carried[detector.id]
         if past is None or (detector.id in waited and not _has_cut_off(detector)):
             run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
             return run if past is None else replace(run, full_because="some of it waited")

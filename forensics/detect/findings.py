@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from forensics.case.contract import REFERENCE_PAGE
@@ -22,6 +22,7 @@ State = Literal["new", "recurring", "reopened", "unobserved", "resolved", "suppr
 Cause = Literal["evidence", "time", "manifest", "collateral", "detector", "suppression", "triage"]
 OPEN: Final = frozenset({"new", "recurring", "reopened", "unobserved"})
 NEWS: Final = frozenset({"new", "reopened"})
+_NOT_GIVEN: Final = frozenset({"unobserved", "resolved"})
 _RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _ID_DIGITS = 16
 
@@ -102,6 +103,25 @@ def fingerprint(detector: Detector, subject_type: str, subject_id: str, details:
         [values.get(key) for key in detector.discriminator],
     ]
     return hashlib.sha256(json.dumps(identity, separators=(",", ":")).encode()).hexdigest()
+
+
+def was_given(finding: Finding) -> bool:
+    """Whether its detector gave it in the run that left it in this state."""
+    return finding.state not in _NOT_GIVEN
+
+
+def as_found(finding: Finding) -> Finding:
+    """A stored finding as its detector gave it: without what runs and people made of it."""
+    return replace(
+        finding,
+        state="new",
+        state_since=None,
+        opened_at=None,
+        cause=None,
+        suppression=None,
+        triage=None,
+        unjudged=None,
+    )
 
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:

@@ -3,6 +3,9 @@
 A detector may run incrementally when nothing else than evidence has changed since its last run:
 neither its query and parameters, nor the inputs that it reads whole (manifests, collateral), nor
 what was proven. Otherwise, and where it declares no scope, it runs in full, and says why.
+
+Where nothing at all has changed of what it reads, it says what it said before and reads nothing,
+whether it declares a scope or not.
 """
 
 from __future__ import annotations
@@ -13,18 +16,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from forensics.case.ledger import TOOL_VERSION
 from forensics.case.news import (
     Horizon,
     declare_news,
     describe,
     digest_views,
+    has_evidence_since,
     knows_verdicts,
     look,
     read_horizon,
     rebuilt_facts,
 )
 from forensics.detect.detector import Detector
-from forensics.detect.findings import Finding
+from forensics.detect.findings import Finding, as_found, was_given
 from forensics.detect.parameters import AS_OF, Value, bind
 from forensics.detect.run import (
     DetectorRun,
@@ -34,7 +39,7 @@ from forensics.detect.run import (
     make_gaps,
     run_detector,
 )
-from forensics.detect.scope import NARROWED, Scope, name_moments
+from forensics.detect.scope import NARROWED, Scope, name_columns, name_moments
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +57,8 @@ class Past:
     `records` are the rows of the view `detection` by id. `since` is how far the newest run saw,
     None when no run left anything to go on from; `obstacle` says why, else what stands in the way
     of all detectors. `verdicts`: whether changes of verdicts since can be told, and
-    `changed_moments`: at which moments there were any.
+    `changed_moments`: at which moments there were any. `still`: no source
+    came since.
     """
 
     now: Horizon
@@ -62,6 +68,55 @@ class Past:
     changed_moments: Set[str]
     records: Mapping[str, Mapping[str, Any]]
     digests: Mapping[str, str]
+    still: bool = False
+
+    def carry(
+        self,
+        detector: Detector,
+        previous: Sequence[Finding],
+        *,
+        as_of: datetime,
+        overrides: Mapping[str, str],
+    ) -> DetectorRun | None:
+        """What the run before said, where nothing has changed of all that the detector reads.
+
+        `previous` are the detector's own active findings.
+        """
+        params = bind(detector.params, as_of, overrides)
+        record = self.records.get(detector.id)
+        given = [finding for finding in previous if was_given(finding)]
+        if record is None or record["findings"] != len(given):  # triage moved one of another run
+            return None
+        if not self._still_holds(detector, params, record, as_of):
+            return None
+        return DetectorRun(
+            detector,
+            params,
+            evaluated=_judged(record),
+            findings=tuple(map(as_found, given)),
+            gaps=make_gaps(dict(json.loads(record["gaps"]))),
+            full_because=None,
+            observations_read=0,
+        )
+
+    def _still_holds(
+        self,
+        detector: Detector,
+        params: Mapping[str, Value],
+        record: Mapping[str, Any],
+        as_of: datetime,
+    ) -> bool:
+        if self.obstacle or not record["basis"] or record["waiting"]:
+            return False
+        basis = _read_basis(record)[1]
+        if _tells_time(detector) and as_of != datetime.fromisoformat(basis["as_of"]):
+            return False
+        unread = self.still and self.changed_moments.isdisjoint(name_moments(detector))
+        return (
+            (unread or NARROWED.isdisjoint(detector.inputs))
+            and basis.get("header") == detector.header_sha256
+            and _find_change(detector, self, params, record) is None
+        )
 
     def run(
         self,
@@ -94,7 +149,13 @@ class Past:
     def describe(self, detector: Detector, as_of: datetime) -> str:
         """What the next run must know of this one, as JSON."""
         views = {view: self.digests[view] for view in _whole_inputs(detector)}
-        return describe(self.now, as_of=as_of.isoformat(), views=views)
+        return describe(
+            self.now,
+            as_of=as_of.isoformat(),
+            views=views,
+            header=detector.header_sha256,
+            tool=TOOL_VERSION,
+        )
 
 
 def recall(
@@ -125,6 +186,7 @@ def recall(
         changed_moments=changed_moments,
         records=known,
         digests=digest_views(connection, views),
+        still=since is not None and not has_evidence_since(connection, since),
     )
 
 
@@ -143,9 +205,13 @@ def why_in_full(detector: Detector, past: Past, params: Mapping[str, Value]) -> 
         return past.obstacle
     if not detector.scope:
         return "it declares no scope"
-    if record is None or record["outcome"] != "evaluated" or not record["basis"]:
+    if record is None or not _judged(record):
         return "it did not judge in the run before"
     return _find_change(detector, past, params, record)
+
+
+def _judged(record: Mapping[str, Any]) -> bool:
+    return bool(record["outcome"] == "evaluated" and record["basis"])
 
 
 def _find_change(
@@ -157,6 +223,8 @@ def _find_change(
         return "its query changed"
     if _plain(json.loads(record["params"])) != _plain(json.loads(_write(detector, params))):
         return "its parameters changed"
+    if basis.get("tool") != TOOL_VERSION:
+        return "the version of the tool changed"
     if horizon != past.since:
         return "it did not run when the others did"
     if "verdict" in detector.inputs and not past.verdicts:
@@ -215,6 +283,12 @@ def run_narrowed(
         full_because=None,
         observations_read=scope.size,
     )
+
+
+def _tells_time(detector: Detector) -> bool:
+    """Whether what it says depends on the cut-off or on the moment of hindsight itself."""
+    read = "verdict" in detector.inputs and AS_OF in name_columns(detector, "verdict")
+    return read or AS_OF in {parameter.name for parameter in detector.params}
 
 
 def _whole_inputs(detector: Detector) -> list[str]:

@@ -23,6 +23,8 @@ _KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins
 # Beyond it the tables would take more memory than working views out again takes time.
 _MOST_OBSERVATIONS: Final = 3_000_000
 
+_FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
+
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
 _MAIN: Final = "memory.main"
 
@@ -33,7 +35,7 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
     detectors = list(detectors)
     views = {view for detector in detectors for view in detector.inputs} & set(_EVENTS)
     [(count,)] = connection.execute(f"SELECT count(*) FROM {_MAIN}.observation").fetchall()
-    if len(detectors) < 2 or count > _MOST_OBSERVATIONS:
+    if len(detectors) < _FEWEST or count > _MOST_OBSERVATIONS:
         yield
         return
     words = _KEYS.union(*map(_list_words, detectors))

@@ -14,14 +14,17 @@ from typing import Any
 import pytest
 
 from forensics.case.case import Case, create_case
+from forensics.case.connection import connect
 from forensics.case.news import read_verdict_state
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import Catalog, load_catalog
 from forensics.detect.detection import Detection, detect
+from forensics.detect.findings import rank
 from forensics.detect.incremental import recall
 from forensics.detect.run import DetectorRun
-from forensics.detect.store import load_detections, save_detection
+from forensics.detect.store import load_detections, load_findings, save_detection, save_findings
+from forensics.detect.triage import save_word
 from forensics.formats.pem import split_pem
 from forensics.sources import ingest_paths
 
@@ -73,7 +76,7 @@ def run_all(case: Case, as_of: datetime, catalog: Catalog = CATALOG, **how: Any)
 
 
 def told(detection: Detection) -> dict[str, tuple[Any, Any]]:
-    return {run.detector.id: (run.findings, run.gaps) for run in detection.runs}
+    return {run.detector.id: (rank(run.findings), run.gaps) for run in detection.runs}
 
 
 def take_in(case: Case, paths: list[Path], as_of: datetime) -> None:
@@ -135,27 +138,81 @@ def test_little_is_read_where_little_is_new(instalments: tuple[Case, list[Detect
 AS_OF = START + timedelta(days=INSTALMENTS)
 
 
-def test_nothing_new_is_nothing_read(own_case: Case) -> None:
+def test_nothing_new_is_nothing_read_whatever_the_scope(own_case: Case) -> None:
+    later = AS_OF + timedelta(days=1)
+    take_in(own_case, [], later)
+    again = run_all(own_case, later)
+    full = detect(open_locked(own_case, check_results=False, custody_problems=True), CATALOG,
+                  as_of=later)  # fmt: skip
+    assert told(again) == told(full)
+    read = {run.detector.id: run.observations_read for run in again.runs}
+    # What this one says depends on the moment of hindsight itself.
+    assert {name for name, count in read.items() if count != 0} == {"hindsight-exposure"}
+    findings = {f.fingerprint: f.state for f in again.findings}
+    assert set(findings.values()) <= {"recurring", "resolved"}
+    assert any(run.findings for run in again.runs if not run.detector.scope)
+
+
+def test_what_triage_closed_is_still_given(own_case: Case) -> None:
+    closed = next(f for f in run_all(own_case, AS_OF).findings if f.state == "recurring")
+    with own_case.writer(action="triage", at=AS_OF, who="test") as writer:
+        stored = load_findings(connect(own_case))
+        moved = [replace(f, state="closed") if f == closed else f for f in stored]
+        save_findings(writer, moved)
+        save_word(writer, 1, closed, "closed", "seen", "test", AS_OF)
     again = run_all(own_case, AS_OF)
-    for run in again.runs:
-        if run.mode == "incremental" and run.detector.scope == ("observation_id",):
-            named = {seen for finding in run.findings for seen in finding.observation_ids}
-            assert run.observations_read == len(named)
+    assert run_of(again, closed.detector).observations_read == 0
+    [after] = [f for f in again.findings if f.fingerprint == closed.fingerprint]
+    assert (after.state, after.triage) == ("closed", "closed")
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"sql": CATALOG["claim-mismatch"].sql + "\n-- changed"}, "its query changed"),
-        ({"scope": ()}, "it declares no scope"),
-    ],
-)
-def test_another_detector_starts_afresh(
-    own_case: Case, change: dict[str, Any], reason: str
+def test_a_finding_that_nobody_gave_is_not_carried_on(own_case: Case) -> None:
+    """One that triage took from `unobserved` to `closed`: its detector has to say."""
+    with own_case.writer(action="triage", at=AS_OF, who="test") as writer:
+        stored = load_findings(connect(own_case))
+        victim = next(f for f in stored if f.detector == "replayed-quote")
+        save_findings(writer, [replace(f, state="unobserved") if f == victim else f
+                               for f in stored])  # fmt: skip
+    again = run_all(own_case, AS_OF)
+    assert run_of(again, "replayed-quote").observations_read != 0
+    assert victim.fingerprint in {f.fingerprint for f in run_of(again, "replayed-quote").findings}
+
+
+def test_another_header_is_judged_again(own_case: Case) -> None:
+    gap = CATALOG["replayed-quote"].not_evaluable
+    changed = replace(CATALOG["replayed-quote"], title="Other", header="changed")
+    again = run_all(own_case, AS_OF, {**CATALOG, changed.id: changed})
+    assert gap == changed.not_evaluable
+    assert run_of(again, changed.id).observations_read != 0
+    assert {f.title for f in run_of(again, changed.id).findings} == {"Other"}
+
+
+def test_another_version_of_the_tool_judges_all_history_again(
+    own_case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("forensics.detect.incremental.TOOL_VERSION", "99.0")
+    again = run_all(own_case, AS_OF)
+    reasons = {run.full_because for run in again.runs if run.detector.scope}
+    assert reasons == {"the version of the tool changed"}
+
+
+def test_another_detector_starts_afresh(own_case: Case) -> None:
     claim = CATALOG["claim-mismatch"]
-    detection = run_all(own_case, AS_OF, {claim.id: replace(claim, **change)})
-    assert [run.full_because for run in detection.runs] == [reason]
+    detection = run_all(own_case, AS_OF, {claim.id: replace(claim, sql=f"{claim.sql}\n-- changed")})
+    assert [run.full_because for run in detection.runs] == ["its query changed"]
+
+
+def test_without_a_scope_new_evidence_is_judged_with_the_old(
+    own_case: Case, tmp_path: Path
+) -> None:
+    late = tmp_path / "late.jsonl"
+    late.write_text('{"timestamp":"2026-01-06T00:00:00Z","event_type":"enclave_attestation"}\n')
+    take_in(own_case, [late], AS_OF)
+    runs = run_all(own_case, AS_OF).runs
+    reasons = {run.full_because for run in runs if not run.detector.scope and run.evaluated}
+    assert "it declares no scope" in reasons
+    # What reads no event at all may be carried on.
+    assert reasons <= {"it declares no scope", None}
 
 
 def run_of(detection: Detection, name: str) -> DetectorRun:
