@@ -54,14 +54,19 @@
 --     FROM observation
 --     WHERE event_type IS NOT NULL
 -- ),
+-- -- Two joins, each over one key: one join over either would hold every release against all evidence.
 -- bare AS (
 --     SELECT
 --         coalesce(r.session_id, r.enclave_id) AS subject_id, r.timestamp,
 --         floor(epoch(r.timestamp) / 3600) AS hour_no,
---         max(CASE WHEN o.observation_id IS NULL THEN 0 ELSE 1 END) AS known
+--         max(CASE WHEN s.session_id IS NULL AND e.enclave_id IS NULL THEN 0 ELSE 1 END) AS known
 --     FROM release AS r
---     LEFT JOIN observation AS o
---         ON o.session_id = r.session_id OR (r.session_id IS NULL AND o.enclave_id = r.enclave_id)
+--     LEFT JOIN (
+--         SELECT DISTINCT session_id FROM observation
+--     ) AS s ON s.session_id = r.session_id
+--     LEFT JOIN (
+--         SELECT DISTINCT enclave_id FROM observation
+--     ) AS e ON e.enclave_id = CASE WHEN r.session_id IS NULL THEN r.enclave_id END
 --     WHERE r.timestamp IS NOT NULL AND coalesce(r.session_id, r.enclave_id) IS NOT NULL
 --     GROUP BY coalesce(r.session_id, r.enclave_id), r.timestamp, floor(epoch(r.timestamp) / 3600)
 -- ),
