@@ -171,6 +171,86 @@ def test_the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() -> None:
     assert shown == set(METRICS), "a metric that no panel shows"
 
 
+# What Prometheus itself says of the rules: which alerts fire, given so many minutes of metrics.
+ALERT_TEST = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: quote_forensics_last_run_timestamp_seconds
+        values: "0x2000"
+      - series: quote_forensics_last_run_exit_code
+        values: "1x10 3x10 _x2000"
+      - series: >-
+          quote_forensics_findings{{detector="silent-enclave", severity="critical", state="new"}}
+        values: "0x10 1x10 0x2000"
+      - series: >-
+          quote_forensics_findings{{detector="malformed-claim", severity="low", state="new"}}
+        values: "5x2000"
+      - series: quote_forensics_suppressions{{state="expiring"}}
+        values: "0x10 1x10 0x2000"
+    alert_rule_test:
+      - {{eval_time: 5m, alertname: AttestationAuditMissing}}
+      - {{eval_time: 5m, alertname: AttestationAuditFailed}}
+      - {{eval_time: 5m, alertname: AttestationFinding}}
+      - {{eval_time: 5m, alertname: AttestationSuppressionEnds}}
+      - eval_time: 27h
+        alertname: AttestationAuditMissing
+        exp_alerts:
+          - exp_labels: {{severity: critical}}
+            exp_annotations: {{summary: No audit of attestation evidence has begun for 26 hours.}}
+      - eval_time: 15m
+        alertname: AttestationAuditFailed
+        exp_alerts:
+          - exp_labels: {{severity: critical}}
+            exp_annotations:
+              summary: The last audit failed or was incomplete; see findings/run.json.
+      - eval_time: 15m
+        alertname: AttestationFinding
+        exp_alerts:
+          - exp_labels: {{detector: silent-enclave, severity: critical}}
+            exp_annotations: {{summary: New finding of silent-enclave.}}
+      - eval_time: 15m
+        alertname: AttestationSuppressionEnds
+        exp_alerts:
+          - exp_labels: {{state: expiring, severity: warning}}
+            exp_annotations: {{summary: Suppressions are expiring.}}
+  - interval: 1m
+    input_series: []
+    alert_rule_test:
+      - eval_time: 5m
+        alertname: AttestationAuditMissing
+        exp_alerts:
+          - exp_labels: {{severity: critical}}
+            exp_annotations: {{summary: No audit of attestation evidence has begun for 26 hours.}}
+"""
+
+
+def test_prometheus_takes_the_rules_and_they_fire(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine")
+    test = tmp_path / "test.yaml"
+    command = [promtool, "test", "rules", str(test)]
+    test.write_text(ALERT_TEST.format(rules=DEPLOY / "alerts.yaml"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    test.write_text(test.read_text().replace("Suppressions are expiring", "Something else"))
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+def test_cron_takes_the_line() -> None:
+    crontab = shutil.which("crontab")
+    if crontab is None:
+        pytest.skip("crontab is not on this machine")
+    path = str(DEPLOY / "quote-forensics.cron")
+    done = subprocess.run([crontab, "-n", path], capture_output=True, text=True, check=False)
+    if "invalid option" in done.stderr:
+        pytest.skip("this crontab cannot check a file")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_dashboard_has_the_form_that_grafana_imports() -> None:
     dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     assert dashboard["title"]

@@ -485,6 +485,17 @@ def families(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     }
 
 
+def test_prometheus_finds_no_fault_in_the_metrics(export) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine")
+    command, text = [promtool, "check", "metrics"], export("prometheus")
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    spoiled = text.replace("# HELP", "# NONE")
+    assert subprocess.run(command, input=spoiled.encode(), check=False).returncode != 0
+
+
 def test_metrics_are_read_by_the_prometheus_client(export) -> None:
     found = families(export("prometheus"))
     assert set(found) <= {f"{PREFIX}_{name}" for name in METRICS}
