@@ -211,7 +211,7 @@ def _decide(
     quarantined = summary.quarantined if summary else 0
     empty = summary is not None and not summary.sources and not summary.duplicates
     for holds, reason, message in (
-        (not detection.evidence_entry, "no-evidence", "the case has no evidence"),
+        (not detection.has_evidence, "no-evidence", "the case has no evidence that can be read"),
         (empty, "no-sources", "there is no file in the sources"),
         (detection.blind, "not-evaluable", "no detector could judge anything"),
         (quiet, "silence", f"the newest event is of {to_plain(newest) or 'no known time'}"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from forensics.case.news import EVENTS
 from forensics.detect.catalog import Catalog
 from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
@@ -41,6 +42,8 @@ class Detection:
     """The newest ledger entry with evidence that the run saw."""
     known_entry: int = 0
     """The one that a run saw before more evidence came: its feeds were waited for."""
+    has_evidence: bool = True
+    """Whether any of it could be read: files that are all in quarantine are nothing to judge."""
 
     @property
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
@@ -59,8 +62,8 @@ class Detection:
 
     @property
     def blind(self) -> bool:
-        """Whether no detector could look at all."""
-        return not any(run.evaluated for run in self.runs)
+        """Whether there was nothing to look at, or no detector could."""
+        return not self.has_evidence or not any(run.evaluated for run in self.runs)
 
 
 def detect(
@@ -115,7 +118,20 @@ def detect(
     )
     findings = [finding for run in runs for finding in run.findings]
     renewed = tuple(renew(findings, previous, state))
-    return Detection(renewed, tuple(runs), state.at, feeds, newest, known)
+    return Detection(
+        renewed, tuple(runs), state.at, feeds, newest, known, _has_evidence(connection)
+    )
+
+
+def _has_evidence(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a sighting or an event; of a damaged file custody tells."""
+    try:
+        return any(
+            connection.execute(f'SELECT 1 FROM memory.main."{view}" LIMIT 1').fetchall()
+            for view in ("observation", *EVENTS)
+        )
+    except duckdb.Error:
+        return True
 
 
 def _group_active(findings: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:

@@ -19,6 +19,7 @@ from forensics.report.exchange import (
 from forensics.report.metrics import write_metrics
 from forensics.report.outgoing import Outgoing
 from forensics.report.plain import to_line
+from forensics.report.rows import IS_OPEN
 from forensics.report.siem import (
     to_ecs_line,
     to_event_line,
@@ -112,7 +113,7 @@ FORMATS: Final = {
 def load_controls(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Each detector with its newest run, how many findings are open, and the worst of those."""
     relation = connection.sql(
-        """
+        f"""
         SELECT d.detector, d.detector_version, d.outcome, d.unjudged,
                coalesce(d.waiting, 0) AS waiting, d.as_of,
                count(f.fingerprint) AS open_findings,
@@ -121,7 +122,7 @@ def load_controls(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
         FROM detection AS d
         LEFT JOIN finding AS f
           ON f.detector = d.detector
-         AND f.state IN ('new', 'recurring', 'reopened', 'unobserved')
+         AND f.{IS_OPEN}
         WHERE d.as_of IS NOT NULL
         GROUP BY ALL
         ORDER BY d.detector

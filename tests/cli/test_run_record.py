@@ -118,6 +118,16 @@ def test_no_evidence_is_not_clean(run, tmp_path: Path):
     assert read(tmp_path / "case")["reason"] == "no-evidence"
 
 
+def test_what_nobody_could_read_is_not_clean_on_any_night(run, tmp_path: Path):
+    junk = write(tmp_path / "logs" / "kbs.jsonl", "no event {\n")
+    case = tmp_path / "case"
+    assert run("audit", case, junk.parent).code == 3
+    again = run("audit", case, junk.parent)  # nothing is new, and there is still nothing to judge
+    assert again.code == 3
+    assert read(case)["reason"] == "no-evidence"
+    assert run("detect", case).code == 3
+
+
 def test_sources_without_a_file_are_not_clean(run, tmp_path: Path):
     logs = write(tmp_path / "logs" / "kbs.jsonl", MALFORMED)
     case = tmp_path / "case"
