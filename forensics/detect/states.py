@@ -73,7 +73,10 @@ def _meet(found: Finding, old: Finding | None, run: Round) -> Finding:
     if old is not None and old.state in OPEN:
         return _enter(found, old, "recurring", run, old.cause)
     state: State = "new" if found.opened_at is None else "reopened"
-    return _enter(replace(found, opened_at=run.at), old, state, run, run.explain(found, True))
+    cause = run.explain(found, True)
+    if old is not None and old.state == "suppressed" and cause != "evidence":
+        cause = "suppression"  # it ended: nothing else brought the finding back
+    return _enter(replace(found, opened_at=run.at), old, state, run, cause)
 
 
 def _miss(old: Finding, run: Round) -> Finding:

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,89 @@ def test_charts_zoom_together_by_mouse_and_keyboard(look, shown: Path) -> None:
     tab.mouse.up()
     (width,) = set(tab.evaluate(boxes))
     assert 2_400 < width < 2_600
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(chromium: Any, shown: Path, scheme: str) -> None:
+    """Roles, names, table headers, landmarks, contrast, order of headings: axe-core's rules."""
+    axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    tab = chromium.new_page(color_scheme=scheme)
+    tab.goto(shown.as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    tab.evaluate(axe)
+    check = "axe.run(document, {resultTypes: ['violations']})"
+    found = tab.evaluate(check)
+    told = [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]]
+    assert told == []
+    assert len(found["passes"]) > 40
+    tab.evaluate("document.querySelector('table th').removeAttribute('scope')")
+    tab.evaluate("document.documentElement.removeAttribute('lang')")
+    assert [rule["id"] for rule in tab.evaluate(check)["violations"]] == ["html-has-lang"]
+    tab.close()
+
+
+# WCAG 2.2, 1.4.3 and 1.4.11: text 4.5 to 1, what a chart is read by 3 to 1.
+CONTRAST = """
+() => {
+  const part = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const light = color => {
+    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map(Number).map(part);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const ground = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (color !== "rgba(0, 0, 0, 0)") return light(color);
+    }
+    return 1;
+  };
+  const worst = {};
+  const note = (name, value) => { worst[name] = Math.min(worst[name] ?? 21, value); };
+  for (const text of document.querySelectorAll("svg text"))
+    note("text", ratio(light(getComputedStyle(text).fill), ground(text)));
+  for (const shape of document.querySelectorAll("svg .fill, svg .line, svg path.dot")) {
+    const style = getComputedStyle(shape);
+    const color = style.fill === "none" ? style.stroke : style.fill;
+    note(`shape ${shape.getAttribute("class")}`, ratio(light(color), ground(shape)));
+  }
+  return worst;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_stand_out_from_their_ground(chromium: Any, shown: Path, scheme: str) -> None:
+    """What axe does not look at: text and shapes within SVG."""
+    tab = chromium.new_page(color_scheme=scheme)
+    tab.goto(shown.as_uri())
+    worst = tab.evaluate(CONTRAST)
+    assert len(worst) > 8
+    assert worst.pop("text") >= 4.5
+    assert {name: ratio for name, ratio in worst.items() if ratio < 3} == {}
+    tab.close()
+
+
+def test_the_keyboard_reaches_everything_in_order(chromium: Any, shown: Path) -> None:
+    """First past the menu, then the menu, then the page from top to bottom."""
+    tab = chromium.new_page()
+    tab.goto(shown.as_uri())
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    assert tab.locator(".skip").is_visible()
+    order = "document.activeElement.getBoundingClientRect().top + scrollY"
+    places = []
+    for _ in range(30):
+        tab.keyboard.press("Tab")
+        places.append(tab.evaluate(order))
+    assert places == sorted(places)
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert tab.evaluate(outline) == "solid"
+    tab.locator(".skip").focus()
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('section').id") == "trust"
+    tab.close()
 
 
 def test_a_count_opens_its_sightings(look, shown: Path) -> None:

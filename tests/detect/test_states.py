@@ -124,6 +124,20 @@ def test_a_suppressed_finding_is_kept_and_returns_when_the_entry_ends() -> None:
     assert [f.cause for f in story][1] == "suppression"
 
 
+@pytest.mark.parametrize(
+    ("blamed", "cause"), [("time", "suppression"), ("manifest", "suppression"), ("evidence",) * 2]
+)
+def test_the_end_of_a_suppression_is_a_cause_unless_there_is_new_evidence(
+    blamed: Any, cause: str
+) -> None:
+    story = live(
+        ([FOUND], night(0)),
+        ([FOUND], night(1, suppressions=(COVERING,))),
+        ([FOUND], night(2, explain=lambda _finding, _found: blamed)),
+    )
+    assert (story[-1].state, story[-1].cause) == ("reopened", cause)
+
+
 def test_suppressed_from_the_first_night_it_is_new_when_the_entry_ends() -> None:
     held = night(0, suppressions=(COVERING,))
     assert states(([FOUND], held), ([FOUND], night(1))) == ["suppressed", "new"]
