@@ -73,7 +73,7 @@ PAIRS: Mapping[str, Pair] = {
     "known-bad-verifier": Pair(
         "verifier", "its build does not do", "hole", "OK said to what fails, times", "rejected"
     ),
-    "known-exposure": Pair("TCB", "advisories of its level", "advisory_ids", *_ACCEPTED),
+    "known-exposure": Pair("platform", "known to be open to", "exposure", *_ACCEPTED),
     "late-nonce": Pair(
         "nonce", "expired, ms before the answer", "margin_ms", "accepted by", "verifiers"
     ),

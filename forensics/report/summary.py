@@ -70,10 +70,28 @@ def _tell_findings(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
         """,
         {"severities": list(SEVERITIES)},
     )
+    names = dict(_name_open(connection))
     for severity, state, number in rows:
         yield Line("findings", f"{severity}, {state}", number)
+        if state == "open":
+            yield Line("findings", f"{severity}, by detector", names[severity])
     if not rows:
         yield Line("findings", "all", 0)
+
+
+def _name_open(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
+    """Severity -> the detectors of its open findings, the most of them first."""
+    rows = fetch(
+        connection,
+        f"""
+        SELECT severity, string_agg(detector || CASE number WHEN 1 THEN '' ELSE ' ' || number END,
+                                    ', ' ORDER BY number DESC, detector)
+        FROM (SELECT severity, detector, count(*) AS number FROM finding
+              WHERE {IS_OPEN} GROUP BY severity, detector)
+        GROUP BY severity
+        """,
+    )
+    yield from rows
 
 
 def _tell_evidence(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
@@ -100,8 +118,12 @@ def _tell_gaps(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
     gaps = read_gaps(connection)
     yield Line("not seen", "records in quarantine", gaps.quarantined)
     yield Line("not seen", "detectors that ran", gaps.detectors)
+    blind: dict[tuple[str, int], list[str]] = {}
     for detector, reason, number in gaps.blind.rows:
-        yield Line("not seen", f"{detector}: {reason}", number)
+        blind.setdefault((reason, number), []).append(detector)
+    for (reason, number), names in blind.items():
+        who = names[0] if len(names) == 1 else f"{len(names)} detectors"
+        yield Line("not seen", f"{who}: {reason}", number)
     for what, number in gaps.unseen.rows:
         yield Line("not seen", what, number)
     holes = sum(len(entry.gaps) for entry in gaps.coverages)

@@ -21,7 +21,13 @@ def test_the_summary_holds_every_section_with_its_numbers(run, audited: Path) ->
     assert told["findings", "critical, open"] == len(critical) > 0
     assert told["evidence", "sightings"] == 181
     assert told["verdicts", "claimed good, receipt rejected, hindsight rejected"] == 1
+    assert told["findings", "critical, by detector"].startswith(
+        "replayed-quote 3, disguised-replay 2"
+    )
+    assert told["findings", "info, by detector"] == "known-exposure"
     assert told["not seen", "tcb-rollback: quote without a time"] == 1
+    blind = "7 detectors: quote without a time: it has no place in the order"
+    assert told["not seen", blind] == 1
     assert len(told["custody", "head"]) == 64
     assert len(told) == len(lines)
 
