@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -112,7 +112,8 @@ replay AS (
         AND CASE
             WHEN later.session_id <> original.session_id THEN TRUE
             WHEN later.session_id = original.session_id
-                THEN coalesce(later.received_at > later.session_first_at + $retry_window, FALSE)
+                THEN coalesce(later.enclave_id <> original.enclave_id, FALSE)
+                    OR coalesce(later.received_at > later.session_first_at + $retry_window, FALSE)
             ELSE coalesce(later.nonce <> original.nonce, FALSE)
                 OR coalesce(later.enclave_id <> original.enclave_id, FALSE)
                 OR coalesce(later.node_id <> original.node_id, FALSE)

@@ -1,7 +1,7 @@
 -- ---
 -- id = "svn-rollback"
 -- title = "An older security version accepted after a newer one"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -13,7 +13,7 @@
 -- scope = ["workload_id", "enclave_id", "session_id", "signature_r"]
 -- discriminator = ["scope_type", "scope_id", "mrsigner", "isv_prodid", "isv_svn", "drop_no"]
 -- grain = "one row per instance, product and drop"
--- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id instances cannot be told apart: medium, one finding for the workload"
+-- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id instances cannot be told apart: one finding for the workload, and no laggard among them"
 -- false_positives = ["a roll-out that was withdrawn on purpose", "a canary phase longer than the roll-out window"]
 -- blind_spots = ["the higher SVN was never collected", "TDX has no ISVSVN: see superseded measurements"]
 -- attack = ["version rollback"]
@@ -255,9 +255,8 @@ SELECT
         || ' ' || t.observations, ' '
     ) AS observation_ids,
     CASE
-        WHEN t.gravity <= 2 AND t.secrets > 0 THEN 'critical'
-        WHEN t.gravity <= 2 THEN 'high'
-        WHEN t.gravity = 3 THEN 'medium'
+        WHEN t.gravity <= 3 AND t.secrets > 0 THEN 'critical'
+        WHEN t.gravity <= 3 THEN 'high'
         ELSE 'low'
     END AS severity,
     CASE t.gravity

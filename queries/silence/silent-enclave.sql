@@ -1,7 +1,7 @@
 -- ---
 -- id = "silent-enclave"
 -- title = "A launch that should have attested and did not"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -22,7 +22,7 @@
 -- SELECT container_id, enclave_id FROM observation WHERE received_at > $since"""
 -- discriminator = ["kind", "container_id", "launch_no"]
 -- grain = "one row per launch and kind"
--- nulls = "a launch without container and enclave id, or without a time, is counted as not evaluable; a verdict that was not logged is neither success nor failure"
+-- nulls = "a launch without container and enclave id, or without a time, is counted as not evaluable; a verdict that was not logged is neither success nor failure; a weak TCB status that the policy allowed is a success"
 -- false_positives = ["a collector that lost the attestation log", "clocks that disagree by more than an attestation takes", "a stop that was not logged"]
 -- blind_spots = ["silence after the first attestation", "a launch that no log shows", "a launch under another runtime than the manifest names"]
 -- attack = ["evidence suppression", "launch outside the enclave"]
@@ -109,11 +109,24 @@ expected AS (
             ELSE k.known = 0 OR r.runtime IS NOT NULL
         END
 ),
--- A failed attestation is an attestation: the enclave was heard.
+-- A failed attestation is an attestation: the enclave was heard. It failed when the verifier did
+-- not say OK or the policy refused; a weak TCB status that the policy allowed is no failure.
 attestation AS (
     SELECT
         observation_id, observation_no, event_id, session_id, nonce, container_id, enclave_id,
-        received_at, quote_generated_at, claimed_ok
+        received_at, quote_generated_at,
+        CASE
+            WHEN NOT claimed_policy_allowed THEN FALSE
+            WHEN claimed_policy_allowed AND NOT claimed_ok
+                AND upper(claimed_quote_status) IN (
+                    'SWHARDENINGNEEDED', 'CONFIGURATIONNEEDED',
+                    'CONFIGURATIONANDSWHARDENINGNEEDED', 'OUTOFDATE',
+                    'OUTOFDATECONFIGURATIONNEEDED', 'TDRELAUNCHADVISED',
+                    'TDRELAUNCHADVISEDCONFIGURATIONNEEDED'
+                )
+                THEN TRUE
+            ELSE claimed_ok
+        END AS passed
     FROM observation
     WHERE (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
         AND received_at IS NOT NULL
@@ -124,7 +137,7 @@ attestation AS (
 heard AS (
     SELECT
         e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
-        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.claimed_ok
+        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.passed
     FROM expected AS e
     JOIN attestation AS a
         ON a.container_id = e.container_id
@@ -136,7 +149,7 @@ heard AS (
     UNION ALL
     SELECT
         e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
-        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.claimed_ok
+        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.passed
     FROM expected AS e
     JOIN attestation AS a
         ON a.enclave_id = e.enclave_id
@@ -208,7 +221,7 @@ silent AS (
 -- Attempts belong to the launch before them; one event collected twice is one attempt.
 copied AS (
     SELECT
-        launch_key, observation_id, observation_no, received_at, claimed_ok,
+        launch_key, observation_id, observation_no, received_at, passed,
         row_number() OVER (
             PARTITION BY
                 launch_key, event_id, session_id, nonce,
@@ -216,12 +229,12 @@ copied AS (
             ORDER BY received_at, observation_no
         ) AS copy
     FROM heard
-    WHERE claimed_ok IS NOT NULL AND (relaunched_at IS NULL OR received_at < relaunched_at)
+    WHERE passed IS NOT NULL AND (relaunched_at IS NULL OR received_at < relaunched_at)
 ),
 attempt AS (
     SELECT
-        launch_key, observation_id, observation_no, received_at, claimed_ok,
-        sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) OVER (
+        launch_key, observation_id, observation_no, received_at, passed,
+        sum(CASE WHEN passed THEN 1 ELSE 0 END) OVER (
             PARTITION BY launch_key ORDER BY received_at, observation_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS successes_before
@@ -236,7 +249,7 @@ failure_run AS (
         max(received_at) AS last_seen,
         string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
     FROM attempt
-    WHERE NOT claimed_ok
+    WHERE NOT passed
     GROUP BY launch_key, successes_before
 ),
 failing AS (
