@@ -40,14 +40,16 @@ JOIN stored.reference_value AS r
 WHERE r.workload_id IN (SELECT workload_id FROM rule)
 """
 
-# The rule of the observation's workload; where that is not logged, those of the workloads that
-# the measurements fit; where they fit none, all. A match under any of them is a match, and what
-# cannot be computed outranks a mismatch.
+# The rule of the observation's workload; where none was logged, or one that no manifest names,
+# those of the workloads that the measurements fit; where none was logged and they fit none, all.
+# A match under any of them is a match, and what cannot be computed outranks a mismatch.
 _BINDINGS = f"""
 WITH fits AS ({_FITS}),
 sighting AS (
     SELECT o.observation_no, o.workload_id, q.statement_id, q.report_data,
-           o.initial_state, o.nonce, o.runtime_data
+           o.initial_state, o.nonce, o.runtime_data,
+           o.workload_id IN (SELECT workload_id FROM stored.workload
+                             UNION SELECT workload_id FROM stored.reference_value) AS is_named
     FROM stored.observation AS o
     JOIN stored.quote AS q ON q.quote_no = o.quote_no
 ),
@@ -59,7 +61,7 @@ candidate AS (
     FROM sighting AS s
     JOIN fits AS f ON f.statement_id = s.statement_id
     JOIN rule AS r ON r.workload_id = f.workload_id
-    WHERE s.workload_id IS NULL
+    WHERE NOT coalesce(s.is_named, false)
     UNION ALL
     SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id
     FROM sighting AS s CROSS JOIN rule AS r

@@ -1,12 +1,12 @@
 -- ---
 -- id = "debug-enclave"
 -- title = "An enclave, TD or guest that its host can read"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
 -- sig = true
--- question = "Which genuine quotes come from an enclave, TD or SNP guest in debug mode?"
+-- question = "Which genuine quotes come from an enclave, TD or SNP guest in debug mode, or from a TD whose performance monitoring is open to its host?"
 -- why = "A debuggable enclave, TD or guest has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
@@ -15,7 +15,7 @@
 -- grain = "one row per instance"
 -- nulls = "a quote whose attributes were not read is not reported"
 -- false_positives = ["development fleets"]
--- blind_spots = ["performance monitoring and other weakening attributes of a TD"]
+-- blind_spots = ["service TDs that may debug, and migration"]
 -- attack = ["debug launch of a production build"]
 -- spec = ["Intel SDM volume 3D, ATTRIBUTES.DEBUG", "Intel TDX module, TD ATTRIBUTES.DEBUG", "AMD 56860, guest policy DEBUG", "detector D40"]
 -- created = 2026-11-23
@@ -23,6 +23,7 @@
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- tee = "sgx, tdx or snp"
+-- attributes = "what opens them: debug, performance_monitoring"
 -- measurements = "MRENCLAVE, MRTD or SNP measurement of the debuggable ones"
 -- workloads = "workload ids as logged"
 -- accepted = "number of sightings that the verifier called good"
@@ -33,7 +34,8 @@
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
 -- JOIN quote AS q ON q.quote_id = o.quote_id
--- WHERE q.debug AND coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
+-- WHERE (q.debug OR substr(q.td_attributes, 1, 2) <> '00' OR substr(q.td_attributes, 15, 1) >= '8')
+--     AND coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
     SELECT
@@ -45,10 +47,20 @@ WITH sighting AS (
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
         q.tee,
+        CASE
+            WHEN q.debug OR substr(q.td_attributes, 1, 2) <> '00' THEN 'debug'
+            ELSE 'performance_monitoring'
+        END AS attribute,
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement
     FROM observation AS o
     JOIN quote AS q ON q.quote_id = o.quote_id
-    WHERE q.trusted AND q.debug
+    WHERE q.trusted
+        -- Any bit of a TD's first attribute byte puts it under debug; its bit 63 is PERFMON.
+        AND (
+            q.debug
+            OR substr(q.td_attributes, 1, 2) <> '00'
+            OR substr(q.td_attributes, 15, 1) >= '8'
+        )
 )
 SELECT
     subject_type,
@@ -58,11 +70,16 @@ SELECT
     string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
         AS observation_ids,
     'critical' AS severity,
-    'Debug mode: the host can read it (' || CAST(count(*) AS VARCHAR)
+    CASE
+        WHEN bool_or(attribute = 'debug') THEN 'Debug mode: the host can read it ('
+        ELSE 'Performance monitoring: the host can watch it ('
+    END
+    || CAST(count(*) AS VARCHAR)
     || ' sighting(s), accepted by the verifier '
     || CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS VARCHAR) || ' time(s))' AS summary,
     CAST(to_json({
         'tee': min(tee),
+        'attributes': list_sort(list(DISTINCT attribute)),
         'measurements': list_sort(list(DISTINCT measurement)),
         'workloads': list_sort(list(DISTINCT workload_id) FILTER (WHERE workload_id IS NOT NULL)),
         'accepted': CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT),

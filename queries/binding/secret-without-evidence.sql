@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -15,7 +15,7 @@
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"
 -- false_positives = ["a token that lives longer than evidence_lifetime and is used again by design: stale, and only high", "a hole in the verifier's log: an hour in which no session of several had any evidence is counted, not reported", "a broker that names sessions otherwise than the verifier"]
--- blind_spots = ["before the first and after the last evidence of the case", "an attacker who releases in several sessions within an hour in which there is no evidence at all: counted, not reported", "releases that the broker does not log"]
+-- blind_spots = ["before the first evidence of the case, and log_reach after the last", "an attacker who releases in several sessions within an hour in which there is no evidence at all: counted, not reported", "releases that the broker does not log"]
 -- attack = ["attestation bypass", "stolen session or token"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D43"]
 -- created = 2026-11-23
@@ -29,6 +29,10 @@
 -- type = "INTERVAL"
 -- default = "5s"
 -- meaning = "evidence that came after the release by no more than this may only seem to, by the clocks of broker and verifier"
+-- [params.log_reach]
+-- type = "INTERVAL"
+-- default = "1h"
+-- meaning = "a release without evidence this long after the last evidence of the case, or longer, lies outside the verifiers' logs"
 -- [params.gap_size]
 -- type = "BIGINT"
 -- default = "3"
@@ -84,7 +88,7 @@
 --     AND (
 --         l.first_at IS NULL
 --         OR b.timestamp < l.first_at
---         OR b.timestamp >= l.last_at + $clock_tolerance
+--         OR b.timestamp >= l.last_at + $log_reach
 --         OR h.hour_no IS NOT NULL
 --     )"""
 -- ---
@@ -200,7 +204,7 @@ offence AS (
             j.step < 7
             OR (
                 j.released_at >= l.first_at
-                AND j.released_at < l.last_at + $clock_tolerance
+                AND j.released_at < l.last_at + $log_reach
                 AND h.hour_no IS NULL
             )
         )

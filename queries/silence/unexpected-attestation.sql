@@ -1,7 +1,7 @@
 -- ---
 -- id = "unexpected-attestation"
 -- title = "Evidence of an instance that nobody launched"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -13,7 +13,7 @@
 -- discriminator = []
 -- grain = "one row per container, else enclave"
 -- nulls = "an event without container and enclave, or without a time, is counted; events of hosts whose runtime logs nothing, and of no host where no launch names one, are counted; no word from the verifier counts as accepted, refusals alone are low"
--- false_positives = ["a hole in the launch log: an hour in which several instances without a launch first appear is counted as a hole, not reported", "instances that were there before the launch log began: those first seen within warm_up of its first row are counted"]
+-- false_positives = ["a hole in the launch log: an hour in which several instances without a launch first appear is counted as a hole, not reported", "instances that were there before the launch log began: those first seen within warm_up of its first row are counted, unless at least as many seen then were launched"]
 -- blind_spots = ["whoever writes the runtime's log", "a hidden instance under the name of a launched one: see two-places-at-once", "instances that go on after their stop event"]
 -- attack = ["shadow instance", "launch outside the orchestrator"]
 -- spec = ["RFC 9334, section 4 (roles)", "detector D44"]
@@ -27,7 +27,7 @@
 -- [params.warm_up]
 -- type = "INTERVAL"
 -- default = "1d"
--- meaning = "an instance first seen within this time of the first launch may be older than the launch log"
+-- meaning = "an instance first seen within this time of the first launch may be older than the launch log, where fewer launched ones attested in that time than unknown ones"
 -- [params.gap_size]
 -- type = "BIGINT"
 -- default = "3"
@@ -86,6 +86,22 @@
 --         AND k.instance IS NULL AND p.enclave_id IS NULL
 --     GROUP BY coalesce(o.container_id, o.enclave_id)
 -- ),
+-- early AS (
+--     SELECT count(DISTINCT coalesce(o.container_id, o.enclave_id)) AS launched
+--     FROM observation AS o
+--     JOIN known AS k
+--         ON k.subject_type = CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END
+--         AND k.instance = coalesce(o.container_id, o.enclave_id)
+--     CROSS JOIN begun AS g
+--     WHERE o.event_type = 'enclave_attestation'
+--         AND o.received_at >= g.first_at AND o.received_at < g.first_at + $warm_up
+-- ),
+-- early_unknown AS (
+--     SELECT count(*) AS unknown
+--     FROM bare AS b
+--     CROSS JOIN begun AS g
+--     WHERE b.first_seen < g.first_at + $warm_up
+-- ),
 -- hole AS (
 --     SELECT floor(epoch(first_seen) / 3600) AS hour_no
 --     FROM bare
@@ -95,10 +111,13 @@
 -- SELECT count(*) AS unjudged
 -- FROM bare AS b
 -- CROSS JOIN begun AS g
+-- CROSS JOIN early AS e
+-- CROSS JOIN early_unknown AS u
 -- LEFT JOIN hole AS h ON h.hour_no = floor(epoch(b.first_seen) / 3600)
 -- WHERE b.is_covered = 0
 --     OR g.first_at IS NULL
---     OR b.first_seen < g.first_at + $warm_up
+--     OR b.first_seen < g.first_at
+--     OR (b.first_seen < g.first_at + $warm_up AND e.launched < u.unknown)
 --     OR h.hour_no IS NOT NULL"""
 -- ---
 WITH begun AS (
@@ -168,6 +187,23 @@ told AS (
     FROM sighting
     GROUP BY subject_type, instance
 ),
+-- A launch log that is as old as the case knows most of what is seen in its first time.
+early AS (
+    SELECT count(DISTINCT coalesce(o.container_id, o.enclave_id)) AS launched
+    FROM observation AS o
+    JOIN started AS s
+        ON s.subject_type = CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END
+        AND s.instance = coalesce(o.container_id, o.enclave_id)
+    CROSS JOIN begun AS g
+    WHERE o.event_type = 'enclave_attestation'
+        AND o.received_at >= g.first_at AND o.received_at < g.first_at + $warm_up
+),
+early_unknown AS (
+    SELECT count(*) AS unknown
+    FROM told AS t
+    CROSS JOIN begun AS g
+    WHERE t.launched_at IS NULL AND t.first_seen < g.first_at + $warm_up
+),
 hole AS (
     SELECT floor(epoch(first_seen) / 3600) AS hour_no
     FROM told
@@ -200,8 +236,11 @@ SELECT
     }) AS VARCHAR) AS details
 FROM told AS t
 CROSS JOIN begun AS g
+CROSS JOIN early AS e
+CROSS JOIN early_unknown AS u
 LEFT JOIN hole AS h ON h.hour_no = floor(epoch(t.first_seen) / 3600) AND t.launched_at IS NULL
 WHERE t.is_covered
-    AND t.first_seen >= g.first_at + $warm_up
+    AND t.first_seen >= g.first_at
+    AND (t.first_seen >= g.first_at + $warm_up OR e.launched >= u.unknown)
     AND h.hour_no IS NULL
 ORDER BY subject_type, subject_id
