@@ -20,7 +20,7 @@ from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, T
 from forensics.case.views import FILED_SQL, JUDGED_SQL, VIEW_SQL
 
 OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
-QUERY_MEMORY = "4GB"
+QUERY_MEMORY = "3GB"  # with Python and what is fetched, a process stays below 4 GiB
 
 _CHANGES = re.compile("COPY|INSERT|UPDATE|DELETE|MERGE_INTO|CREATE|DROP|ALTER|ATTACH|LOAD")
 

@@ -7,6 +7,8 @@ nothing sets is NULL. Each `[[case]]` has a `name`, rows (`[[case.<view>]]`), op
 judged; `evaluated = false`, that nothing could. `like` copies the rows of an earlier case,
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
+
+`quote_no` and `observation_no` need not be told: they follow from the ids.
 """
 
 from __future__ import annotations
@@ -31,6 +33,13 @@ CUT_OFF: Final = datetime(2026, 2, 1, tzinfo=UTC)
 """The cut-off of a case that names none."""
 
 _COLUMNS: Final = {view.name: frozenset(view.names) for view in VIEWS}
+
+# What a case tells by id has the same number in every view; untold ones are beyond all told ones.
+_NUMBERS: Final = {
+    "observation_no": ("observation_id", ("observation", "verdict", "binding")),
+    "quote_no": ("quote_id", ("observation", "quote")),
+}
+_BEYOND: Final = 1_000_000
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -104,6 +113,22 @@ class Bench:
                 self.connection.execute(
                     f'INSERT INTO "{view}" ({names}) VALUES ({places})', list(row.values())
                 )
+        for number, (identifier, views) in _NUMBERS.items():
+            self._number(number, identifier, views)
+
+    def _number(self, number: str, identifier: str, views: tuple[str, ...]) -> None:
+        """Give rows without a number the one that some view has for their id, else a new one."""
+        everywhere = " UNION ALL ".join(f"SELECT {identifier}, {number} FROM {v}" for v in views)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE numbered AS SELECT {identifier}, coalesce(max({number}), "
+            f"{_BEYOND} + row_number() OVER (ORDER BY {identifier})) AS told "
+            f"FROM ({everywhere}) WHERE {identifier} IS NOT NULL GROUP BY {identifier}"
+        )
+        for view in views:
+            self.connection.execute(
+                f"UPDATE {view} SET {number} = n.told FROM numbered AS n "
+                f"WHERE n.{identifier} = {view}.{identifier} AND {number} IS NULL"
+            )
 
     def run(self, detector: Detector, case: Mapping[str, Any], rows: Rows) -> DetectorRun:
         """The detector over these rows, at the case's cut-off and with its parameters."""

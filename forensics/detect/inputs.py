@@ -21,7 +21,7 @@ from forensics.detect.detector import Detector
 _EVENTS: Final = ("observation", "quote", "verdict", "binding", "launch", "nonce", "release")
 _KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins and scopes use
 # Beyond it the tables would take more memory than working views out again takes time.
-_MOST_OBSERVATIONS: Final = 3_000_000
+_MOST_OBSERVATIONS: Final = 300_000
 
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
 

@@ -43,7 +43,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND coalesce(o.claimed_ok, FALSE)
 --     AND (o.workload_id IS NULL OR o.received_at IS NULL)"""
 -- ---
@@ -79,17 +79,17 @@ accepted AS (
         q.rtmr3, q.measurement, q.host_data
     FROM observation AS o
     JOIN dated AS d ON d.workload_id = o.workload_id
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND coalesce(o.claimed_ok, v.outcome = 'accepted', FALSE)
 ),
 covering AS (
     SELECT
-        a.observation_id, e.known_at, e.stated, e.valid_from, e.valid_to,
+        a.observation_no, e.known_at, e.stated, e.valid_from, e.valid_to,
         row_number() OVER (
-            PARTITION BY a.observation_id
+            PARTITION BY a.observation_no
             ORDER BY
                 CASE WHEN e.known_at IS NULL THEN 0 ELSE 1 END, e.known_at, e.valid_from,
                 e.valid_to
@@ -122,7 +122,7 @@ offence AS (
         a.workload_id, a.observation_id, a.observation_no, a.received_at, a.enclave_id,
         c.known_at, c.stated, c.valid_from, c.valid_to
     FROM accepted AS a
-    JOIN covering AS c ON c.observation_id = a.observation_id AND c.place = 1
+    JOIN covering AS c ON c.observation_no = a.observation_no AND c.place = 1
     WHERE a.received_at + $clock_tolerance < c.known_at
 )
 SELECT

@@ -33,7 +33,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE (q.debug OR substr(q.td_attributes, 1, 2) <> '00' OR substr(q.td_attributes, 15, 1) >= '8')
 --     AND coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
@@ -53,7 +53,7 @@ WITH sighting AS (
         END AS attribute,
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         -- Any bit of a TD's first attribute byte puts it under debug; its bit 63 is PERFMON.
         AND (

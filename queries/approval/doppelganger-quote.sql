@@ -62,9 +62,9 @@ statement AS (
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
         q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data
     FROM observation AS o
-    LEFT JOIN quote AS q ON q.quote_id = o.quote_id
+    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN verdict AS v
-        ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     LEFT JOIN named_workload AS n ON n.workload_id = o.workload_id
     WHERE (coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE))
         AND (
@@ -80,7 +80,7 @@ statement AS (
 -- workload that no manifest names is judged against all.
 fit AS (
     SELECT
-        s.observation_id,
+        s.observation_no,
         coalesce(
             s.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR s.by_claims
         ) AS svn_fits,
@@ -114,11 +114,11 @@ fit AS (
 ),
 best AS (
     SELECT
-        observation_id,
+        observation_no,
         bool_or(svn_fits AND in_time) AS approved,
         bool_or(in_time) AS fits_in_time
     FROM fit
-    GROUP BY observation_id
+    GROUP BY observation_no
 ),
 unapproved AS (
     SELECT
@@ -132,12 +132,12 @@ unapproved AS (
         CASE WHEN s.by_claims THEN 'claims' ELSE 'quote' END AS judged_on,
         CASE
             WHEN b.fits_in_time THEN 'svn_below_minimum'
-            WHEN b.observation_id IS NOT NULL THEN 'outside_validity'
+            WHEN b.observation_no IS NOT NULL THEN 'outside_validity'
             WHEN s.mrsigner IS NULL OR k.mrsigner IS NOT NULL THEN 'unknown_measurement'
             ELSE 'unknown_signer'
         END AS reason
     FROM statement AS s
-    LEFT JOIN best AS b ON b.observation_id = s.observation_id
+    LEFT JOIN best AS b ON b.observation_no = s.observation_no
     LEFT JOIN known_signer AS k ON k.mrsigner = s.mrsigner
     WHERE NOT coalesce(b.approved, FALSE)
 )

@@ -50,7 +50,7 @@
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
 -- LEFT JOIN policy AS p ON TRUE
--- LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
 -- WHERE o.claimed_policy_allowed
 --     AND upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT'
 --     AND (
@@ -95,9 +95,9 @@ allowed AS (
         upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT' AS strict,
         ' ' || lower(array_to_string(p.accept, ' ')) || ' ' AS accepted_statuses
     FROM observation AS o
-    LEFT JOIN quote AS q ON q.quote_id = o.quote_id
+    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN verdict AS v
-        ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     LEFT JOIN named_workload AS n ON n.workload_id = o.workload_id
     LEFT JOIN policy AS p ON TRUE
     WHERE o.claimed_policy_allowed
@@ -105,7 +105,7 @@ allowed AS (
 -- Approved: a reference value valid at that moment fits. Evidence of a workload that no manifest
 -- names is judged against all.
 approved AS (
-    SELECT DISTINCT a.observation_id
+    SELECT DISTINCT a.observation_no
     FROM allowed AS a
     JOIN reference_value AS r ON (r.workload_id = a.workload_id OR NOT a.workload_named)
         AND (
@@ -144,8 +144,8 @@ contradiction AS (
         coalesce(a.mrenclave, a.mrtd, a.snp_measurement, a.mrsigner) AS measurement,
         CASE WHEN a.by_claims THEN 'claims' ELSE 'quote' END AS judged_on
     FROM allowed AS a
-    LEFT JOIN approved AS y ON y.observation_id = a.observation_id
-    WHERE y.observation_id IS NULL
+    LEFT JOIN approved AS y ON y.observation_no = a.observation_no
+    WHERE y.observation_no IS NULL
         AND a.readable
         AND EXISTS (SELECT 1 FROM reference_value)
     UNION ALL

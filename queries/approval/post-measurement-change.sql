@@ -1,7 +1,7 @@
 -- ---
 -- id = "post-measurement-change"
 -- title = "A measured instance that changed after it was measured"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["change between measurement and use"]
 -- spec = ["Intel TDX module, RTMR extension", "Intel SGX key separation and sharing, CONFIGID", "detector D45"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.boot_time]
 -- type = "INTERVAL"
@@ -38,7 +38,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted
 --     AND (o.received_at IS NULL OR coalesce(o.container_id, o.enclave_id) IS NULL)"""
 -- [[not_evaluable]]
@@ -46,21 +46,21 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 -- Evidence shown again tells an old state: only its first showing counts.
 WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.container_id, o.enclave_id,
-        o.workload_id, o.claimed_ok, q.quote_id,
+        o.workload_id, o.claimed_ok, q.quote_no,
         coalesce(q.mrtd, q.mrenclave) AS measurement,
         row_number() OVER (
             PARTITION BY q.attestation_key_id, q.signature_r
             ORDER BY o.received_at, o.observation_no
         ) AS showing
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
@@ -71,14 +71,14 @@ scope AS (
     SELECT
         CASE WHEN container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
         coalesce(container_id, enclave_id) AS subject_id, measurement, 'register' AS nature,
-        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_id
+        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no
     FROM sighting
     WHERE showing = 1
     UNION ALL
     SELECT
         'enclave' AS subject_type, enclave_id AS subject_id, measurement,
         'configuration' AS nature,
-        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_id
+        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no
     FROM sighting
     WHERE showing = 1 AND enclave_id IS NOT NULL
 ),
@@ -86,7 +86,7 @@ scope AS (
 changed AS (
     SELECT s.subject_type, s.subject_id, s.measurement, s.nature
     FROM scope AS s
-    JOIN quote AS q ON q.quote_id = s.quote_id
+    JOIN quote AS q ON q.quote_no = s.quote_no
     GROUP BY s.subject_type, s.subject_id, s.measurement, s.nature
     HAVING (
             s.nature = 'register'
@@ -128,7 +128,7 @@ reading AS (
     JOIN scope AS s
         ON s.subject_type = c.subject_type AND s.subject_id = c.subject_id
         AND s.measurement = c.measurement AND s.nature = c.nature
-    JOIN quote AS q ON q.quote_id = s.quote_id
+    JOIN quote AS q ON q.quote_no = s.quote_no
     JOIN part AS p ON p.nature = s.nature
 ),
 ordered AS (
@@ -146,7 +146,7 @@ ordered AS (
     )
 ),
 approved AS (
-    SELECT DISTINCT o.observation_id, o.part
+    SELECT DISTINCT o.observation_no, o.part
     FROM ordered AS o
     JOIN reference_value AS r
         ON r.mrtd = o.measurement
@@ -163,10 +163,10 @@ offence AS (
         o.subject_type, o.subject_id, o.measurement, o.part, o.observation_id, o.observation_no,
         o.received_at, o.claimed_ok, o.state, o.was, o.first_observation, o.first_at
     FROM ordered AS o
-    LEFT JOIN approved AS a ON a.observation_id = o.observation_id AND a.part = o.part
+    LEFT JOIN approved AS a ON a.observation_no = o.observation_no AND a.part = o.part
     WHERE o.state <> o.was
         AND o.received_at >= o.first_at + $boot_time
-        AND a.observation_id IS NULL
+        AND a.observation_no IS NULL
 )
 SELECT
     subject_type,

@@ -39,7 +39,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND q.mrsigner IS NOT NULL
 --     AND (o.workload_id IS NULL OR o.received_at IS NULL)"""
 -- [[not_evaluable]]
@@ -47,7 +47,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
@@ -61,7 +61,7 @@ WITH sighting AS (
         ) AS mrsigner,
         CASE WHEN q.tee = 'snp' THEN 0 ELSE q.isv_prodid END AS isv_prodid
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND (q.mrsigner IS NOT NULL OR replace(q.id_key_digest, '0', '') <> '')
         AND (q.isv_prodid IS NOT NULL OR q.tee = 'snp')
@@ -87,7 +87,7 @@ late AS (
 ),
 -- Approved in time: an entry of the workload that names this signer or this very build.
 approved AS (
-    SELECT DISTINCT s.observation_id
+    SELECT DISTINCT s.observation_no
     FROM late AS l
     JOIN sighting AS s
         ON s.workload_id = l.workload_id
@@ -111,8 +111,8 @@ offence AS (
     JOIN sighting AS s
         ON s.workload_id = l.workload_id
         AND s.mrsigner = l.mrsigner AND s.isv_prodid = l.isv_prodid
-    LEFT JOIN approved AS a ON a.observation_id = s.observation_id
-    WHERE a.observation_id IS NULL
+    LEFT JOIN approved AS a ON a.observation_no = s.observation_no
+    WHERE a.observation_no IS NULL
 ),
 told AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "report-data-mismatch"
 -- title = "REPORT_DATA is not what was promised"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["key or nonce substitution", "falsified verifier log"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D07"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "rule: the recomputed rule gives other bytes; claim: the verifier logged other bytes"
@@ -32,17 +32,17 @@
 -- count = "SELECT count(*) AS unjudged FROM binding WHERE result = 'not_evaluable'"
 -- ---
 WITH mismatch AS (
-    SELECT observation_id, 'rule' AS kind, workload_id, rule, expected_report_data
+    SELECT observation_no, 'rule' AS kind, workload_id, rule, expected_report_data
     FROM binding
     WHERE result = 'mismatch'
     UNION ALL
     SELECT
-        o.observation_id, 'claim' AS kind,
+        o.observation_no, 'claim' AS kind,
         CAST(NULL AS VARCHAR) AS workload_id,
         CAST(NULL AS VARCHAR) AS rule,
         o.claimed_report_data AS expected_report_data
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE o.claimed_report_data <> q.report_data
         AND NOT coalesce(list_contains(o.malformed_claims, 'report_data'), FALSE)
 ),
@@ -58,8 +58,8 @@ sighting AS (
         m.kind, m.workload_id, m.rule, m.expected_report_data, q.report_data,
         row_number() OVER (ORDER BY o.received_at, o.observation_no, m.kind) AS place
     FROM mismatch AS m
-    JOIN observation AS o ON o.observation_id = m.observation_id
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN observation AS o ON o.observation_no = m.observation_no
+    JOIN quote AS q ON q.quote_no = o.quote_no
 )
 SELECT
     subject_type,

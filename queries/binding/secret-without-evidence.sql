@@ -19,7 +19,7 @@
 -- attack = ["attestation bypass", "stolen session or token"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D43"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.evidence_lifetime]
 -- type = "INTERVAL"
@@ -118,7 +118,7 @@ evidence AS (
             ELSE 'refused'
         END AS worth
     FROM observation AS o
-    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE o.received_at IS NOT NULL
         AND (o.event_type = 'enclave_attestation' OR o.quote_id IS NOT NULL)
 ),

@@ -1,7 +1,7 @@
 -- ---
 -- id = "trusted-rogue"
 -- title = "Everything verifies, but for another launch"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -19,7 +19,7 @@
 -- attack = ["key or nonce substitution", "verifier that never compared REPORT_DATA"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D07"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- workload_id = "the workload whose rule was applied"
@@ -36,7 +36,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM binding AS b
--- LEFT JOIN verdict AS v ON v.observation_id = b.observation_id AND v.moment = 'receipt'
+-- LEFT JOIN verdict AS v ON v.observation_no = b.observation_no AND v.moment = 'receipt'
 -- WHERE b.result = 'mismatch' AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
 -- ---
 WITH rogue AS (
@@ -51,9 +51,9 @@ WITH rogue AS (
         b.workload_id, b.rule, b.expected_report_data, q.report_data,
         row_number() OVER (ORDER BY o.received_at, o.observation_no) AS place
     FROM binding AS b
-    JOIN observation AS o ON o.observation_id = b.observation_id
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN observation AS o ON o.observation_no = b.observation_no
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE b.result = 'mismatch' AND v.outcome = 'accepted'
 )
 SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "claim-mismatch"
 -- title = "The log misquotes the quote beside it"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["falsified verifier log", "swapped evidence"]
 -- spec = ["detector D33"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- fields = "the claims that differ: mrenclave, mrsigner, isv_prodid, isv_svn"
@@ -31,7 +31,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.mrenclave IS NULL
 --     AND (
 --         o.claimed_mrenclave IS NOT NULL OR o.claimed_mrsigner IS NOT NULL
@@ -58,7 +58,7 @@ WITH compared AS (
         coalesce(o.claimed_isv_prodid <> q.isv_prodid, FALSE) AS isv_prodid_differs,
         coalesce(o.claimed_isv_svn <> q.isv_svn, FALSE) AS isv_svn_differs
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
 ),
 mismatch AS (
     SELECT

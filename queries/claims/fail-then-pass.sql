@@ -1,7 +1,7 @@
 -- ---
 -- id = "fail-then-pass"
 -- title = "Refused, and soon after accepted elsewhere"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -17,7 +17,7 @@
 -- attack = ["verifier shopping"]
 -- spec = ["detector D49"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.window]
 -- type = "INTERVAL"
@@ -51,7 +51,7 @@ WITH said AS (
         coalesce(o.enclave_id, o.container_id, q.signing_id) AS subject_id,
         coalesce(o.container_id, o.enclave_id, q.signing_id) AS instance
     FROM observation AS o
-    LEFT JOIN quote AS q ON q.quote_id = o.quote_id
+    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE o.claimed_ok IS NOT NULL
         AND o.received_at IS NOT NULL
         AND coalesce(o.enclave_id, o.container_id, q.signing_id) IS NOT NULL
@@ -61,7 +61,7 @@ followed AS (
     SELECT
         p.subject_type, p.subject_id, p.observation_id, p.observation_no, p.received_at,
         p.verifier,
-        f.observation_id AS refused_id, f.verifier AS refused_by,
+        f.observation_no AS refused_no, f.verifier AS refused_by,
         epoch(p.received_at) - epoch(f.received_at) AS apart,
         CASE
             WHEN p.signing_id = f.signing_id THEN 'same_evidence'
@@ -80,24 +80,24 @@ followed AS (
 ranked AS (
     SELECT
         subject_type, subject_id, observation_id, observation_no, received_at, verifier,
-        refused_id, refused_by, apart,
+        refused_no, refused_by, apart,
         min(CASE kind WHEN 'same_evidence' THEN 1 WHEN 'other_verifier' THEN 2 ELSE 3 END)
-            OVER (PARTITION BY observation_id) AS strength
+            OVER (PARTITION BY observation_no) AS strength
     FROM followed
 ),
 kinds AS (
     SELECT
         subject_type, subject_id, observation_id, observation_no, received_at, verifier,
-        refused_id, refused_by, apart,
+        refused_no, refused_by, apart,
         CASE strength
             WHEN 1 THEN 'same_evidence' WHEN 2 THEN 'other_verifier' ELSE 'retry'
         END AS kind
     FROM ranked
 ),
 involved AS (
-    SELECT subject_type, subject_id, kind, observation_id FROM kinds
+    SELECT subject_type, subject_id, kind, observation_no FROM kinds
     UNION
-    SELECT subject_type, subject_id, kind, refused_id AS observation_id FROM kinds
+    SELECT subject_type, subject_id, kind, refused_no AS observation_no FROM kinds
 ),
 sightings AS (
     SELECT
@@ -109,8 +109,8 @@ sightings AS (
         list_sort(list(DISTINCT v.outcome) FILTER (WHERE s.claimed_ok AND v.outcome IS NOT NULL))
             AS receipts
     FROM involved AS i
-    JOIN said AS s ON s.observation_id = i.observation_id
-    LEFT JOIN verdict AS v ON v.observation_id = i.observation_id AND v.moment = 'receipt'
+    JOIN said AS s ON s.observation_no = i.observation_no
+    LEFT JOIN verdict AS v ON v.observation_no = i.observation_no AND v.moment = 'receipt'
     GROUP BY i.subject_type, i.subject_id, i.kind
 ),
 told AS (
@@ -118,9 +118,9 @@ told AS (
         subject_type, subject_id, kind,
         list_sort(list(DISTINCT refused_by)) AS refused_by,
         list_sort(list(DISTINCT verifier)) AS accepted_by,
-        count(DISTINCT refused_id) AS refusals,
+        count(DISTINCT refused_no) AS refusals,
         CAST(min(apart) AS BIGINT) AS seconds_apart,
-        count(DISTINCT observation_id) AS pairs
+        count(DISTINCT observation_no) AS pairs
     FROM kinds
     GROUP BY subject_type, subject_id, kind
 )

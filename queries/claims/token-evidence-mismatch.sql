@@ -41,7 +41,7 @@
 -- ---
 WITH token AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.claimed_ok, o.token_id, o.quote_id,
+        o.observation_id, o.observation_no, o.received_at, o.claimed_ok, o.token_id, o.quote_id, o.quote_no,
         CASE
             WHEN o.enclave_id IS NOT NULL THEN 'enclave'
             WHEN o.container_id IS NOT NULL THEN 'container'
@@ -72,7 +72,7 @@ compared AS (
         coalesce(t.report_data = q.report_data, FALSE) AS report_data_agrees,
         x.quote_id AS other_quote
     FROM token AS t
-    JOIN quote AS q ON q.quote_id = t.quote_id
+    JOIN quote AS q ON q.quote_no = t.quote_no
     LEFT JOIN quote AS x ON x.quote_id = t.quote_hash AND x.signing_id <> q.signing_id
 ),
 offence AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "verdict-contradiction"
 -- title = "The verifier said OK to a quote that fails"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -19,7 +19,7 @@
 -- attack = ["compromised or bypassed verifier"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D33"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "contradiction: no archived collateral of that moment accepts it; unresolved_collateral: some does"
@@ -33,7 +33,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
 -- WHERE o.claimed_ok
 --     AND o.quote_id IS NOT NULL
 --     AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
@@ -57,8 +57,8 @@ WITH contradiction AS (
             WHEN v.other_collateral_accepts THEN 'unresolved_collateral' ELSE 'contradiction'
         END AS kind
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE o.claimed_ok AND v.outcome = 'rejected'
 ),
 told AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "weak-status-accepted"
 -- title = "Accepted with a weak TCB status"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["known vulnerability of the platform"]
 -- spec = ["Intel SGX DCAP: TCB status", "detector D39"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.accept]
 -- type = "VARCHAR[]"
@@ -38,8 +38,8 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
--- LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
 -- WHERE o.claimed_ok AND q.trusted AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
 -- ---
 WITH weak AS (
@@ -50,8 +50,8 @@ WITH weak AS (
         CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(q.ppid, q.attestation_key_id) AS subject_id
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     LEFT JOIN policy AS p ON TRUE
     WHERE o.claimed_ok
         AND q.trusted

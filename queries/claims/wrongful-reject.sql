@@ -36,8 +36,8 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
--- LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
 -- WHERE NOT o.claimed_ok AND q.trusted AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
 -- ---
 WITH refused AS (
@@ -54,10 +54,10 @@ WITH refused AS (
         q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2,
         q.rtmr3, q.measurement, q.host_data
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     LEFT JOIN policy AS p ON TRUE
-    LEFT JOIN binding AS b ON b.observation_id = o.observation_id
+    LEFT JOIN binding AS b ON b.observation_no = o.observation_no
     WHERE NOT o.claimed_ok
         AND q.trusted
         AND v.outcome = 'accepted'
@@ -66,7 +66,7 @@ WITH refused AS (
         AND coalesce(b.result = 'match', TRUE)
 ),
 approved AS (
-    SELECT DISTINCT x.observation_id
+    SELECT DISTINCT x.observation_no
     FROM refused AS x
     JOIN reference_value AS r
         ON (
@@ -109,7 +109,7 @@ SELECT
         'sightings': count(*)
     }) AS VARCHAR) AS details
 FROM refused AS x
-LEFT JOIN approved AS a ON a.observation_id = x.observation_id
-WHERE a.observation_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM reference_value)
+LEFT JOIN approved AS a ON a.observation_no = x.observation_no
+WHERE a.observation_no IS NOT NULL OR NOT EXISTS (SELECT 1 FROM reference_value)
 GROUP BY x.subject_type, x.subject_id
 ORDER BY subject_type, subject_id

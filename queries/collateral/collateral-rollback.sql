@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-rollback"
 -- title = "Collateral that goes back"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -17,7 +17,7 @@
 -- attack = ["collateral rollback"]
 -- spec = ["Intel PCS: tcbEvaluationDataNumber only grows with TCB recoveries", "RFC 5280, section 5.1.2.4 (thisUpdate)", "detector D28"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.cache_lifetime]
 -- type = "INTERVAL"
@@ -46,7 +46,7 @@ WITH used AS (
         o.claimed_evaluation_number AS number,
         coalesce(upper(q.tee) || ' ' || q.fmspc, 'unknown platforms') AS series
     FROM observation AS o
-    LEFT JOIN quote AS q ON q.quote_id = o.quote_id
+    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE o.claimed_evaluation_number IS NOT NULL
         AND o.backend_verifier IS NOT NULL
         AND o.received_at IS NOT NULL

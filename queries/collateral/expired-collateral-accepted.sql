@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["frozen collateral", "suppressed revocation"]
 -- spec = ["Intel SGX DCAP: nextUpdate of TCB info, enclave identity and CRLs", "detector D30"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "fetched: by its own log the verifier had nothing newer; certificate: a certificate of the evidence or of the collateral's signer had expired; unresolved: the newest that the case has had expired"
@@ -33,7 +33,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+-- JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
 -- WHERE o.claimed_ok
 --     AND v.outcome = 'undetermined'
 --     AND v.tcb_info_id IS NULL"""
@@ -57,8 +57,8 @@ WITH judged AS (
         q.pck_ca AS pck_crl_key,
         v.failed_checks
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE o.claimed_ok
 ),
 document AS (
@@ -95,7 +95,7 @@ held AS (
 ),
 -- As Intel counts, the second of expiry is still in force.
 fetched AS (
-    SELECT j.observation_id, h.item, h.expires_at
+    SELECT j.observation_no, h.item, h.expires_at
     FROM judged AS j
     JOIN held AS h
         ON h.fetched_at = j.collateral_fetched_at
@@ -107,35 +107,35 @@ fetched AS (
     WHERE j.received_at >= h.expires_at + INTERVAL '1' SECOND
 ),
 offence AS (
-    SELECT observation_id, 'fetched' AS kind, item, expires_at FROM fetched
+    SELECT observation_no, 'fetched' AS kind, item, expires_at FROM fetched
     UNION ALL
-    SELECT observation_id, 'certificate' AS kind, 'pck_chain' AS item,
+    SELECT observation_no, 'certificate' AS kind, 'pck_chain' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
     FROM judged
     WHERE list_contains(failed_checks, 'T1')
     UNION ALL
-    SELECT observation_id, 'certificate' AS kind, 'signing_chain' AS item,
+    SELECT observation_no, 'certificate' AS kind, 'signing_chain' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
     FROM judged
     WHERE list_contains(failed_checks, 'T3')
     UNION ALL
-    SELECT j.observation_id, 'unresolved' AS kind, 'tcb_info' AS item,
+    SELECT j.observation_no, 'unresolved' AS kind, 'tcb_info' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
     FROM judged AS j
-    LEFT JOIN fetched AS f ON f.observation_id = j.observation_id AND f.item = 'tcb_info'
-    WHERE list_contains(j.failed_checks, 'T4') AND f.observation_id IS NULL
+    LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'tcb_info'
+    WHERE list_contains(j.failed_checks, 'T4') AND f.observation_no IS NULL
     UNION ALL
-    SELECT j.observation_id, 'unresolved' AS kind, 'qe_identity' AS item,
+    SELECT j.observation_no, 'unresolved' AS kind, 'qe_identity' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
     FROM judged AS j
-    LEFT JOIN fetched AS f ON f.observation_id = j.observation_id AND f.item = 'qe_identity'
-    WHERE list_contains(j.failed_checks, 'T5') AND f.observation_id IS NULL
+    LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'qe_identity'
+    WHERE list_contains(j.failed_checks, 'T5') AND f.observation_no IS NULL
     UNION ALL
-    SELECT j.observation_id, 'unresolved' AS kind, 'crl' AS item,
+    SELECT j.observation_no, 'unresolved' AS kind, 'crl' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
     FROM judged AS j
-    LEFT JOIN fetched AS f ON f.observation_id = j.observation_id AND f.item = 'pck_crl'
-    WHERE list_contains(j.failed_checks, 'T2') AND f.observation_id IS NULL
+    LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'pck_crl'
+    WHERE list_contains(j.failed_checks, 'T2') AND f.observation_no IS NULL
 ),
 told AS (
     SELECT
@@ -150,7 +150,7 @@ told AS (
         list_sort(list(DISTINCT j.enclave_id) FILTER (WHERE j.enclave_id IS NOT NULL)) AS enclaves,
         count(*) AS sightings
     FROM offence AS x
-    JOIN judged AS j ON j.observation_id = x.observation_id
+    JOIN judged AS j ON j.observation_no = x.observation_no
     GROUP BY j.subject_type, j.subject_id, x.kind, x.item
 )
 SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "stale-collateral"
 -- title = "Judged with old collateral while newer was out"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -18,7 +18,7 @@
 -- attack = ["frozen collateral"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D29"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.max_age]
 -- type = "INTERVAL"
@@ -53,7 +53,7 @@
 -- )
 -- SELECT count(DISTINCT o.observation_id) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- CROSS JOIN limits AS l
 -- LEFT JOIN collateral AS c
 --     ON c.kind = 'tcb_info' AND c.authentic AND c.fmspc = q.fmspc AND c.id = upper(q.tee)
@@ -85,7 +85,7 @@ old AS (
         epoch(o.collateral_fetched_at + coalesce(l.said, $max_age))
         - epoch(o.collateral_fetched_at) AS limit_seconds
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     CROSS JOIN limits AS l
     WHERE o.claimed_ok
         AND o.received_at > o.collateral_fetched_at + coalesce(l.said, $max_age)
@@ -97,7 +97,7 @@ issue AS (
 ),
 held AS (
     SELECT
-        o.observation_id,
+        o.observation_no,
         CAST(sum(CASE WHEN i.issued_at > o.collateral_fetched_at THEN 1 ELSE 0 END) AS BIGINT)
             AS missed_issues,
         max(CASE WHEN i.issued_at <= o.collateral_fetched_at THEN i.number END)
@@ -105,7 +105,7 @@ held AS (
         max(i.number) AS missed_evaluation
     FROM old AS o
     JOIN issue AS i ON i.series = o.series AND i.issued_at <= o.received_at
-    GROUP BY o.observation_id
+    GROUP BY o.observation_no
 ),
 told AS (
     SELECT
@@ -124,7 +124,7 @@ told AS (
             AS verifiers,
         count(*) AS sightings
     FROM old AS o
-    JOIN held AS h ON h.observation_id = o.observation_id
+    JOIN held AS h ON h.observation_no = o.observation_no
     WHERE h.missed_issues > 0
     GROUP BY o.subject_type, o.subject_id, o.series
 )

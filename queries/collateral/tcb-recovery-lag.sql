@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-recovery-lag"
 -- title = "A platform that does not follow the TCB recovery"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -18,7 +18,7 @@
 -- attack = ["extracted attestation key", "known vulnerability of the platform"]
 -- spec = ["Intel SGX DCAP: TCB recovery", "detector D31"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.patience]
 -- type = "INTERVAL"
@@ -62,8 +62,8 @@ sighting AS (
         v.tcb_evaluation_data_number AS number,
         strpos(v.status, 'OutOfDate') > 0 AS lagging
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND v.outcome = 'accepted'

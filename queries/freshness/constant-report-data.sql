@@ -1,7 +1,7 @@
 -- ---
 -- id = "constant-report-data"
 -- title = "REPORT_DATA that never changes"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["replay of evidence without freshness"]
 -- spec = ["RFC 9334, section 10", "detector D08"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_sessions]
 -- type = "BIGINT"
@@ -48,7 +48,7 @@
 -- SELECT count(*) AS unjudged
 -- FROM repeated AS r
 -- JOIN quote AS q ON q.report_data = r.report_data AND q.proven
--- JOIN observation AS o ON o.quote_id = q.quote_id
+-- JOIN observation AS o ON o.quote_no = q.quote_no
 -- WHERE coalesce(o.workload_id, o.enclave_id) IS NULL"""
 -- ---
 -- Different signatures over the same 64 bytes; a quote that is shown again is a replay.
@@ -68,7 +68,7 @@ sighting AS (
         coalesce(o.session_id, o.nonce, q.signature_r) AS session_id
     FROM repeated AS r
     JOIN quote AS q ON q.report_data = r.report_data AND q.proven
-    JOIN observation AS o ON o.quote_id = q.quote_id
+    JOIN observation AS o ON o.quote_no = q.quote_no
     WHERE coalesce(o.workload_id, o.enclave_id) IS NOT NULL
 ),
 constant AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -17,7 +17,7 @@
 -- attack = ["back-dated evidence", "edited log"]
 -- spec = ["RFC 9334, section 10 (freshness)", "RFC 5280, section 4.1.2.5 (validity)", "detector D52"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -77,7 +77,7 @@ restarted AS (
 ),
 counted AS (
     SELECT
-        o.observation_id, o.received_at,
+        o.observation_no, o.received_at,
         max(o.received_at) OVER (
             PARTITION BY o.backend_verifier ORDER BY o.sequence_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -91,40 +91,40 @@ counted AS (
 -- What had to be there first, and when it was: everything here should lie before received_at.
 claim AS (
     SELECT
-        o.observation_id, 'before_nonce' AS kind,
+        o.observation_no, 'before_nonce' AS kind,
         coalesce(o.backend_verifier, 'verifier') AS clocks,
         greatest(o.nonce_issued_at, i.issued_at) AS earliest, o.received_at AS happened_at
     FROM observation AS o
     LEFT JOIN issued AS i ON i.nonce = o.nonce
     UNION ALL
     SELECT
-        observation_id, 'before_making' AS kind,
+        observation_no, 'before_making' AS kind,
         coalesce(node_id, 'host') || ' and ' || coalesce(backend_verifier, 'verifier') AS clocks,
         quote_generated_at AS earliest, received_at AS happened_at
     FROM observation
     UNION ALL
     SELECT
-        observation_id, 'verified_first' AS kind,
+        observation_no, 'verified_first' AS kind,
         coalesce(backend_verifier, 'verifier') AS clocks,
         received_at AS earliest, verified_at AS happened_at
     FROM observation
     UNION ALL
     SELECT
-        o.observation_id, 'before_certificate' AS kind,
+        o.observation_no, 'before_certificate' AS kind,
         coalesce(o.backend_verifier, 'verifier') || ' and certificate authority' AS clocks,
         m.not_before AS earliest, o.received_at AS happened_at
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id AND q.trusted
+    JOIN quote AS q ON q.quote_no = o.quote_no AND q.trusted
     JOIN made AS m ON m.tbs_id = q.pck_id
     UNION ALL
     SELECT
-        o.observation_id, 'against_sequence' AS kind, o.backend_verifier AS clocks,
+        o.observation_no, 'against_sequence' AS kind, o.backend_verifier AS clocks,
         c.reached_at AS earliest, c.received_at AS happened_at
     FROM counted AS c
-    JOIN observation AS o ON o.observation_id = c.observation_id
+    JOIN observation AS o ON o.observation_no = c.observation_no
 ),
 impossible AS (
-    SELECT observation_id, kind, clocks, epoch(earliest) - epoch(happened_at) AS margin
+    SELECT observation_no, kind, clocks, epoch(earliest) - epoch(happened_at) AS margin
     FROM claim
     WHERE happened_at + $clock_tolerance < earliest
 ),
@@ -144,7 +144,7 @@ usual AS (
 ),
 weighed AS (
     SELECT
-        x.observation_id, x.kind, x.clocks, x.margin, u.sightings, u.impossible,
+        x.observation_no, x.kind, x.clocks, x.margin, u.sightings, u.impossible,
         CASE
             WHEN u.sightings < 10 THEN CAST(NULL AS DOUBLE)
             WHEN u.impossible * 10 >= u.sightings THEN u.smallest
@@ -164,7 +164,7 @@ placed AS (
         w.kind, w.clocks, w.margin, w.sightings, w.impossible, w.known_skew,
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok
     FROM weighed AS w
-    JOIN observation AS o ON o.observation_id = w.observation_id
+    JOIN observation AS o ON o.observation_no = w.observation_no
 ),
 told AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "nonce-reuse"
 -- title = "One challenge for several sessions"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["verifier clone or snapshot", "static challenge"]
 -- spec = ["RFC 9334, section 10.2", "detector D04"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- issued = "number of challenges with it in the nonce log, copies aside"
@@ -48,7 +48,7 @@ reissued AS (
 ),
 answer AS (
     SELECT
-        nonce, coalesce(session_id, enclave_id) AS session_id, enclave_id, quote_id,
+        nonce, coalesce(session_id, enclave_id) AS session_id, enclave_id, quote_no,
         observation_id, observation_no, received_at, coalesce(claimed_ok, TRUE) AS accepted
     FROM observation
     WHERE nonce IS NOT NULL
@@ -56,16 +56,16 @@ answer AS (
 shared AS (
     SELECT nonce
     FROM answer
-    WHERE accepted AND quote_id IS NOT NULL
+    WHERE accepted AND quote_no IS NOT NULL
     GROUP BY nonce
-    HAVING min(session_id) <> max(session_id) AND min(quote_id) <> max(quote_id)
+    HAVING min(session_id) <> max(session_id) AND min(quote_no) <> max(quote_no)
 ),
 -- The same report in two sessions is a replay, or was signed twice.
 answered AS (
     SELECT a.nonce, count(DISTINCT q.signed_id) AS answers
     FROM shared AS s
     JOIN answer AS a ON a.nonce = s.nonce AND a.accepted
-    JOIN quote AS q ON q.quote_id = a.quote_id AND q.proven
+    JOIN quote AS q ON q.quote_no = a.quote_no AND q.proven
     GROUP BY a.nonce
     HAVING min(a.session_id) <> max(a.session_id) AND min(q.signed_id) <> max(q.signed_id)
 ),

@@ -52,7 +52,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.event_type = 'enclave_attestation'
 --     AND (o.received_at IS NULL OR o.nonce_issued_at IS NULL)"""
 -- [[not_evaluable]]
@@ -62,7 +62,7 @@
 -- FROM (
 --     SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier
 --     FROM observation AS o
---     JOIN quote AS q ON q.quote_id = o.quote_id
+--     JOIN quote AS q ON q.quote_no = o.quote_no
 --     WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
 --         AND coalesce(o.claimed_ok, TRUE)
 --     GROUP BY coalesce(q.ppid, q.chip_id, q.attestation_key_id), o.backend_verifier
@@ -84,7 +84,7 @@ WITH answer AS (
             ORDER BY o.received_at, o.observation_no
         ) AS showing
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
@@ -136,7 +136,7 @@ slow AS (
 -- Where the enclave's other answers came from.
 way AS (
     SELECT
-        s.observation_id,
+        s.observation_no,
         count(o.peer) AS others,
         count(CASE WHEN o.peer = s.peer THEN 1 END) AS same_way,
         list_sort(list(DISTINCT o.peer) FILTER (WHERE o.peer IS NOT NULL)) AS usual_peers
@@ -144,23 +144,23 @@ way AS (
     JOIN ranked AS o
         ON o.platform_id = s.platform_id
         AND o.enclave_id = s.enclave_id
-        AND o.observation_id <> s.observation_id
-    GROUP BY s.observation_id
+        AND o.observation_no <> s.observation_no
+    GROUP BY s.observation_no
 ),
 forwarded AS (
-    SELECT DISTINCT s.observation_id
+    SELECT DISTINCT s.observation_no
     FROM slow AS s
     JOIN observation AS o ON o.nonce = s.nonce AND o.peer <> s.peer
 ),
 neighbour AS (
-    SELECT s.observation_id, count(DISTINCT n.enclave_id) AS neighbours
+    SELECT s.observation_no, count(DISTINCT n.enclave_id) AS neighbours
     FROM slow AS s
     JOIN slow AS n
         ON n.platform_id = s.platform_id
         AND n.enclave_id <> s.enclave_id
         AND n.received_at > s.received_at - $neighbour_window
         AND n.received_at < s.received_at + $neighbour_window
-    GROUP BY s.observation_id
+    GROUP BY s.observation_no
 ),
 judged AS (
     SELECT
@@ -168,12 +168,12 @@ judged AS (
         s.platform_id, s.took, s.median, s.deviation, s.answers, s.limit_seconds,
         w.usual_peers,
         coalesce(w.others > 0 AND w.same_way = 0 AND s.peer IS NOT NULL, FALSE) AS other_way,
-        f.observation_id IS NOT NULL AS two_peers,
+        f.observation_no IS NOT NULL AS two_peers,
         coalesce(n.neighbours, 0) AS slow_neighbours
     FROM slow AS s
-    LEFT JOIN way AS w ON w.observation_id = s.observation_id
-    LEFT JOIN forwarded AS f ON f.observation_id = s.observation_id
-    LEFT JOIN neighbour AS n ON n.observation_id = s.observation_id
+    LEFT JOIN way AS w ON w.observation_no = s.observation_no
+    LEFT JOIN forwarded AS f ON f.observation_no = s.observation_no
+    LEFT JOIN neighbour AS n ON n.observation_no = s.observation_no
 )
 SELECT
     CASE WHEN enclave_id IS NULL THEN platform_type ELSE 'enclave' END AS subject_type,

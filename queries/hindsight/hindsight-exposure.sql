@@ -1,7 +1,7 @@
 -- ---
 -- id = "hindsight-exposure"
 -- title = "Good at the time, bad by what is known now"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["vulnerability before its disclosure", "key extraction before its revocation"]
 -- spec = ["Intel SGX DCAP: TCB recovery", "detector D35"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.accept]
 -- type = "VARCHAR[]"
@@ -41,7 +41,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM verdict AS r
--- JOIN verdict AS h ON h.observation_id = r.observation_id AND h.moment = 'hindsight'
+-- JOIN verdict AS h ON h.observation_no = r.observation_no AND h.moment = 'hindsight'
 -- WHERE r.moment = 'receipt' AND r.outcome = 'accepted' AND h.outcome = 'undetermined'"""
 -- ---
 WITH policed AS (
@@ -56,9 +56,9 @@ WITH policed AS (
         list_contains(coalesce(p.accept, $accept), r.status) AS good_then,
         list_contains(coalesce(p.accept, $accept), h.status) AS good_now
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    JOIN verdict AS r ON r.observation_id = o.observation_id AND r.moment = 'receipt'
-    JOIN verdict AS h ON h.observation_id = o.observation_id AND h.moment = 'hindsight'
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS r ON r.observation_no = o.observation_no AND r.moment = 'receipt'
+    JOIN verdict AS h ON h.observation_no = o.observation_no AND h.moment = 'hindsight'
     LEFT JOIN policy AS p ON TRUE
     WHERE q.trusted AND r.outcome = 'accepted'
 ),

@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-bad-verifier"
 -- title = "Verdicts of a verifier build that is known to be broken"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -17,7 +17,7 @@
 -- attack = ["exploited verifier"]
 -- spec = ["CVE-2026-22696", "detector D37"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.bad_builds]
 -- type = "VARCHAR[]"
@@ -94,7 +94,7 @@ judged AS (
         END AS class
     FROM bad AS b
     JOIN observation AS o ON o.backend_verifier = b.backend_verifier AND o.claimed_ok
-    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
 ),
 ranked AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "revoked-in-hindsight"
 -- title = "Accepted before its certificate was revoked"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["key extraction (TEE.fail and its kin)"]
 -- spec = ["RFC 5280, section 5", "Intel SGX PCK certificate and CRL profile", "detector D36"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "pck: the platform's certificate; pck_ca: the CA above it"
@@ -82,8 +82,8 @@ sighting AS (
         coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE) AS accepted
     FROM ordered AS r
     JOIN quote AS q ON q.pck_id = r.pck_id AND q.trusted
-    JOIN observation AS o ON o.quote_id = q.quote_id
-    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN observation AS o ON o.quote_no = q.quote_no
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE r.place = 1
 ),
 released AS (

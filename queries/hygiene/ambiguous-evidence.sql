@@ -1,7 +1,7 @@
 -- ---
 -- id = "ambiguous-evidence"
 -- title = "A quote that two parsers may read as two"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["parser confusion", "disguised replay"]
 -- spec = ["Intel SGX DCAP quote format, lengths", "detector D53"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kinds = "trailing_bytes: after the declared end, not all zero; slack: inside the declared lengths, read by nothing (medium); several_forms: the same signing event in other bytes as well (medium, see disguised-replay)"
@@ -34,7 +34,7 @@
 -- ---
 WITH odd AS (
     SELECT
-        quote_id, signing_id, trailing_size, slack_size,
+        quote_id, quote_no, signing_id, trailing_size, slack_size,
         coalesce(trailing_nonzero, FALSE) AS has_trailing,
         coalesce(slack_size > 0, FALSE) AS has_slack
     FROM quote
@@ -60,7 +60,7 @@ sighting AS (
         + coalesce(o.slack_size, 0) AS bytes,
         s.observation_id, s.observation_no, s.received_at, s.claimed_ok
     FROM odd AS o
-    JOIN observation AS s ON s.quote_id = o.quote_id
+    JOIN observation AS s ON s.quote_no = o.quote_no
     LEFT JOIN form AS f ON f.signing_id = o.signing_id
 ),
 told AS (

@@ -56,7 +56,7 @@ WITH invalid AS (
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.source_id, o.quote_id) AS subject_id
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE NOT q.proven AND (q.certification_type = 5 OR q.tee = 'snp')
 )
 SELECT

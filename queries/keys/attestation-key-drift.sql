@@ -1,7 +1,7 @@
 -- ---
 -- id = "attestation-key-drift"
 -- title = "A platform signs with another attestation key although nothing about it changed"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["certification of a foreign key by a stolen PCK key", "replaced quoting enclave"]
 -- spec = ["Intel SGX DCAP quoting enclave, key derivation", "detector D14"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- tee = "sgx or tdx"
@@ -37,13 +37,13 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 -- What the key is derived from, as one text.
 WITH state AS (
     SELECT
-        quote_id, ppid, tee, attestation_key_id, qe_id,
+        quote_no, ppid, tee, attestation_key_id, qe_id,
         coalesce(qe_mrsigner, '') || ':' || coalesce(CAST(qe_isv_prodid AS VARCHAR), '')
         || ':' || coalesce(qe_cpu_svn, '') || ':' || coalesce(CAST(qe_isv_svn AS VARCHAR), '')
         || ':' || coalesce(qe_auth_id, '') AS quoting_enclave
@@ -71,7 +71,7 @@ sighting AS (
     FROM drifted AS d
     JOIN state AS s
         ON s.ppid = d.ppid AND s.tee = d.tee AND s.quoting_enclave = d.quoting_enclave
-    JOIN observation AS o ON o.quote_id = s.quote_id
+    JOIN observation AS o ON o.quote_no = s.quote_no
 ),
 key_life AS (
     SELECT

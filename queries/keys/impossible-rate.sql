@@ -54,14 +54,14 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
@@ -69,7 +69,7 @@ WITH sighting AS (
         q.attestation_key_id, q.signature_r, q.ppid, o.node_id, o.observation_id,
         o.observation_no, o.received_at
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND coalesce(q.vek_kind <> 'vlek', TRUE)  -- a VLEK signs for many hosts by design

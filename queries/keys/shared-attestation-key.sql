@@ -1,7 +1,7 @@
 -- ---
 -- id = "shared-attestation-key"
 -- title = "One attestation key on several platforms"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["attestation key extraction and reuse (WireTap, TEE.fail)", "quoting enclave clone"]
 -- spec = ["spec/dcap-verification.md, section 8.4", "detector D15"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- ppids = "platforms (PPID) that the key signed for"
@@ -31,7 +31,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH shared AS (
@@ -55,7 +55,7 @@ sighting AS (
         ) AS from_last
     FROM shared AS s
     JOIN quote AS q ON q.attestation_key_id = s.attestation_key_id AND q.trusted
-    JOIN observation AS o ON o.quote_id = q.quote_id
+    JOIN observation AS o ON o.quote_no = q.quote_no
 ),
 tally AS (
     SELECT

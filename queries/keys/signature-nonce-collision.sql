@@ -1,7 +1,7 @@
 -- ---
 -- id = "signature-nonce-collision"
 -- title = "One ECDSA nonce under two keys: a cloned random generator"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["virtual machine or quoting enclave clone", "weak random generator"]
 -- spec = ["FIPS 186-5, section 6.3", "detector D13"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- attestation_keys = "the keys"
@@ -43,7 +43,7 @@ sighting AS (
         o.observation_id, o.observation_no, o.received_at
     FROM collision AS c
     JOIN quote AS q ON q.signature_r = c.signature_r AND q.proven
-    JOIN observation AS o ON o.quote_id = q.quote_id
+    JOIN observation AS o ON o.quote_no = q.quote_no
     LEFT JOIN recovered AS r ON r.attestation_key_id = q.attestation_key_id
 )
 SELECT

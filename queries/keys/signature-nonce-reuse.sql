@@ -1,7 +1,7 @@
 -- ---
 -- id = "signature-nonce-reuse"
 -- title = "One ECDSA nonce under two messages: the attestation key can be computed"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["ECDSA nonce reuse", "attestation key extraction"]
 -- spec = ["FIPS 186-5, section 6.3", "detector D12"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- signature_r = "the r that repeats"
@@ -44,7 +44,7 @@ sighting AS (
         ON q.attestation_key_id = r.attestation_key_id
         AND q.signature_r = r.signature_r
         AND q.proven
-    JOIN observation AS o ON o.quote_id = q.quote_id
+    JOIN observation AS o ON o.quote_no = q.quote_no
 ),
 told AS (
     SELECT

@@ -37,7 +37,7 @@
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
 -- JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND (coalesce(q.ppid, q.chip_id) IS NULL OR o.enclave_id IS NULL OR o.received_at IS NULL)"""
 -- ---
 -- Evidence shown again says nothing about where its maker is now.
@@ -50,7 +50,7 @@ WITH sighting AS (
         ) AS showing
     FROM observation AS o
     JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND coalesce(q.ppid, q.chip_id) IS NOT NULL
         AND o.enclave_id IS NOT NULL AND o.received_at IS NOT NULL

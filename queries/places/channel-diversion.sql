@@ -1,7 +1,7 @@
 -- ---
 -- id = "channel-diversion"
 -- title = "A session that ends at another platform than the one that was started"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["diversion of an attested channel"]
 -- spec = ["Identity crisis in confidential computing, AsiaCCS 2026", "detector D11"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_quotes]
 -- type = "BIGINT"
@@ -43,7 +43,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- LEFT JOIN (
 --     SELECT DISTINCT container_id FROM launch WHERE node_id IS NOT NULL
 -- ) AS l ON l.container_id = o.container_id
@@ -54,7 +54,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
@@ -63,7 +63,7 @@ WITH sighting AS (
         o.container_id, o.enclave_id, o.peer, o.runtime_data_id,
         coalesce(o.claimed_ok, FALSE) AS claimed_ok
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
 ),
 started AS (
@@ -115,7 +115,7 @@ home AS (
     WHERE l.ppid IS NULL
 ),
 settled AS (
-    SELECT DISTINCT p.observation_id
+    SELECT DISTINCT p.observation_no
     FROM placed AS p
     JOIN home AS h ON h.ppid = p.ppid AND h.node_id = p.node_id
 ),
@@ -132,8 +132,8 @@ diverted AS (
         AND coalesce(p.received_at >= h.first_at, TRUE)
         AND coalesce(p.received_at < h.last_at + $home_time, TRUE)
     JOIN home AS e ON e.node_id = p.node_id AND e.ppid <> p.ppid
-    LEFT JOIN settled AS s ON s.observation_id = p.observation_id
-    WHERE s.observation_id IS NULL
+    LEFT JOIN settled AS s ON s.observation_no = p.observation_no
+    WHERE s.observation_no IS NULL
 ),
 foreign_platform AS (
     SELECT
@@ -187,7 +187,7 @@ bound AS (
         GROUP BY runtime_data_id
         HAVING min(peer) <> max(peer)
     ) AS k ON k.runtime_data_id = s.runtime_data_id
-    JOIN binding AS b ON b.observation_id = s.observation_id AND b.result = 'match'
+    JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'
     WHERE s.peer IS NOT NULL
         AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
     WINDOW channel AS (

@@ -37,7 +37,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM binding AS b
--- JOIN observation AS o ON o.observation_id = b.observation_id
+-- JOIN observation AS o ON o.observation_no = b.observation_no
 -- WHERE o.runtime_data_id IS NULL
 --     AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)"""
 -- [[not_evaluable]]
@@ -45,8 +45,8 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN binding AS b ON b.observation_id = o.observation_id AND b.result = 'match'
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN binding AS b ON b.observation_no = o.observation_no AND b.result = 'match'
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.runtime_data_id IS NOT NULL
 --     AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
 --     AND (o.received_at IS NULL OR coalesce(o.container_id, o.enclave_id) IS NULL)"""
@@ -66,8 +66,8 @@ WITH bound AS (
             ORDER BY o.received_at, o.observation_no
         ) AS showing
     FROM observation AS o
-    JOIN binding AS b ON b.observation_id = o.observation_id AND b.result = 'match'
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN binding AS b ON b.observation_no = o.observation_no AND b.result = 'match'
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND o.runtime_data_id IS NOT NULL
         AND o.received_at IS NOT NULL

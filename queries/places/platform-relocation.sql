@@ -1,7 +1,7 @@
 -- ---
 -- id = "platform-relocation"
 -- title = "A platform reappears elsewhere"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -18,7 +18,7 @@
 -- attack = ["physical access, memory interposer"]
 -- spec = ["detector D21"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.away_time]
 -- type = "INTERVAL"
@@ -45,21 +45,21 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH place AS (
     SELECT q.ppid, 'node' AS kind, o.node_id AS place, o.received_at, o.observation_id,
         o.observation_no, q.signature_r
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.node_id IS NOT NULL
     UNION ALL
     -- 192.0.2.7 and 192.0.2.7:443 are in 192.0.2: what stands before the last of three dots.
@@ -72,7 +72,7 @@ WITH place AS (
         END AS place,
         o.received_at, o.observation_id, o.observation_no, q.signature_r
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.peer IS NOT NULL
 ),
 moved AS (

@@ -34,27 +34,27 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL AND o.enclave_id IS NOT NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id,
-        o.runtime_data_id, o.claimed_ok, q.quote_id, q.signature_r,
+        o.runtime_data_id, o.claimed_ok, q.quote_no, q.signature_r,
         q.chip_id, q.report_id, q.report_id_ma,
         -- A VEK changes with the TCB, and a VLEK is for many hosts: neither tells a platform.
         coalesce(
             q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
         ) AS place
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND o.received_at IS NOT NULL
 ),
 -- Few identities are ever seen on two platforms: only those are looked at further.
@@ -69,7 +69,7 @@ moved_enclave AS (
 moved_key AS (
     SELECT s.runtime_data_id
     FROM sighting AS s
-    JOIN binding AS b ON b.observation_id = s.observation_id
+    JOIN binding AS b ON b.observation_no = s.observation_no
     WHERE s.runtime_data_id IS NOT NULL
         AND b.result = 'match'
         AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
@@ -79,16 +79,16 @@ moved_key AS (
 candidate AS (
     SELECT
         'enclave' AS subject_type, s.enclave_id AS subject_id, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_id
+        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no
     FROM sighting AS s
     JOIN moved_enclave AS m ON m.enclave_id = s.enclave_id
     UNION ALL
     SELECT
         'channel_key' AS subject_type, s.runtime_data_id AS subject_id, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_id
+        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no
     FROM sighting AS s
     JOIN moved_key AS m ON m.runtime_data_id = s.runtime_data_id
-    JOIN binding AS b ON b.observation_id = s.observation_id AND b.result = 'match'
+    JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'
 ),
 -- Evidence shown again says nothing about where its maker is now.
 fresh AS (
@@ -103,7 +103,7 @@ fresh AS (
                 PARTITION BY c.subject_type, q.signing_id ORDER BY c.received_at, c.observation_no
             ) AS showing
         FROM candidate AS c
-        JOIN quote AS q ON q.quote_id = c.quote_id
+        JOIN quote AS q ON q.quote_no = c.quote_no
     ) AS shown
     WHERE showing = 1
 ),
@@ -182,7 +182,7 @@ shown AS (
         <> max(s.enclave_id) OVER (PARTITION BY q.signing_id) AS lent
     FROM sighting AS s
     JOIN lent_r AS r ON r.signature_r = s.signature_r
-    JOIN quote AS q ON q.quote_id = s.quote_id
+    JOIN quote AS q ON q.quote_no = s.quote_no
     WHERE s.enclave_id IS NOT NULL
 ),
 told AS (

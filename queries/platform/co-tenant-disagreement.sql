@@ -45,7 +45,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND q.tee_tcb_svn IS NOT NULL AND q.tee_tcb_svn_2 IS NULL
 --     AND o.enclave_id IS NULL AND o.received_at IS NOT NULL"""
 -- [[not_evaluable]]
@@ -53,24 +53,24 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH report AS (
     SELECT
-        quote_id, ppid, signature_r, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state
+        quote_no, ppid, signature_r, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND cpu_svn IS NOT NULL
     UNION ALL
     SELECT
-        quote_id, ppid, signature_r, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
+        quote_no, ppid, signature_r, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
         coalesce(mr_seam, '') || ':' || substr(coalesce(tee_tcb_svn_2, tee_tcb_svn), 1, 4) AS state
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
@@ -96,7 +96,7 @@ sighting AS (
         ) AS guest_sighting
     FROM divided AS d
     JOIN report AS r ON r.ppid = d.ppid AND r.part = d.part
-    JOIN observation AS o ON o.quote_id = r.quote_id
+    JOIN observation AS o ON o.quote_no = r.quote_no
     WHERE o.received_at IS NOT NULL
 ),
 -- Evidence shown again does not count, and neither does a TD that repeats its launch state.

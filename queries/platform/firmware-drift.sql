@@ -1,7 +1,7 @@
 -- ---
 -- id = "firmware-drift"
 -- title = "Firmware that only one platform has"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "low"
@@ -18,7 +18,7 @@
 -- attack = ["modified or unreleased firmware", "foreign quoting enclave"]
 -- spec = ["Intel TDX module, MRSEAM", "detector D32"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_platforms]
 -- type = "BIGINT"
@@ -40,15 +40,15 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- ---
 WITH part AS (
-    SELECT quote_id, ppid, 'tdx_module' AS part, 'tdx' AS series, mr_seam AS value
+    SELECT quote_no, ppid, 'tdx_module' AS part, 'tdx' AS series, mr_seam AS value
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND mr_seam IS NOT NULL
     UNION ALL
-    SELECT quote_id, ppid, 'quoting_enclave' AS part, tee AS series, qe_mrenclave AS value
+    SELECT quote_no, ppid, 'quoting_enclave' AS part, tee AS series, qe_mrenclave AS value
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND qe_mrenclave IS NOT NULL AND tee IS NOT NULL
 ),
@@ -63,7 +63,7 @@ stay AS (
         p.part, p.series, p.value, p.ppid,
         min(o.received_at) AS first_at, max(o.received_at) AS last_at
     FROM part AS p
-    JOIN observation AS o ON o.quote_id = p.quote_id
+    JOIN observation AS o ON o.quote_no = p.quote_no
     WHERE o.received_at IS NOT NULL
     GROUP BY p.part, p.series, p.value, p.ppid
 ),
@@ -100,7 +100,7 @@ SELECT
 FROM alone AS a
 JOIN part AS p
     ON p.part = a.part AND p.series = a.series AND p.value = a.value AND p.ppid = a.ppid
-JOIN observation AS o ON o.quote_id = p.quote_id AND o.received_at IS NOT NULL
+JOIN observation AS o ON o.quote_no = p.quote_no AND o.received_at IS NOT NULL
 WHERE a.others >= $min_platforms
 GROUP BY a.part, a.series, a.value, a.ppid, a.others, a.seen_since
 ORDER BY subject_type, subject_id, details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-exposure"
 -- title = "Platforms that are open to a known attack"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["attestation key extraction (Foreshadow, SGAxe, CrossTalk, AEPIC)", "memory bus interposer (WireTap, Battering RAM, TEE.fail)"]
 -- spec = ["Intel PCS, TCB info v3, advisoryIDs", "spec/dcap-verification.md, section 6", "detector D22"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- exposure = "key_extraction: an advisory of the level is one of those known to have given away attestation keys; advisory: other advisories of the level; memory_interposer: memory encryption of the scalable kind, which repeats its ciphertext"
@@ -37,8 +37,8 @@
 -- FROM (
 --     SELECT o.observation_id
 --     FROM observation AS o
---     JOIN quote AS q ON q.quote_id = o.quote_id
---     LEFT JOIN verdict AS v ON v.observation_id = o.observation_id
+--     JOIN quote AS q ON q.quote_no = o.quote_no
+--     LEFT JOIN verdict AS v ON v.observation_no = o.observation_no
 --     WHERE q.trusted
 --     GROUP BY o.observation_id
 --     HAVING count(v.status) = 0 AND bool_or(coalesce(v.outcome, 'undetermined') = 'undetermined')
@@ -48,7 +48,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 -- Attacks that gave away attestation or sealing keys, by the advisory that Intel filed them under.
@@ -68,8 +68,8 @@ sighting AS (
         v.status, v.advisory_ids,
         nullif(array_to_string(list_sort(v.advisory_ids), ' '), '') AS advisories
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
-    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no
     WHERE q.trusted AND q.fmspc IS NOT NULL
 ),
 -- Few levels occur in any fleet: the attacks are looked up once for each.

@@ -1,7 +1,7 @@
 -- ---
 -- id = "platform-identity-churn"
 -- title = "Platform identities that do not stay together"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["platform impersonation", "cloned quoting enclave"]
 -- spec = ["Intel PCK certificate profile", "detector D16"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "qe_id: several PPIDs by turns; fmspc: several families under one PPID"
@@ -32,14 +32,14 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH churned_qe AS (
@@ -62,7 +62,7 @@ sighting AS (
         o.received_at
     FROM churned_qe AS c
     JOIN quote AS q ON q.qe_id = c.qe_id AND q.trusted AND q.ppid IS NOT NULL
-    JOIN observation AS o ON o.quote_id = q.quote_id
+    JOIN observation AS o ON o.quote_no = q.quote_no
     WHERE o.received_at IS NOT NULL
 ),
 -- Evidence shown again says nothing about who lives now.
@@ -118,7 +118,7 @@ told AS (
             ) AS place
         FROM churned_ppid AS c
         JOIN quote AS q ON q.ppid = c.ppid AND q.trusted AND q.fmspc IS NOT NULL
-        JOIN observation AS o ON o.quote_id = q.quote_id
+        JOIN observation AS o ON o.quote_no = q.quote_no
     ) AS s
     WHERE s.place = 1
 )

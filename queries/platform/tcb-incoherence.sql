@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-incoherence"
 -- title = "A report that contradicts the platform that certified its key"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["forged report under an extracted attestation key (TEE.fail, WireTap)"]
 -- spec = ["spec/dcap-verification.md, section 8.4", "Intel SGX DCAP quote format, header v3", "detector D18"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.settle_time]
 -- type = "INTERVAL"
@@ -36,12 +36,12 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH comparison AS (
     SELECT
-        quote_id, attestation_key_id, cpu_svn, qe_cpu_svn, tee,
+        quote_no, attestation_key_id, cpu_svn, qe_cpu_svn, tee,
         CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(ppid, attestation_key_id) AS subject_id,
         cpu_svn <> qe_cpu_svn AS differs_cpu_svn,
@@ -71,31 +71,31 @@ WITH comparison AS (
 ),
 incoherent AS (
     SELECT
-        quote_id, attestation_key_id, subject_type, subject_id, 'cpu_svn' AS kind, cpu_svn,
+        quote_no, attestation_key_id, subject_type, subject_id, 'cpu_svn' AS kind, cpu_svn,
         cpu_svn || ' against ' || qe_cpu_svn AS contradiction
     FROM comparison
     WHERE differs_cpu_svn
     UNION ALL
     SELECT
-        quote_id, attestation_key_id, subject_type, subject_id, 'qe_svn', cpu_svn,
+        quote_no, attestation_key_id, subject_type, subject_id, 'qe_svn', cpu_svn,
         CAST(header_qe_svn AS VARCHAR) || ' against ' || CAST(qe_isv_svn AS VARCHAR)
     FROM comparison
     WHERE differs_qe_svn
     UNION ALL
     SELECT
-        quote_id, attestation_key_id, subject_type, subject_id, 'microcode', cpu_svn,
+        quote_no, attestation_key_id, subject_type, subject_id, 'microcode', cpu_svn,
         tee_tcb_svn || ' against ' || qe_cpu_svn
     FROM comparison
     WHERE differs_microcode
     UNION ALL
     SELECT
-        quote_id, attestation_key_id, subject_type, subject_id, 'below_pck', cpu_svn,
+        quote_no, attestation_key_id, subject_type, subject_id, 'below_pck', cpu_svn,
         qe_cpu_svn || ' against ' || tcb_components
     FROM comparison
     WHERE differs_below_pck
     UNION ALL
     SELECT
-        quote_id, attestation_key_id, subject_type, subject_id, 'pce_svn', cpu_svn,
+        quote_no, attestation_key_id, subject_type, subject_id, 'pce_svn', cpu_svn,
         CAST(header_pce_svn AS VARCHAR) || ' against ' || CAST(pce_svn AS VARCHAR)
     FROM comparison
     WHERE differs_pce_svn
@@ -105,18 +105,18 @@ sighting AS (
         i.subject_type, i.subject_id, i.kind, i.contradiction, i.attestation_key_id, i.cpu_svn,
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok
     FROM incoherent AS i
-    JOIN observation AS o ON o.quote_id = i.quote_id
+    JOIN observation AS o ON o.quote_no = i.quote_no
 ),
 -- A quoting enclave that certified itself again soon after, at the CPUSVN of the report.
 caught_up AS (
-    SELECT DISTINCT s.observation_id
+    SELECT DISTINCT s.observation_no
     FROM sighting AS s
     JOIN comparison AS later
         ON later.subject_type = s.subject_type
         AND later.subject_id = s.subject_id
         AND later.qe_cpu_svn = s.cpu_svn
         AND NOT later.differs_cpu_svn
-    JOIN observation AS o ON o.quote_id = later.quote_id
+    JOIN observation AS o ON o.quote_no = later.quote_no
     WHERE s.kind = 'cpu_svn'
         AND o.received_at >= s.received_at
         AND o.received_at < s.received_at + $settle_time
@@ -129,7 +129,7 @@ SELECT
     string_split(
         string_agg(s.observation_id, ' ' ORDER BY s.received_at, s.observation_no), ' '
     ) AS observation_ids,
-    CASE WHEN count(c.observation_id) = count(*) THEN 'medium' ELSE 'critical' END AS severity,
+    CASE WHEN count(c.observation_no) = count(*) THEN 'medium' ELSE 'critical' END AS severity,
     CASE s.kind
         WHEN 'cpu_svn' THEN 'The report claims another CPUSVN than the quoting enclave'
         WHEN 'qe_svn' THEN 'The header names another QE SVN than the quoting enclave has'
@@ -139,17 +139,17 @@ SELECT
     END
     || ': ' || min(s.contradiction)
     || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s)'
-    || CASE WHEN count(c.observation_id) = count(*) THEN ', settled soon after)' ELSE ')' END
+    || CASE WHEN count(c.observation_no) = count(*) THEN ', settled soon after)' ELSE ')' END
         AS summary,
     CAST(to_json({
         'kind': s.kind,
         'contradictions': list_sort(list(DISTINCT s.contradiction)),
-        'settled': count(c.observation_id) = count(*),
+        'settled': count(c.observation_no) = count(*),
         'attestation_keys': list_sort(list(DISTINCT s.attestation_key_id)),
         'accepted': CAST(sum(CASE WHEN s.claimed_ok THEN 1 ELSE 0 END) AS BIGINT),
         'sightings': count(*)
     }) AS VARCHAR) AS details
 FROM sighting AS s
-LEFT JOIN caught_up AS c ON c.observation_id = s.observation_id
+LEFT JOIN caught_up AS c ON c.observation_no = s.observation_no
 GROUP BY s.subject_type, s.subject_id, s.kind
 ORDER BY subject_type, subject_id, details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "unlisted-platform"
 -- title = "Evidence of a platform that is not on the list"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["forged quote under keys of another platform"]
 -- spec = ["Proof of Cloud, registry of platform ids", "detector D20"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "unlisted: no row has its PPID; outside_validity: listed, but not for that time"
@@ -39,14 +39,14 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH listed AS (
@@ -62,13 +62,13 @@ sighting AS (
         upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT' AS strict,
         l.ppid IS NOT NULL AS is_listed
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN policy AS p ON TRUE
     LEFT JOIN listed AS l ON l.ppid = q.ppid
     WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
 ),
 covered AS (
-    SELECT DISTINCT s.observation_id
+    SELECT DISTINCT s.observation_no
     FROM sighting AS s
     JOIN listed_platform AS l
         ON l.ppid = s.ppid
@@ -81,8 +81,8 @@ offence AS (
         coalesce(s.accepted AND s.strict, FALSE) AS enforced,
         CASE WHEN s.is_listed THEN 'outside_validity' ELSE 'unlisted' END AS kind
     FROM sighting AS s
-    LEFT JOIN covered AS c ON c.observation_id = s.observation_id
-    WHERE c.observation_id IS NULL
+    LEFT JOIN covered AS c ON c.observation_no = s.observation_no
+    WHERE c.observation_no IS NULL
 ),
 told AS (
     SELECT

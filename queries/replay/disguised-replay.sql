@@ -1,7 +1,7 @@
 -- ---
 -- id = "disguised-replay"
 -- title = "One signing event in different bytes"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["evidence replay with a malleated signature or envelope"]
 -- spec = ["SEC 1, section 4.1 (s and n - s verify alike)", "detector D02"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- disguise = "what differs from the first sighting's bytes: quote_signature_s, qe_signature_s, qe_report, certificate_signature_s, certification_data, slack_bytes, trailing_bytes, other_bytes"
@@ -36,22 +36,23 @@ WITH variant AS (
 ),
 sighting AS (
     SELECT
-        q.signing_id, q.quote_id, o.observation_id, o.received_at, o.claimed_ok,
+        q.signing_id, q.quote_no, o.observation_id, o.received_at, o.claimed_ok,
         row_number() OVER (
             PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
         ) AS place
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.proven AND q.signing_id IN (SELECT signing_id FROM variant)
 ),
 original AS (
-    SELECT signing_id, quote_id, observation_id FROM sighting WHERE place = 1
+    SELECT signing_id, quote_no, observation_id FROM sighting WHERE place = 1
 ),
 -- Each other byte string of the signing event beside the one that came first.
 compared AS (
     SELECT
         b.signing_id,
         b.quote_id,
+        b.quote_no,
         a.quote_id AS original_quote,
         b.signature_s <> a.signature_s AS quote_signature_s,
         b.qe_signature_r = a.qe_signature_r
@@ -69,12 +70,12 @@ compared AS (
         b.trailing_nonzero AND a.trailing_nonzero AS both_trailed,
         b.trailing_size <> a.trailing_size AS repadded
     FROM original AS f
-    JOIN quote AS a ON a.quote_id = f.quote_id
-    JOIN quote AS b ON b.signing_id = a.signing_id AND b.quote_id <> a.quote_id AND b.proven
+    JOIN quote AS a ON a.quote_no = f.quote_no
+    JOIN quote AS b ON b.signing_id = a.signing_id AND b.quote_no <> a.quote_no AND b.proven
 ),
 marked AS (
     SELECT
-        signing_id, quote_id, original_quote, both_trailed, repadded,
+        signing_id, quote_id, quote_no, original_quote, both_trailed, repadded,
         array_to_string([
             CASE WHEN certificate_signature_s THEN 'certificate_signature_s' END,
             CASE WHEN certification_data THEN 'certification_data' END,
@@ -89,7 +90,7 @@ marked AS (
 -- Bytes that differ with no part to name: other trailing bytes of one size, or padding alone.
 disguised AS (
     SELECT
-        signing_id, quote_id, original_quote,
+        signing_id, quote_id, quote_no, original_quote,
         CASE
             WHEN parts <> '' THEN parts
             WHEN both_trailed THEN 'trailing_bytes'
@@ -111,7 +112,7 @@ described AS (
 told AS (
     SELECT s.signing_id, s.observation_id, s.received_at, s.claimed_ok, s.place
     FROM sighting AS s
-    JOIN disguised AS d ON d.quote_id = s.quote_id
+    JOIN disguised AS d ON d.quote_no = s.quote_no
 ),
 tally AS (
     SELECT

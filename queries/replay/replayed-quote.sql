@@ -49,7 +49,7 @@
 WITH repeated AS (
     SELECT q.signing_id
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.proven
     GROUP BY q.signing_id
     HAVING count(*) > 1
@@ -85,7 +85,7 @@ sighting AS (
             ORDER BY o.received_at, o.observation_no
         ) AS copy
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.proven AND q.signing_id IN (SELECT signing_id FROM repeated)
 ),
 replay AS (
@@ -127,9 +127,9 @@ product_state AS (
         q.mrsigner, q.isv_prodid, q.isv_svn, coalesce(o.workload_id, o.enclave_id) AS scope_id,
         min(o.received_at) AS first_at
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND q.mrsigner IN (
-        SELECT s.mrsigner FROM sighting AS s JOIN replay AS r ON r.observation_id = s.observation_id
+        SELECT s.mrsigner FROM sighting AS s JOIN replay AS r ON r.observation_no = s.observation_no
     )
     GROUP BY q.mrsigner, q.isv_prodid, q.isv_svn, coalesce(o.workload_id, o.enclave_id)
 ),
@@ -138,37 +138,37 @@ enclave_state AS (
         o.enclave_id, coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         min(o.received_at) AS first_at
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND o.enclave_id IN (SELECT enclave_id FROM replay)
     GROUP BY o.enclave_id, coalesce(q.mrenclave, q.mrtd, q.measurement)
 ),
 platform_state AS (
     SELECT q.ppid, q.tcb_components, q.pce_svn, min(o.received_at) AS first_at
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted AND q.ppid IN (
-        SELECT s.ppid FROM sighting AS s JOIN replay AS r ON r.observation_id = s.observation_id
+        SELECT s.ppid FROM sighting AS s JOIN replay AS r ON r.observation_no = s.observation_no
     )
     GROUP BY q.ppid, q.tcb_components, q.pce_svn
 ),
 superseded AS (
     SELECT r.signing_id, 'isv_svn' AS state
     FROM replay AS r
-    JOIN sighting AS s ON s.observation_id = r.observation_id
+    JOIN sighting AS s ON s.observation_no = r.observation_no
     JOIN product_state AS p
         ON p.mrsigner = s.mrsigner AND p.isv_prodid = s.isv_prodid AND p.scope_id = s.scope_id
     WHERE p.isv_svn > s.isv_svn AND p.first_at > r.original_at AND p.first_at < r.received_at
     UNION ALL
     SELECT r.signing_id, 'measurement' AS state
     FROM replay AS r
-    JOIN sighting AS s ON s.observation_id = r.observation_id
+    JOIN sighting AS s ON s.observation_no = r.observation_no
     JOIN enclave_state AS e ON e.enclave_id = r.enclave_id
     WHERE e.measurement <> s.measurement
         AND e.first_at > r.original_at AND e.first_at < r.received_at
     UNION ALL
     SELECT r.signing_id, 'tcb' AS state
     FROM replay AS r
-    JOIN sighting AS s ON s.observation_id = r.observation_id
+    JOIN sighting AS s ON s.observation_no = r.observation_no
     JOIN platform_state AS t ON t.ppid = s.ppid
     WHERE (t.tcb_components <> s.tcb_components OR t.pce_svn <> s.pce_svn)
         AND t.first_at > r.original_at AND t.first_at < r.received_at

@@ -1,7 +1,7 @@
 -- ---
 -- id = "resigned-report"
 -- title = "One report signed anew"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -18,7 +18,7 @@
 -- attack = ["evidence without freshness"]
 -- spec = ["RFC 9334, section 10", "detector D08"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- signatures = "number of distinct signing events over the same signed region"
@@ -39,7 +39,7 @@ sighting AS (
         o.observation_id, o.observation_no, o.received_at, o.enclave_id
     FROM resigned AS r
     JOIN quote AS q ON q.signed_id = r.signed_id AND q.proven
-    JOIN observation AS o ON o.quote_id = q.quote_id
+    JOIN observation AS o ON o.quote_no = q.quote_no
 )
 SELECT
     'signed_region' AS subject_type,

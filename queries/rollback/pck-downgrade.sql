@@ -1,7 +1,7 @@
 -- ---
 -- id = "pck-downgrade"
 -- title = "An older PCK certificate for firmware that did not change"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["selection of an older certificate"]
 -- spec = ["Intel PCS, PCK certificate selection", "detector D27"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- higher = "TCB components and PCE SVN of the higher certificate"
@@ -38,18 +38,18 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH level AS (
-    SELECT ppid, pck_id, tcb_components, pce_svn, qe_cpu_svn, quote_id, signature_r
+    SELECT ppid, pck_id, tcb_components, pce_svn, qe_cpu_svn, quote_no, signature_r
     FROM quote
     WHERE trusted
         AND ppid IS NOT NULL AND pck_id IS NOT NULL AND tcb_components IS NOT NULL
@@ -68,8 +68,8 @@ reading AS (
         ) > 1 AS replayed
     FROM changed AS c
     JOIN level AS l ON l.ppid = c.ppid
-    JOIN observation AS o ON o.quote_id = l.quote_id
-    LEFT JOIN verdict AS v ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+    JOIN observation AS o ON o.quote_no = l.quote_no
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE o.received_at IS NOT NULL
 ),
 state AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "qe-svn-rollback"
 -- title = "A platform's quoting enclave or PCE got older"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["rollback of the quoting enclave", "quote forged with extracted keys"]
 -- spec = ["Intel SGX DCAP quote format", "detector D26"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- part = "qe_isv_svn: in the QE report that the PCK key signed; pce_svn: in the header"
@@ -35,23 +35,23 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH version AS (
     SELECT
-        quote_id, signature_r, platform_type, platform_id, part, quoting_enclave,
+        quote_no, signature_r, platform_type, platform_id, part, quoting_enclave,
         attestation_key_id, svn
     FROM (
         SELECT
-            quote_id, signature_r, attestation_key_id,
+            quote_no, signature_r, attestation_key_id,
             CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
             coalesce(ppid, attestation_key_id) AS platform_id,
             'qe_isv_svn' AS part,
@@ -62,7 +62,7 @@ WITH version AS (
         WHERE trusted
         UNION ALL
         SELECT
-            quote_id, signature_r, attestation_key_id,
+            quote_no, signature_r, attestation_key_id,
             CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
             coalesce(ppid, attestation_key_id) AS platform_id,
             'pce_svn' AS part,
@@ -94,7 +94,7 @@ reading AS (
     JOIN version AS v
         ON v.platform_type = c.platform_type AND v.platform_id = c.platform_id
         AND v.part = c.part AND v.quoting_enclave = c.quoting_enclave
-    JOIN observation AS o ON o.quote_id = v.quote_id
+    JOIN observation AS o ON o.quote_no = v.quote_no
     WHERE o.received_at IS NOT NULL
 ),
 level AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "runtime-register-regression"
 -- title = "A run-time register that went back"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["rollback of a TD to a snapshot", "evidence of another TD under the same name"]
 -- spec = ["Intel TDX module, TDG.MR.RTMR.EXTEND", "detectors D46 and D47"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.in_flight]
 -- type = "INTERVAL"
@@ -38,7 +38,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND q.mrtd IS NOT NULL
 --     AND (o.received_at IS NULL OR coalesce(o.container_id, o.enclave_id) IS NULL)"""
 -- [[not_evaluable]]
@@ -46,7 +46,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 -- Evidence shown again tells an old state: only its first showing counts.
@@ -61,7 +61,7 @@ WITH sighting AS (
             ORDER BY o.received_at, o.observation_no
         ) AS showing
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND q.mrtd IS NOT NULL
         AND o.received_at IS NOT NULL

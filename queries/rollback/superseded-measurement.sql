@@ -45,7 +45,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted
 --     AND coalesce(q.mrenclave, q.mrtd, q.measurement) IS NOT NULL
 --     AND (o.received_at IS NULL OR coalesce(o.workload_id, o.enclave_id) IS NULL)"""
@@ -54,7 +54,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH named AS (
@@ -70,7 +70,7 @@ WITH named AS (
 ),
 sighting AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id, q.quote_id,
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, q.quote_no,
         CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         q.mrenclave, q.mrtd, q.measurement AS snp_measurement, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
@@ -90,7 +90,7 @@ sighting AS (
             q.measurement
         ) AS measurement
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN named AS n ON n.workload_id = o.workload_id
     WHERE q.trusted
         AND o.received_at IS NOT NULL
@@ -106,7 +106,7 @@ changed AS (
 ),
 seen AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.quote_id,
+        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.quote_no,
         s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
         s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
         lag(s.received_at) OVER (
@@ -179,7 +179,7 @@ own AS (
 offence AS (
     SELECT
         s.scope_type, s.scope_id, s.product, s.measurement, s.enclave_id, s.observation_id,
-        s.observation_no, s.received_at, s.quote_id, u.newer_measurement, u.newer_at,
+        s.observation_no, s.received_at, s.quote_no, u.newer_measurement, u.newer_at,
         u.by_approval, u.is_listed,
         CASE WHEN w.first_at IS NOT NULL THEN 'rolled_back' ELSE 'resurrected' END AS kind
     FROM seen AS s
@@ -197,19 +197,19 @@ offence AS (
 -- Evidence shown again is a replay: it says nothing about what runs now.
 showing AS (
     SELECT
-        s.observation_id,
+        s.observation_no,
         row_number() OVER (
             PARTITION BY q.signing_id ORDER BY s.received_at, s.observation_no
         ) > 1 AS replayed
     FROM seen AS s
-    JOIN quote AS q ON q.quote_id = s.quote_id
+    JOIN quote AS q ON q.quote_no = s.quote_no
 ),
 told AS (
     SELECT DISTINCT
         o.scope_type, o.scope_id, o.product, o.measurement, o.enclave_id, o.observation_id,
         o.observation_no, o.received_at, h.replayed
     FROM offence AS o
-    JOIN showing AS h ON h.observation_id = o.observation_id
+    JOIN showing AS h ON h.observation_no = o.observation_no
 ),
 cause AS (
     SELECT

@@ -19,7 +19,7 @@
 -- attack = ["version rollback"]
 -- spec = ["Intel SDM volume 3D, SGX key derivation by ISVSVN", "detector D23"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.rollout_window]
 -- type = "INTERVAL"
@@ -43,7 +43,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted
 --     AND q.isv_svn IS NOT NULL
 --     AND (o.received_at IS NULL OR coalesce(o.workload_id, o.enclave_id) IS NULL)"""
@@ -52,7 +52,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.isv_svn IS NOT NULL
 --     AND coalesce(q.proven, TRUE)
 --     AND NOT coalesce(q.trusted, FALSE)"""
@@ -68,9 +68,9 @@ WITH sighting AS (
             PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
         ) > 1 AS replayed
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN verdict AS v
-        ON v.observation_id = o.observation_id AND v.moment = 'receipt'
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE q.trusted
         AND q.isv_svn IS NOT NULL
         AND o.received_at IS NOT NULL
@@ -95,7 +95,7 @@ version AS (
 ),
 lower AS (
     SELECT
-        s.observation_id,
+        s.observation_no,
         max(h.isv_svn) AS highest_isv_svn,
         min(h.first_at) AS higher_since
     FROM sighting AS s
@@ -108,12 +108,12 @@ lower AS (
         AND h.isv_svn > s.isv_svn
         AND h.first_at + $rollout_window < s.received_at
     WHERE s.accepted
-    GROUP BY s.observation_id
+    GROUP BY s.observation_no
 ),
 -- What the instance itself had shown before each sighting.
 history AS (
     SELECT
-        observation_id,
+        observation_no,
         max(isv_svn) OVER (
             PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, enclave_id
             ORDER BY received_at, observation_no
@@ -125,11 +125,11 @@ history AS (
     FROM sighting
 ),
 launched AS (
-    SELECT s.observation_id, max(l.timestamp) AS launched_at
+    SELECT s.observation_no, max(l.timestamp) AS launched_at
     FROM sighting AS s
-    JOIN lower AS w ON w.observation_id = s.observation_id
+    JOIN lower AS w ON w.observation_no = s.observation_no
     JOIN launch AS l ON l.enclave_id = s.enclave_id AND l.timestamp <= s.received_at
-    GROUP BY s.observation_id
+    GROUP BY s.observation_no
 ),
 -- The accepted sightings of each instance in order; a drop begins where the one before was
 -- another version or no drop yet.
@@ -139,13 +139,13 @@ sequence AS (
         s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.isv_svn, s.replayed,
         w.highest_isv_svn, w.higher_since,
         lead(s.received_at) OVER instance AS next_at,
-        w.observation_id IS NOT NULL AS is_lower,
-        s.enclave_id IS NOT NULL AND w.observation_id IS NOT NULL AND (
+        w.observation_no IS NOT NULL AS is_lower,
+        s.enclave_id IS NOT NULL AND w.observation_no IS NOT NULL AND (
             coalesce(lag(s.isv_svn) OVER instance <> s.isv_svn, TRUE)
-            OR lag(w.observation_id) OVER instance IS NULL
+            OR lag(w.observation_no) OVER instance IS NULL
         ) AS begins
     FROM sighting AS s
-    LEFT JOIN lower AS w ON w.observation_id = s.observation_id
+    LEFT JOIN lower AS w ON w.observation_no = s.observation_no
     WHERE s.accepted
     WINDOW instance AS (
         PARTITION BY s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.enclave_id
@@ -171,8 +171,8 @@ numbered AS (
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS drop_no
     FROM sequence AS q
-    JOIN history AS h ON h.observation_id = q.observation_id
-    LEFT JOIN launched AS l ON l.observation_id = q.observation_id
+    JOIN history AS h ON h.observation_no = q.observation_no
+    LEFT JOIN launched AS l ON l.observation_no = q.observation_no
 ),
 drops AS (
     SELECT
@@ -184,18 +184,18 @@ drops AS (
 ),
 -- Released in the session of a lower sighting, or to the instance before it was seen again.
 secret AS (
-    SELECT d.observation_id, r.source_id, r.source_line
+    SELECT d.observation_no, r.source_id, r.source_line
     FROM drops AS d
     JOIN release AS r ON r.session_id = d.session_id
     WHERE r.timestamp >= d.received_at
     UNION
-    SELECT d.observation_id, r.source_id, r.source_line
+    SELECT d.observation_no, r.source_id, r.source_line
     FROM drops AS d
     JOIN release AS r ON r.enclave_id = d.enclave_id
     WHERE r.timestamp >= d.received_at AND (d.next_at IS NULL OR r.timestamp < d.next_at)
 ),
 secrets AS (
-    SELECT observation_id, count(*) AS secrets FROM secret GROUP BY observation_id
+    SELECT observation_no, count(*) AS secrets FROM secret GROUP BY observation_no
 ),
 told AS (
     SELECT
@@ -215,7 +215,7 @@ told AS (
         min_by(d.observation_id, d.observation_no) AS first_observation,
         string_agg(d.observation_id, ' ' ORDER BY d.received_at, d.observation_no) AS observations
     FROM drops AS d
-    LEFT JOIN secrets AS s ON s.observation_id = d.observation_id
+    LEFT JOIN secrets AS s ON s.observation_no = d.observation_no
     GROUP BY
         d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.enclave_id,
         d.drop_no

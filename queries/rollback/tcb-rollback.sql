@@ -47,14 +47,14 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
@@ -72,7 +72,7 @@ WITH sighting AS (
             PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
         ) > 1 AS replayed
     FROM observation AS o
-    JOIN quote AS q ON q.quote_id = o.quote_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND coalesce(
