@@ -2,8 +2,8 @@
 
     python benchmarks/catalogue.py DIR [--sizes 1000000 10000000]
 
-`fleet.py` says what the case is like; DIR keeps the cases (about 3 GB for ten million). Each size is
-measured in a process of its own with DuckDB's limit at QUERY_MEMORY and two threads: first
+`fleet.py` says what the case is like; DIR keeps the cases (about 3 GB for ten million). Each size
+is measured in a process of its own with DuckDB's limit at QUERY_MEMORY and two threads: first
 `SELECT signed_id, count(*) ... GROUP BY signed_id` over the views, then every detector. Times are
 processor time of all threads, because machines are shared; the ratio is of the one process. The
 peak of memory is the process's own, what is loaded and Python included. Writes

@@ -26,6 +26,7 @@ from forensics.cli.detection import FOUND
 from forensics.cli.main import app
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
+from forensics.detect.scope import ONE_BY_ONE
 from forensics.formats.anatomy import dissect_quote
 from forensics.formats.layout import Layout
 from forensics.formats.quote import Quote
@@ -300,6 +301,7 @@ def _describe_detector(detector: Detector) -> list[str]:
         ("version", f"{detector.version} ({detector.status}, {detector.updated})"),
         ("inputs", ", ".join(f"[{view}](views.md#{view})" for view in detector.inputs)),
         ("waits for", ", ".join(f"the feed of {view}s" for view in detector.waits_for)),
+        ("a later run reads", _describe_reading(detector)),
         ("grain", detector.grain),
         ("NULLs", detector.nulls),
         ("benign causes", "; ".join(detector.false_positives)),
@@ -320,6 +322,17 @@ def _describe_detector(detector: Detector) -> list[str]:
         keys = [(f"`{key}`", meaning) for key, meaning in detector.details]
         parts.append(_table(("key of `details`", "meaning"), keys))
     return parts
+
+
+def _describe_reading(detector: Detector) -> str:
+    if not detector.scope:
+        return f"everything: {detector.in_full}"
+    if detector.scope == (ONE_BY_ONE,):
+        reach = "what is new: each sighting offends by itself"
+    else:
+        keys = ", ".join(f"`{key}`" for key in detector.scope)
+        reach = f"what new evidence touches through {keys}"
+    return f"{reach}; everything once it finds something" if detector.widens else reach
 
 
 def describe_commands() -> str:

@@ -278,6 +278,23 @@ BINDING = View(
     ),
 )
 
+RESHOWN = View(
+    "reshown",
+    "One row per sighting of a proven signing event that was seen more than once, in whatever "
+    "bytes. Evidence shown again tells an old state.",
+    _columns(
+        ("observation_id", TEXT, "the sighting"),
+        ("observation_no", INTEGER, "the sighting by number: joins faster than its id"),
+        ("signing_id", TEXT, "the signing event"),
+        ("showing", INTEGER, "1, 2, … in the order of received_at"),
+        (
+            "trusted_showing",
+            INTEGER,
+            "1, 2, … of trusted quotes with a time alone; null for others",
+        ),
+    ),
+)
+
 SOURCE = View(
     "source",
     "One row per ingested file or archive member.",
@@ -609,6 +626,7 @@ VIEWS = (
     VERDICT,
     CHECK_RESULT,
     BINDING,
+    RESHOWN,
     SOURCE,
     QUARANTINE,
     LAUNCH,

@@ -158,7 +158,10 @@ FROM stored.fact_endorsement
 _ENDORSED = """e.trusted AND e.kind = s.signing_key
            AND coalesce(e.hardware_id = s.chip_id, true)"""
 
-_QUOTE = f"""
+
+def _show_quotes(source: str) -> str:
+    """The columns of the view `quote`, of rows of `stored.quote`."""
+    return f"""
 SELECT {to_hex("q.quote_id")} AS quote_id,
        q.quote_no,
        sha256({_SIGNED}) AS signed_id,
@@ -187,12 +190,13 @@ SELECT {to_hex("q.quote_id")} AS quote_id,
        coalesce(c.ppid, s.chip_id) AS platform_id,
        {to_hex("e.vek_id")} AS vek_id, e.kind AS vek_kind, e.product AS vek_product,
        {to_hex("e.vek_tcb")} AS vek_tcb, e.csp_id
-FROM stored.quote AS q
+FROM {source} AS q
 JOIN ({_STATEMENT}) AS s ON s.statement_id = q.statement_id
 LEFT JOIN ({_CERTIFICATION}) AS c ON c.id = q.certification_id
 LEFT JOIN stored.filed AS f ON f.quote_no = q.quote_no
 LEFT JOIN ({_ENDORSEMENT}) AS e ON e.endorsement_id = f.endorsement_id
 """
+
 
 _KEY_RECOVERY = f"""
 SELECT sha256(attestation_key) AS attestation_key_id,
@@ -268,6 +272,41 @@ SELECT {observation_id("o")} AS observation_id,
 FROM stored.binding AS b
 JOIN stored.observation AS o ON o.observation_no = b.observation_no
 JOIN stored.quote AS q ON q.quote_no = o.quote_no
+"""
+
+# The r of a signature repeats seldom: only sightings of such quotes are put in order.
+_AGAIN = """(
+    SELECT * FROM stored.quote
+    WHERE coalesce(signature_r, wide_r) IN (
+        SELECT coalesce(q.signature_r, q.wide_r)
+        FROM stored.observation AS o
+        JOIN stored.quote AS q ON q.quote_no = o.quote_no
+        GROUP BY coalesce(q.signature_r, q.wide_r)
+        HAVING count(*) > 1
+    )
+)"""
+_RESHOWN = f"""
+WITH shown AS (
+    SELECT o.source_id, o.source_line, o.observation_no, {_RECEIVED} AS seen_at, q.signing_id,
+           {_RECEIVED} IS NOT NULL AND coalesce(q.trusted, false) AS trusted
+    FROM ({_show_quotes(_AGAIN)}) AS q
+    JOIN stored.observation AS o ON o.quote_no = q.quote_no
+    WHERE q.proven
+),
+ordered AS (
+    SELECT *, row_number() OVER event AS showing,
+           count(*) FILTER (WHERE trusted) OVER event AS trusted_showing,
+           count(*) OVER (PARTITION BY signing_id) AS showings
+    FROM shown
+    WINDOW event AS (
+        PARTITION BY signing_id
+        ORDER BY seen_at, observation_no ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+)
+SELECT {observation_id("r")} AS observation_id, r.observation_no, r.signing_id, r.showing,
+       CASE WHEN r.trusted THEN r.trusted_showing END AS trusted_showing
+FROM ordered AS r
+WHERE r.showings > 1
 """
 
 _SOURCE = f"""
@@ -401,11 +440,12 @@ def _as_stored(table: Table) -> str:
 
 VIEW_SQL = {
     "observation": _OBSERVATION,
-    "quote": _QUOTE,
+    "quote": _show_quotes("stored.quote"),
     "key_recovery": _KEY_RECOVERY,
     "verdict": _VERDICT,
     "check_result": _CHECK_RESULT,
     "binding": _BINDING,
+    "reshown": _RESHOWN,
     "source": _SOURCE,
     "quarantine": _QUARANTINE,
     "launch": _LAUNCH.format(event_type="enclave_launch"),

@@ -8,7 +8,8 @@ judged; `evaluated = false`, that nothing could. `like` copies the rows of an ea
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
 
-`quote_no` and `observation_no` need not be told: they follow from the ids.
+`quote_no` and `observation_no` need not be told: they follow from the ids; and `reshown`, from the
+sightings of proven quotes.
 """
 
 from __future__ import annotations
@@ -36,10 +37,37 @@ _COLUMNS: Final = {view.name: frozenset(view.names) for view in VIEWS}
 
 # What a case tells by id has the same number in every view; untold ones are beyond all told ones.
 _NUMBERS: Final = {
-    "observation_no": ("observation_id", ("observation", "verdict", "binding")),
+    "observation_no": ("observation_id", ("observation", "verdict", "binding", "reshown")),
     "quote_no": ("quote_id", ("observation", "quote")),
 }
 _BEYOND: Final = 1_000_000
+RESHOWN: Final = """
+SELECT observation_id, observation_no, signing_id, showing,
+       CASE WHEN trusted THEN trusted_showing END AS trusted_showing
+FROM (
+    SELECT observation_id, observation_no, signing_id, trusted,
+           row_number() OVER event AS showing,
+           count(*) FILTER (WHERE trusted) OVER event AS trusted_showing,
+           count(*) OVER (
+               PARTITION BY attestation_key_id, signature_r, signing_id, signed_id
+           ) AS showings
+    FROM (
+        SELECT o.observation_id, o.observation_no, o.received_at, q.attestation_key_id,
+               q.signature_r, q.signing_id, q.signed_id,
+               coalesce(q.trusted, FALSE) AND o.received_at IS NOT NULL AS trusted
+        FROM observation AS o
+        JOIN quote AS q ON q.quote_no = o.quote_no
+        WHERE q.proven OR q.trusted
+    ) AS shown
+    WHERE coalesce(signature_r, signing_id) IS NOT NULL
+    WINDOW event AS (
+        PARTITION BY attestation_key_id, signature_r, signing_id, signed_id
+        ORDER BY received_at, observation_no ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+) AS ordered
+WHERE showings > 1
+"""
+"""The view `reshown`, of the columns that cases tell."""
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -115,13 +143,16 @@ class Bench:
                 )
         for number, (identifier, views) in _NUMBERS.items():
             self._number(number, identifier, views)
+        if not rows.get("reshown"):
+            self.connection.execute(f"DELETE FROM reshown; INSERT INTO reshown {RESHOWN}")
 
     def _number(self, number: str, identifier: str, views: tuple[str, ...]) -> None:
         """Give rows without a number the one that some view has for their id, else a new one."""
         everywhere = " UNION ALL ".join(f"SELECT {identifier}, {number} FROM {v}" for v in views)
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE numbered AS SELECT {identifier}, coalesce(max({number}), "
-            f"{_BEYOND} + row_number() OVER (ORDER BY {identifier})) AS told "
+            f"CREATE OR REPLACE TEMP TABLE numbered AS SELECT {identifier}, "
+            f"coalesce(max({number}), {_BEYOND} + row_number() OVER (ORDER BY {identifier})) "
+            "AS told "
             f"FROM ({everywhere}) WHERE {identifier} IS NOT NULL GROUP BY {identifier}"
         )
         for view in views:

@@ -63,7 +63,7 @@ class Detector:
     may raise a finding.
 
     `scope`, `pending` and `widens` say how little has to be read when little is new: see
-    `forensics.detect.scope`. Without a scope every run reads everything.
+    `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Detector:
     scope: tuple[str, ...]
     pending: str | None
     widens: bool
+    in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
     nulls: str
@@ -169,6 +170,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         scope=header.texts("scope", empty=True),
         pending=header.text("pending", empty=True),
         widens=header.flag("widens", empty=True),
+        in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
         nulls=header.text("nulls"),
@@ -204,6 +206,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, "requires or waits_for names views that are not in inputs")
     if (detector.pending or detector.widens) and not detector.scope:
         raise header_error(where, "pending and widens mean nothing without a scope")
+    if detector.in_full and detector.scope:
+        raise header_error(where, "in_full says why there is no scope, and there is one")
     _check_waiting(detector, where)
     if detector.updated < detector.created:
         raise header_error(where, "updated lies before created")

@@ -204,7 +204,7 @@ def why_in_full(detector: Detector, past: Past, params: Mapping[str, Value]) -> 
     if past.obstacle:
         return past.obstacle
     if not detector.scope:
-        return "it declares no scope"
+        return detector.in_full or "it declares no scope"
     if record is None or not _judged(record):
         return "it did not judge in the run before"
     return _find_change(detector, past, params, record)

@@ -19,8 +19,10 @@ from forensics.detect.detector import Detector
 
 # Views of one row or more for each event: what is read after a detection is not among them.
 _EVENTS: Final = ("observation", "quote", "verdict", "binding", "launch", "nonce", "release")
+# Views of few rows that take a look at all evidence: worked out once, however much there is.
+_CONDENSED: Final = ("reshown",)
 _KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins and scopes use
-# Beyond it the tables would take more memory than working views out again takes time.
+# Beyond it tables take more time and memory to fill than working views out again takes.
 _MOST_OBSERVATIONS: Final = 300_000
 
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
@@ -33,11 +35,12 @@ _MAIN: Final = "memory.main"
 def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
     """For the length of a block; the views are put back after it."""
     detectors = list(detectors)
-    views = {view for detector in detectors for view in detector.inputs} & set(_EVENTS)
     [(count,)] = connection.execute(f"SELECT count(*) FROM {_MAIN}.observation").fetchall()
-    if len(detectors) < _FEWEST or count > _MOST_OBSERVATIONS:
+    if len(detectors) < _FEWEST:
         yield
         return
+    worth = _CONDENSED if count > _MOST_OBSERVATIONS else (*_CONDENSED, *_EVENTS)
+    views = {view for detector in detectors for view in detector.inputs} & set(worth)
     words = _KEYS.union(*map(_list_words, detectors))
     definitions = _read_definitions(connection, views)
     for view in definitions:

@@ -30,7 +30,7 @@ from forensics.detect.parameters import Value
 from forensics.errors import DetectorError
 
 ONE_BY_ONE: Final = "observation_id"
-_SIGHTINGS: Final = ("observation", "quote", "verdict", "binding")
+_SIGHTINGS: Final = ("observation", "quote", "verdict", "binding", "reshown")
 NARROWED: Final = frozenset({*_SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
 
@@ -38,6 +38,7 @@ _COLUMNS: Final = {view.name: view.names for view in VIEWS}
 _MAIN: Final = "memory.main"  # the views themselves, whatever temporary table has their name
 _KEY: Final = {"observation": "observation_no", "verdict": "observation_no"} | {
     "binding": "observation_no",
+    "reshown": "observation_no",
     "quote": "quote_no",
 }
 

@@ -1,7 +1,7 @@
 -- ---
 -- id = "backdated-approval"
 -- title = "Code that was approved after it had been let in"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"

@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Which instances kept their measurement, and changed a run-time register or their configuration without an approval?"
 -- why = "The measurement is taken at the start. What is loaded later shows in the run-time registers alone, and what the code does is decided by a configuration that stands beside it: the same good measurement, another service."
--- inputs = ["observation", "quote", "reference_value"]
+-- inputs = ["observation", "quote", "reference_value", "reshown"]
 -- requires = ["quote"]
 -- scope = ["container_id", "enclave_id", "signature_r"]
 -- discriminator = ["part", "measurement"]
@@ -54,14 +54,12 @@ WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.container_id, o.enclave_id,
         o.workload_id, o.claimed_ok, q.quote_no,
-        coalesce(q.mrtd, q.mrenclave) AS measurement,
-        row_number() OVER (
-            PARTITION BY q.attestation_key_id, q.signature_r
-            ORDER BY o.received_at, o.observation_no
-        ) AS showing
+        coalesce(q.mrtd, q.mrenclave) AS measurement
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted
+        AND a.observation_no IS NULL
         AND o.received_at IS NOT NULL
         AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
         AND coalesce(q.mrtd, q.mrenclave) IS NOT NULL
@@ -73,14 +71,13 @@ scope AS (
         coalesce(container_id, enclave_id) AS subject_id, measurement, 'register' AS nature,
         observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no
     FROM sighting
-    WHERE showing = 1
     UNION ALL
     SELECT
         'enclave' AS subject_type, enclave_id AS subject_id, measurement,
         'configuration' AS nature,
         observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no
     FROM sighting
-    WHERE showing = 1 AND enclave_id IS NOT NULL
+    WHERE enclave_id IS NOT NULL
 ),
 -- Few instances ever change: only those are looked at further.
 changed AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "signer-change"
 -- title = "A known service under another signer or product id"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,6 +10,7 @@
 -- why = "The signer is who answers for the code. A service that changes hands without an approval was rebuilt by somebody, or the signing key was."
 -- inputs = ["observation", "quote", "reference_value"]
 -- requires = ["quote"]
+-- in_full = "since when a workload's signer is known is told by its whole history"
 -- discriminator = ["mrsigner", "isv_prodid"]
 -- grain = "one row per workload and new identity"
 -- nulls = "evidence without a workload or a time is counted; an approval without a beginning was always there; no word from the verifier counts as accepted"

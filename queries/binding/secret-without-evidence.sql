@@ -11,6 +11,7 @@
 -- inputs = ["observation", "policy", "release", "verdict"]
 -- requires = ["release", "observation"]
 -- waits_for = ["observation"]
+-- in_full = "missing evidence counts only when the log has no hole then, which all releases of the hour tell"
 -- discriminator = ["kind", "secret_id"]
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "token-evidence-mismatch"
 -- title = "A verifier's token about other evidence than the quote beside it"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,6 +10,7 @@
 -- why = "Relying parties see the token, not the quote. A token of other evidence was swapped, forged or used again, and every check of the quote says nothing about it."
 -- inputs = ["observation", "quote"]
 -- requires = ["observation"]
+-- in_full = "a token may name any quote of the case"
 -- discriminator = ["kind"]
 -- grain = "one row per instance, else token, and kind"
 -- nulls = "claims that the token does not make, or in a form that is no hex of the right length, are not compared; a token without any quote beside it is counted unless its hash names a quote of the case"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "wrongful-reject"
 -- title = "A good quote that the verifier refused"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"

@@ -9,6 +9,7 @@
 -- question = "Which collateral exists twice, signed by the same authority, with one number and one date, and different content?"
 -- why = "Both are genuine, so somebody who can sign for Intel told different verifiers different things, or a signing key is in other hands."
 -- inputs = ["collateral", "crl", "verdict"]
+-- in_full = "it compares collateral, which is few; any of it may contradict any other"
 -- discriminator = ["kind", "issued_at", "number", "version"]
 -- grain = "one row per series, date, evaluation number and document version"
 -- nulls = "documents and lists without a date have no version to disagree about; those not verified yet are counted"

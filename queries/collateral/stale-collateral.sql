@@ -10,6 +10,7 @@
 -- why = "Collateral is valid for a month. For as long, a verifier that does not ask again misses a TCB recovery and every revocation."
 -- inputs = ["collateral", "observation", "policy", "quote"]
 -- requires = ["observation"]
+-- scope = ["observation_id"]
 -- discriminator = ["series"]
 -- grain = "one row per verifier, else instance, and platform family"
 -- nulls = "an OK without the time of the fetch is counted; documents without an evaluation number cannot outdate another one"

@@ -10,6 +10,8 @@
 -- why = "Updates come to every honest host in the end. Who forges quotes with an extracted key cannot rise with a TCB recovery: he stays where the key was taken."
 -- inputs = ["collateral", "observation", "quote", "verdict"]
 -- requires = ["verdict"]
+-- scope = ["ppid", "attestation_key_id"]
+-- widens = true
 -- discriminator = ["tee"]
 -- grain = "one row per platform and TEE"
 -- nulls = "a platform without PPID is told by its attestation key; out of date by a TCB info that has no date is counted"

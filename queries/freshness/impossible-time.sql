@@ -9,6 +9,7 @@
 -- question = "Which evidence contradicts the order of time: received before its challenge, its making or its certificate existed, or out of the writer's own order?"
 -- why = "A quote answers a nonce under a certificate, so it is younger than both. Where the record says otherwise, somebody wrote the record, or a clock is worthless."
 -- inputs = ["certificate", "nonce", "observation", "quote"]
+-- in_full = "whether two clocks disagree as a rule is told by all their sightings"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "times that were not logged contradict nothing; evidence that has other times but no time of receipt is counted; where fewer than ten sightings share the clocks, their skew is not known"

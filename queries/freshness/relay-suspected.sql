@@ -1,15 +1,16 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which answers came much later than that platform usually answers that verifier, and by another way?"
 -- why = "A relay takes the challenge to a genuine enclave elsewhere and brings the answer back: detours take time, and the answer comes from another address. Latency alone never proves it."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
+-- in_full = "what is usual for a platform is a median of all its answers"
 -- discriminator = ["session_key"]
 -- grain = "one row per answer"
 -- nulls = "an event that does not say when its challenge was issued, or when it came, is counted; events without a peer can only be slow (low); without PPID the attestation key stands for the platform; no word from the verifier counts as accepted"
@@ -78,14 +79,12 @@ WITH answer AS (
         END AS platform_type,
         coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
         coalesce(o.backend_verifier, '') AS verifier,
-        epoch(o.received_at) - epoch(o.nonce_issued_at) AS took,
-        row_number() OVER (
-            PARTITION BY q.attestation_key_id, q.signature_r
-            ORDER BY o.received_at, o.observation_no
-        ) AS showing
+        epoch(o.received_at) - epoch(o.nonce_issued_at) AS took
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted
+        AND a.observation_no IS NULL
         AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
         AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
@@ -99,7 +98,6 @@ ranked AS (
         row_number() OVER (PARTITION BY platform_id, verifier ORDER BY took, observation_no)
             AS place
     FROM answer
-    WHERE showing = 1
 ),
 centre AS (
     SELECT platform_id, verifier, max(answers) AS answers, max(took) AS median

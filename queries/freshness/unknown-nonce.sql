@@ -11,6 +11,7 @@
 -- inputs = ["nonce", "observation"]
 -- requires = ["nonce"]
 -- waits_for = ["nonce"]
+-- in_full = "a missing challenge counts only when the log has no hole then, which all sightings of the hour tell"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event without a nonce is counted; where either side names no session or no enclave, that is not compared; a refusal is low, no word from the verifier counts as accepted"

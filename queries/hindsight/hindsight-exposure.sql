@@ -10,6 +10,7 @@
 -- why = "Between the day that a weakness existed and the day that collateral said so, everything that the platform was given was exposed. Nobody could have seen it; now one can."
 -- inputs = ["observation", "policy", "quote", "release", "verdict"]
 -- requires = ["verdict"]
+-- scope = ["session_id"]
 -- discriminator = ["kind", "status"]
 -- grain = "one row per platform, kind and status in hindsight"
 -- nulls = "a hindsight that is undetermined (no collateral in force at that moment) is counted; a platform without PPID is told by its attestation key"

@@ -9,6 +9,8 @@
 -- question = "Which verdicts came from a verifier with a known hole, and which of them would a sound verifier not have given?"
 -- why = "An advisory about a verifier says that its past verdicts are worth nothing. The kept evidence says which of them were wrong."
 -- inputs = ["observation", "verdict"]
+-- scope = ["observation_id"]
+-- widens = true
 -- discriminator = ["advisory"]
 -- grain = "one row per verifier build and advisory"
 -- nulls = "a verifier without a readable version is told by bad_builds alone; verdicts without a quote, or without collateral of the time, could not be judged again and make the finding medium"

@@ -10,6 +10,8 @@
 -- why = "Revocation usually means that the key was extracted, and it was extracted before it was revoked: what the platform was given until then may have gone elsewhere."
 -- inputs = ["certificate", "crl", "observation", "quote", "release", "verdict"]
 -- requires = ["quote"]
+-- scope = ["session_id"]
+-- widens = true
 -- discriminator = ["kind", "serial"]
 -- grain = "one row per platform and revoked certificate"
 -- nulls = "where neither verifier nor verdict accepted, nothing was exposed; evidence without a time counts as before the revocation"

@@ -9,6 +9,7 @@
 -- question = "Which files of the case, or entries of its ledger, were changed, removed or added?"
 -- why = "Every other finding rests on the evidence being what was collected. Where it is not, that comes first."
 -- inputs = ["custody_problem"]
+-- in_full = "it reads no evidence, but what holding every file against the ledger gave"
 -- discriminator = ["code"]
 -- grain = "one row per file and code"
 -- nulls = "times are not known: a changed file does not say when; a problem without a path is the case's"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "invalid-evidence"
 -- title = "A quote whose own signatures do not hold"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"

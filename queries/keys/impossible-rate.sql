@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-rate"
 -- title = "One attestation key at work faster, or in more places, than its platform can"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,6 +10,7 @@
 -- why = "A key that was extracted is used where it is convenient: in bulk, and beside the honest host that still uses it. A quoting enclave signs at some tens to hundreds a second, on one host."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["attestation_key_id"]
 -- discriminator = ["kind"]
 -- grain = "one row per attestation key and kind"
 -- nulls = "sightings without a time are counted; events without a host name show no second host"

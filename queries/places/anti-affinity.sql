@@ -1,15 +1,17 @@
 -- ---
 -- id = "anti-affinity"
 -- title = "Replicas that share a platform although they must not"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which instances of a workload that is declared one_per_platform lived on one platform at the same time?"
 -- why = "Replicas are kept apart so that one machine, or whoever holds it, is not the majority. Names of hosts can lie about that; PPIDs of quotes do not."
--- inputs = ["observation", "quote", "workload"]
+-- inputs = ["observation", "quote", "reshown", "workload"]
 -- requires = ["workload", "quote"]
+-- scope = ["ppid", "chip_id"]
+-- widens = true
 -- discriminator = ["workload_id"]
 -- grain = "one row per platform and workload"
 -- nulls = "a platform without PPID and evidence without an enclave id or a time are counted where the workload is declared; a workload that is not declared demands nothing"
@@ -43,15 +45,14 @@
 -- Evidence shown again says nothing about where its maker is now.
 WITH sighting AS (
     SELECT
-        o.workload_id, o.enclave_id, coalesce(q.ppid, q.chip_id) AS ppid, o.observation_id, o.observation_no, o.received_at,
-        row_number() OVER (
-            PARTITION BY q.attestation_key_id, q.signature_r
-            ORDER BY o.received_at, o.observation_no
-        ) AS showing
+        o.workload_id, o.enclave_id, coalesce(q.ppid, q.chip_id) AS ppid, o.observation_id,
+        o.observation_no, o.received_at
     FROM observation AS o
     JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
     JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted
+        AND a.observation_no IS NULL
         AND coalesce(q.ppid, q.chip_id) IS NOT NULL
         AND o.enclave_id IS NOT NULL AND o.received_at IS NOT NULL
 ),
@@ -62,7 +63,6 @@ stay AS (
         min_by(observation_id, observation_no) AS first_observation,
         max_by(observation_id, observation_no) AS last_observation
     FROM sighting
-    WHERE showing = 1
     GROUP BY workload_id, ppid, enclave_id
 ),
 pair AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "clone-resume"
 -- title = "One memory, run twice"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"

@@ -8,8 +8,9 @@
 -- sig = true
 -- question = "Which platforms fell silent and came back under another host name or from another network?"
 -- why = "Attacks on the memory bus need hands on the machine. That it was away for some time and is somewhere else now may be all that can be seen of them."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
+-- scope = ["ppid"]
 -- discriminator = ["kind", "moved_from", "moved_to"]
 -- grain = "one row per platform, kind of place and move"
 -- nulls = "events without a host name or a peer say nothing of that kind; sightings without a time are counted"
@@ -55,12 +56,15 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
+-- Evidence shown again elsewhere does not move its maker.
 WITH place AS (
     SELECT q.ppid, 'node' AS kind, o.node_id AS place, o.received_at, o.observation_id,
-        o.observation_no, q.signature_r
+        o.observation_no
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.node_id IS NOT NULL
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE q.trusted AND a.observation_no IS NULL
+        AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.node_id IS NOT NULL
     UNION ALL
     -- 192.0.2.7 and 192.0.2.7:443 are in 192.0.2: what stands before the last of three dots.
     SELECT
@@ -70,27 +74,20 @@ WITH place AS (
             THEN substr(o.peer, 1, length(o.peer) - strpos(reverse(o.peer), '.'))
             ELSE o.peer
         END AS place,
-        o.received_at, o.observation_id, o.observation_no, q.signature_r
+        o.received_at, o.observation_id, o.observation_no
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.peer IS NOT NULL
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE q.trusted AND a.observation_no IS NULL
+        AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL AND o.peer IS NOT NULL
 ),
 moved AS (
     SELECT ppid, kind FROM place GROUP BY ppid, kind HAVING min(place) <> max(place)
 ),
--- Evidence shown again elsewhere does not move its maker.
 fresh AS (
-    SELECT ppid, kind, place, received_at, observation_id, observation_no
-    FROM (
-        SELECT
-            p.ppid, p.kind, p.place, p.received_at, p.observation_id, p.observation_no,
-            row_number() OVER (
-                PARTITION BY p.ppid, p.kind, p.signature_r ORDER BY p.received_at, p.observation_no
-            ) AS showing
-        FROM place AS p
-        JOIN moved AS m ON m.ppid = p.ppid AND m.kind = p.kind
-    ) AS shown
-    WHERE showing = 1
+    SELECT p.ppid, p.kind, p.place, p.received_at, p.observation_id, p.observation_no
+    FROM place AS p
+    JOIN moved AS m ON m.ppid = p.ppid AND m.kind = p.kind
 ),
 stay AS (
     SELECT

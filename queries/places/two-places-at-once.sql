@@ -1,7 +1,7 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -10,6 +10,7 @@
 -- why = "An enclave lives on one platform, a key that was made inside it never leaves it, a quote speaks for one enclave. Two places at once mean a clone, an exported key or a stolen quote."
 -- inputs = ["binding", "launch", "observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["enclave_id", "runtime_data_id", "signature_r", "report_id"]
 -- discriminator = []
 -- grain = "one row per enclave, channel key, signing event or SNP guest"
 -- nulls = "a quote shown for two enclaves of which the verifier did not accept two, or did not say so, is high; sightings without a time have no place in the order and are counted; a platform without PPID or chip id is told by its attestation key, but not an SNP one"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "snp-field-drift"
 -- title = "An SEV-SNP report says less than it used to"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -37,7 +37,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND q.tee = 'snp'
 --     AND (o.received_at IS NULL OR coalesce(o.workload_id, o.enclave_id) IS NULL)"""
 -- [[not_evaluable]]
@@ -45,7 +45,7 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN quote AS q ON q.quote_id = o.quote_id
+-- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.tee = 'snp' AND coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 -- Evidence shown again tells an old state: only its first showing counts.
@@ -65,7 +65,7 @@ WITH sighting AS (
                 PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
             ) AS showing
         FROM observation AS o
-        JOIN quote AS q ON q.quote_id = o.quote_id
+        JOIN quote AS q ON q.quote_no = o.quote_no
         WHERE q.trusted AND q.tee = 'snp'
             AND o.received_at IS NOT NULL
             AND coalesce(o.workload_id, o.enclave_id) IS NOT NULL

@@ -10,6 +10,7 @@
 -- why = "Whoever has an attestation key writes the report himself, but not the quoting enclave's report, which the PCK key signed. A report that claims newer microcode, or another QE, was polished."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
+-- scope = ["ppid", "attestation_key_id"]
 -- discriminator = ["kind"]
 -- grain = "one row per platform and kind of contradiction"
 -- nulls = "what a quote version does not have is not compared; sightings without a time cannot be explained by an update soon after"

@@ -10,6 +10,7 @@
 -- why = "A forged quote needs the keys of some genuine platform, usually a machine that the attacker can hold in his hands. A list of the platforms that one uses leaves out all others."
 -- inputs = ["listed_platform", "observation", "policy", "quote"]
 -- requires = ["listed_platform", "quote"]
+-- scope = ["observation_id"]
 -- discriminator = ["kind"]
 -- grain = "one row per platform and kind"
 -- nulls = "a platform without PPID and a sighting without a time are counted; no word from the verifier counts as accepted; an event without a mode has the policy's; without either the list is not enforced"

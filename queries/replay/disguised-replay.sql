@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Which quotes were changed in bytes that no signature protects, so that a replay cache by hash misses them?"
 -- why = "Signature malleability, certificate text and trailing bytes change a file's hash and leave the quote valid. Honest clients change none of them."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- scope = ["signature_r"]
 -- discriminator = []
 -- grain = "one row per signing event"
@@ -28,21 +28,19 @@
 -- accepted = "number of those that the verifier called good"
 -- ---
 WITH variant AS (
-    SELECT signing_id
-    FROM quote
-    WHERE proven
-    GROUP BY signing_id
-    HAVING count(*) > 1
+    SELECT a.signing_id
+    FROM reshown AS a
+    JOIN observation AS o ON o.observation_no = a.observation_no
+    GROUP BY a.signing_id
+    HAVING min(o.quote_no) <> max(o.quote_no)
 ),
 sighting AS (
     SELECT
-        q.signing_id, q.quote_no, o.observation_id, o.received_at, o.claimed_ok,
-        row_number() OVER (
-            PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
-        ) AS place
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.proven AND q.signing_id IN (SELECT signing_id FROM variant)
+        a.signing_id, o.quote_no, o.observation_id, o.received_at, o.claimed_ok,
+        a.showing AS place
+    FROM variant AS v
+    JOIN reshown AS a ON a.signing_id = v.signing_id
+    JOIN observation AS o ON o.observation_no = a.observation_no
 ),
 original AS (
     SELECT signing_id, quote_no, observation_id FROM sighting WHERE place = 1
@@ -50,7 +48,7 @@ original AS (
 -- Each other byte string of the signing event beside the one that came first.
 compared AS (
     SELECT
-        b.signing_id,
+        f.signing_id,
         b.quote_id,
         b.quote_no,
         a.quote_id AS original_quote,
@@ -71,7 +69,9 @@ compared AS (
         b.trailing_size <> a.trailing_size AS repadded
     FROM original AS f
     JOIN quote AS a ON a.quote_no = f.quote_no
-    JOIN quote AS b ON b.signing_id = a.signing_id AND b.quote_no <> a.quote_no AND b.proven
+    JOIN (SELECT DISTINCT signing_id, quote_no FROM sighting) AS s
+        ON s.signing_id = f.signing_id AND s.quote_no <> f.quote_no
+    JOIN quote AS b ON b.quote_no = s.quote_no AND b.proven
 ),
 marked AS (
     SELECT

@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Which quotes were presented again after the attestation that they were made for?"
 -- why = "A quote proves a state at the moment of signing. Shown again later or elsewhere it proves nothing about who shows it."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- scope = ["signature_r"]
 -- widens = true
 -- discriminator = []
@@ -46,19 +46,11 @@
 -- )
 -- SELECT count(*) AS unjudged FROM bare WHERE sightings > 1 AND timed < sightings"""
 -- ---
-WITH repeated AS (
-    SELECT q.signing_id
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.proven
-    GROUP BY q.signing_id
-    HAVING count(*) > 1
-),
 -- The verifiers of one session may each see the evidence once: a retry is timed per verifier,
 -- and where the verifier is not logged, per session.
-sighting AS (
+WITH sighting AS (
     SELECT
-        q.signing_id, q.quote_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.ppid,
+        a.signing_id, q.quote_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.ppid,
         q.tcb_components, q.pce_svn,
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         o.observation_id, o.observation_no, o.event_id, o.session_id, o.nonce, o.enclave_id,
@@ -66,27 +58,25 @@ sighting AS (
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         CASE
             WHEN o.backend_verifier IS NULL
-            THEN min(o.received_at) OVER (PARTITION BY q.signing_id, o.session_id)
+            THEN min(o.received_at) OVER (PARTITION BY a.signing_id, o.session_id)
             ELSE min(o.received_at) OVER (
-                PARTITION BY q.signing_id, o.session_id, o.backend_verifier
+                PARTITION BY a.signing_id, o.session_id, o.backend_verifier
             )
         END AS session_first_at,
-        row_number() OVER (
-            PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
-        ) AS place,
+        a.showing AS place,
         -- The collector's copies: one event id in one context, or, where the source gave no id,
         -- a record that agrees throughout.
         row_number() OVER (
             PARTITION BY
-                q.signing_id, o.event_id, o.session_id, o.nonce, o.enclave_id, o.container_id,
+                a.signing_id, o.event_id, o.session_id, o.nonce, o.enclave_id, o.container_id,
                 o.node_id, o.peer,
                 CASE WHEN o.event_id IS NULL THEN o.timestamp END,
                 CASE WHEN o.event_id IS NULL THEN o.received_at END
             ORDER BY o.received_at, o.observation_no
         ) AS copy
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.proven AND q.signing_id IN (SELECT signing_id FROM repeated)
+    FROM reshown AS a
+    JOIN observation AS o ON o.observation_no = a.observation_no
+    JOIN quote AS q ON q.quote_no = o.quote_no AND q.proven
 ),
 replay AS (
     SELECT

@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Which platforms showed a PCK certificate of a lower TCB than before, although they ran on the same microcode or newer?"
 -- why = "A platform has a PCK certificate for every TCB that it passed through, and may show any that is not above it. Choosing an older one changes the verdict: what was fixed looks unfixed, and an advisory or a revocation is dodged."
--- inputs = ["observation", "quote", "verdict"]
+-- inputs = ["observation", "quote", "reshown", "verdict"]
 -- requires = ["quote"]
 -- scope = ["ppid"]
 -- discriminator = []
@@ -48,36 +48,19 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH level AS (
-    SELECT ppid, pck_id, tcb_components, pce_svn, qe_cpu_svn, quote_no, signature_r
-    FROM quote
-    WHERE trusted
-        AND ppid IS NOT NULL AND pck_id IS NOT NULL AND tcb_components IS NOT NULL
-        AND pce_svn IS NOT NULL AND qe_cpu_svn IS NOT NULL
-),
-changed AS (
-    SELECT ppid FROM level GROUP BY ppid HAVING min(pck_id) <> max(pck_id)
-),
-reading AS (
+-- The states that each platform showed, and when: few, whatever the fleet's age.
+WITH state AS (
     SELECT
-        l.ppid, l.pck_id, l.tcb_components, l.pce_svn, l.qe_cpu_svn,
-        l.tcb_components || ' ' || CAST(l.pce_svn AS VARCHAR) AS tcb,
-        o.observation_id, o.observation_no, o.received_at, v.status,
-        row_number() OVER (
-            PARTITION BY l.ppid, l.signature_r ORDER BY o.received_at, o.observation_no
-        ) > 1 AS replayed
-    FROM changed AS c
-    JOIN level AS l ON l.ppid = c.ppid
-    JOIN observation AS o ON o.quote_no = l.quote_no
-    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
-    WHERE o.received_at IS NOT NULL
-),
-state AS (
-    SELECT
-        ppid, pck_id, tcb_components, pce_svn, qe_cpu_svn, tcb,
-        min(received_at) AS first_at, max(received_at) AS last_at
-    FROM reading
-    GROUP BY ppid, pck_id, tcb_components, pce_svn, qe_cpu_svn, tcb
+        q.ppid, q.pck_id, q.tcb_components, q.pce_svn, q.qe_cpu_svn,
+        q.tcb_components || ' ' || CAST(q.pce_svn AS VARCHAR) AS tcb,
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE q.trusted
+        AND q.ppid IS NOT NULL AND q.pck_id IS NOT NULL AND q.tcb_components IS NOT NULL
+        AND q.pce_svn IS NOT NULL AND q.qe_cpu_svn IS NOT NULL
+        AND o.received_at IS NOT NULL
+    GROUP BY q.ppid, q.pck_id, q.tcb_components, q.pce_svn, q.qe_cpu_svn
 ),
 byte AS (
     SELECT 1 AS place UNION ALL SELECT 3 UNION ALL SELECT 5 UNION ALL SELECT 7
@@ -111,6 +94,21 @@ downgrade AS (
                 substr(low.tcb_components, b.place, 2) < substr(high.tcb_components, b.place, 2)
             )
         )
+),
+reading AS (
+    SELECT
+        q.ppid, q.pck_id, q.qe_cpu_svn,
+        q.tcb_components || ' ' || CAST(q.pce_svn AS VARCHAR) AS tcb,
+        o.observation_id, o.observation_no, o.received_at, v.status,
+        a.observation_no IS NOT NULL AS replayed
+    FROM (SELECT DISTINCT ppid FROM downgrade) AS d
+    JOIN quote AS q
+        ON q.ppid = d.ppid AND q.trusted
+        AND q.pck_id IS NOT NULL AND q.tcb_components IS NOT NULL
+        AND q.pce_svn IS NOT NULL AND q.qe_cpu_svn IS NOT NULL
+    JOIN observation AS o ON o.quote_no = q.quote_no AND o.received_at IS NOT NULL
+    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
 ),
 offence AS (
     SELECT DISTINCT

@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Which platforms signed with an older quoting enclave, or certified by an older PCE, than before?"
 -- why = "Quoting enclave and PCE only move forward in honest operation. An older one brings back the holes that leaked attestation keys, or the quote was made elsewhere with keys of the old one."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["ppid", "attestation_key_id"]
 -- discriminator = ["part"]
@@ -45,63 +45,39 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH version AS (
+-- The states that each platform showed, and when: few, whatever the fleet's age.
+WITH state AS (
     SELECT
-        quote_no, signature_r, platform_type, platform_id, part, quoting_enclave,
-        attestation_key_id, svn
-    FROM (
-        SELECT
-            quote_no, signature_r, attestation_key_id,
-            CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
-            coalesce(ppid, attestation_key_id) AS platform_id,
-            'qe_isv_svn' AS part,
-            coalesce(qe_mrsigner, '') || ':' || coalesce(CAST(qe_isv_prodid AS VARCHAR), '')
-                AS quoting_enclave,
-            qe_isv_svn AS svn
-        FROM quote
-        WHERE trusted
-        UNION ALL
-        SELECT
-            quote_no, signature_r, attestation_key_id,
-            CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
-            coalesce(ppid, attestation_key_id) AS platform_id,
-            'pce_svn' AS part,
-            coalesce(qe_mrsigner, '') || ':' || coalesce(CAST(qe_isv_prodid AS VARCHAR), '')
-                AS quoting_enclave,
-            header_pce_svn AS svn
-        FROM quote
-        WHERE trusted
-    ) AS parts
-    WHERE svn IS NOT NULL AND platform_id IS NOT NULL
+        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS platform_type,
+        coalesce(q.ppid, q.attestation_key_id) AS platform_id,
+        q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn, q.header_pce_svn,
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE q.trusted AND o.received_at IS NOT NULL
+    GROUP BY
+        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END,
+        coalesce(q.ppid, q.attestation_key_id),
+        q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn, q.header_pce_svn
 ),
-changed AS (
-    SELECT platform_type, platform_id, part, quoting_enclave
-    FROM version
-    GROUP BY platform_type, platform_id, part, quoting_enclave
-    HAVING min(svn) < max(svn)
+part AS (
+    SELECT 'qe_isv_svn' AS part UNION ALL SELECT 'pce_svn'
 ),
-reading AS (
+shown AS (
     SELECT
-        v.platform_type, v.platform_id, v.part, v.quoting_enclave, v.attestation_key_id, v.svn,
-        o.observation_id, o.observation_no, o.received_at,
-        row_number() OVER (
-            PARTITION BY
-                v.platform_type, v.platform_id, v.part, v.quoting_enclave, v.attestation_key_id,
-                v.signature_r
-            ORDER BY o.received_at, o.observation_no
-        ) > 1 AS replayed
-    FROM changed AS c
-    JOIN version AS v
-        ON v.platform_type = c.platform_type AND v.platform_id = c.platform_id
-        AND v.part = c.part AND v.quoting_enclave = c.quoting_enclave
-    JOIN observation AS o ON o.quote_no = v.quote_no
-    WHERE o.received_at IS NOT NULL
+        s.platform_type, s.platform_id, p.part, s.first_at, s.last_at,
+        coalesce(s.qe_mrsigner, '') || ':' || coalesce(CAST(s.qe_isv_prodid AS VARCHAR), '')
+            AS quoting_enclave,
+        CASE p.part WHEN 'pce_svn' THEN s.header_pce_svn ELSE s.qe_isv_svn END AS svn
+    FROM state AS s
+    CROSS JOIN part AS p
 ),
 level AS (
     SELECT
         platform_type, platform_id, part, quoting_enclave, svn,
-        min(received_at) AS first_at, max(received_at) AS last_at
-    FROM reading
+        min(first_at) AS first_at, max(last_at) AS last_at
+    FROM shown
+    WHERE svn IS NOT NULL AND platform_id IS NOT NULL
     GROUP BY platform_type, platform_id, part, quoting_enclave, svn
 ),
 fallen AS (
@@ -114,6 +90,23 @@ fallen AS (
         AND high.part = low.part AND high.quoting_enclave = low.quoting_enclave
         AND high.svn > low.svn AND high.first_at < low.last_at
     GROUP BY low.platform_type, low.platform_id, low.part, low.quoting_enclave, low.svn
+),
+reading AS (
+    SELECT
+        d.platform_type, d.platform_id, p.part, q.attestation_key_id,
+        coalesce(q.qe_mrsigner, '') || ':' || coalesce(CAST(q.qe_isv_prodid AS VARCHAR), '')
+            AS quoting_enclave,
+        CASE p.part WHEN 'pce_svn' THEN q.header_pce_svn ELSE q.qe_isv_svn END AS svn,
+        o.observation_id, o.observation_no, o.received_at,
+        a.observation_no IS NOT NULL AS replayed
+    FROM (SELECT DISTINCT platform_type, platform_id FROM fallen) AS d
+    JOIN quote AS q
+        ON coalesce(q.ppid, q.attestation_key_id) = d.platform_id
+        AND CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END = d.platform_type
+        AND q.trusted
+    JOIN observation AS o ON o.quote_no = q.quote_no AND o.received_at IS NOT NULL
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    CROSS JOIN part AS p
 ),
 offence AS (
     SELECT

@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Which TDs showed a value of a run-time register again after it had been extended, within one boot?"
 -- why = "A register can only be extended: each value is a hash over the one before, and none ever comes back. One that does was reset with its TD, or restored from a snapshot, or the evidence is not of that TD."
--- inputs = ["launch", "observation", "quote"]
+-- inputs = ["launch", "observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["container_id", "enclave_id", "signature_r"]
 -- discriminator = ["part"]
@@ -55,14 +55,12 @@ WITH sighting AS (
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.claimed_ok,
         CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
         coalesce(o.container_id, o.enclave_id) AS subject_id,
-        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
-        row_number() OVER (
-            PARTITION BY q.attestation_key_id, q.signature_r
-            ORDER BY o.received_at, o.observation_no
-        ) AS showing
+        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted
+        AND a.observation_no IS NULL
         AND q.mrtd IS NOT NULL
         AND o.received_at IS NOT NULL
         AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
@@ -71,7 +69,6 @@ WITH sighting AS (
 moved AS (
     SELECT subject_type, subject_id
     FROM sighting
-    WHERE showing = 1
     GROUP BY subject_type, subject_id
     HAVING min(rtmr0) <> max(rtmr0) OR min(rtmr1) <> max(rtmr1)
         OR min(rtmr2) <> max(rtmr2) OR min(rtmr3) <> max(rtmr3)
@@ -96,7 +93,6 @@ lived AS (
     LEFT JOIN started AS l
         ON l.subject_type = s.subject_type AND l.subject_id = s.subject_id
         AND l.timestamp <= s.received_at
-    WHERE s.showing = 1
     GROUP BY
         s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
         s.enclave_id, s.claimed_ok, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3

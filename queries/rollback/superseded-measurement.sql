@@ -1,14 +1,14 @@
 -- ---
 -- id = "superseded-measurement"
 -- title = "An older measurement comes back after a newer one had taken over"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Where was a build that its successor had replaced seen again, although no security version says which is older?"
 -- why = "TDX and SNP have no ISVSVN, and many SGX builds never raise theirs: the measurement is all that tells builds apart. An old one is still genuine, still approved at times, and brings its holes back."
--- inputs = ["observation", "quote", "reference_value"]
+-- inputs = ["observation", "quote", "reference_value", "reshown"]
 -- requires = ["quote"]
 -- discriminator = ["scope_type", "scope_id", "product", "measurement"]
 -- grain = "one row per instance, product and older measurement"
@@ -70,7 +70,7 @@ WITH named AS (
 ),
 sighting AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id, q.quote_no,
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id,
         CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         q.mrenclave, q.mrtd, q.measurement AS snp_measurement, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
@@ -106,7 +106,7 @@ changed AS (
 ),
 seen AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.quote_no,
+        s.observation_id, s.observation_no, s.received_at, s.enclave_id,
         s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
         s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
         lag(s.received_at) OVER (
@@ -179,7 +179,7 @@ own AS (
 offence AS (
     SELECT
         s.scope_type, s.scope_id, s.product, s.measurement, s.enclave_id, s.observation_id,
-        s.observation_no, s.received_at, s.quote_no, u.newer_measurement, u.newer_at,
+        s.observation_no, s.received_at, u.newer_measurement, u.newer_at,
         u.by_approval, u.is_listed,
         CASE WHEN w.first_at IS NOT NULL THEN 'rolled_back' ELSE 'resurrected' END AS kind
     FROM seen AS s
@@ -195,21 +195,12 @@ offence AS (
         OR coalesce(s.seen_before_at + $quiet_time < s.received_at, TRUE)
 ),
 -- Evidence shown again is a replay: it says nothing about what runs now.
-showing AS (
-    SELECT
-        s.observation_no,
-        row_number() OVER (
-            PARTITION BY q.signing_id ORDER BY s.received_at, s.observation_no
-        ) > 1 AS replayed
-    FROM seen AS s
-    JOIN quote AS q ON q.quote_no = s.quote_no
-),
 told AS (
     SELECT DISTINCT
         o.scope_type, o.scope_id, o.product, o.measurement, o.enclave_id, o.observation_id,
-        o.observation_no, o.received_at, h.replayed
+        o.observation_no, o.received_at, a.observation_no IS NOT NULL AS replayed
     FROM offence AS o
-    JOIN showing AS h ON h.observation_no = o.observation_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
 ),
 cause AS (
     SELECT

@@ -8,7 +8,7 @@
 -- sig = true
 -- question = "Was an older build of an enclave launched, and accepted, after a newer one had been rolled out?"
 -- why = "A lower ISVSVN is still genuine and still verifies; it brings back the holes that the newer one closed, and may unseal what was sealed for it."
--- inputs = ["launch", "observation", "quote", "release", "verdict"]
+-- inputs = ["launch", "observation", "quote", "release", "reshown", "verdict"]
 -- requires = ["quote"]
 -- scope = ["workload_id", "enclave_id", "session_id", "signature_r"]
 -- discriminator = ["scope_type", "scope_id", "mrsigner", "isv_prodid", "isv_svn", "drop_no"]
@@ -64,11 +64,10 @@ WITH sighting AS (
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         q.tee, q.mrsigner, q.isv_prodid, q.isv_svn,
         coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE) AS accepted,
-        row_number() OVER (
-            PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
-        ) > 1 AS replayed
+        a.observation_no IS NOT NULL AS replayed
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     LEFT JOIN verdict AS v
         ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE q.trusted

@@ -1,14 +1,14 @@
 -- ---
 -- id = "tcb-rollback"
 -- title = "A platform's TCB went backwards"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which platforms showed a lower TCB than they had shown before?"
 -- why = "Microcode, PCE, quoting enclave, TDX module and AMD's committed TCB only move forward in honest operation. A lower one reopens what was closed, or the evidence is old, or it was made elsewhere with stolen keys."
--- inputs = ["observation", "quote", "tcb_component"]
+-- inputs = ["observation", "quote", "reshown", "tcb_component"]
 -- requires = ["quote"]
 -- scope = ["ppid", "chip_id", "attestation_key_id", "signature_r"]
 -- discriminator = ["part"]
@@ -68,11 +68,10 @@ WITH sighting AS (
         ) AS platform_id,
         q.fmspc, q.tcb_components, q.pce_svn, q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn,
         q.tee_tcb_svn, q.tee_tcb_svn_2, q.committed_tcb,
-        row_number() OVER (
-            PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
-        ) > 1 AS replayed
+        a.observation_no IS NOT NULL AS replayed
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND coalesce(

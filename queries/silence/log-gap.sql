@@ -9,6 +9,7 @@
 -- question = "Where are events missing: numbers in a writer's own count, or the answers of one instance to challenges that others' answers surround?"
 -- why = "Who wants to hide an attack deletes its lines. An outage loses everybody's; a hole that has one instance's shape was cut."
 -- inputs = ["nonce", "observation"]
+-- in_full = "a gap is told by everything that its writer did write"
 -- discriminator = ["kind", "since"]
 -- grain = "one row per writer that counts; one row per instance and run of unanswered challenges"
 -- nulls = "challenges for nobody in particular, and events without a count or with one below zero, say nothing of holes; challenges of which the log could not yet have the answer are counted"

@@ -10,6 +10,7 @@
 -- why = "What is not forwarded is not watched. An attacker who controls the forwarding needs no other disguise."
 -- inputs = ["observation", "source"]
 -- waits_for = ["observation"]
+-- in_full = "the SIEM's own log, which may bring any event, is a source like any other"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event that does not say whether it was forwarded says nothing; without an event id it cannot be looked up in the SIEM's log, and is counted"

@@ -10,6 +10,7 @@
 -- why = "What runs on one's own hosts was started by one's own runtime. An instance that attests and has no launch is a shadow: somebody else started it, or took its name."
 -- inputs = ["launch", "observation"]
 -- requires = ["launch", "observation"]
+-- in_full = "a missing launch counts only where the launch log covers host and hour, which all launches tell"
 -- discriminator = []
 -- grain = "one row per container, else enclave"
 -- nulls = "an event without container and enclave, or without a time, is counted; events of hosts whose runtime logs nothing, and of no host where no launch names one, are counted; no word from the verifier counts as accepted, refusals alone are low"

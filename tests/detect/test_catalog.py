@@ -36,6 +36,10 @@ def test_the_files_are_read_as_they_stand() -> None:
         assert CATALOG[path.stem].text == path.read_text()
 
 
+def test_each_says_what_a_later_run_reads() -> None:
+    assert [name for name, d in CATALOG.items() if bool(d.scope) == bool(d.in_full)] == []
+
+
 def test_own_detectors_join_the_catalogue(tmp_path: Path) -> None:
     put(tmp_path, "acme-debug", text_of("debug-enclave", "acme-debug"))
     catalog = load_catalog([tmp_path])

@@ -22,7 +22,7 @@ import pytest
 
 from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
-from forensics.detect.cases import CUT_OFF, Bench, Rows, compare, load_cases
+from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
 from forensics.detect.incremental import run_narrowed
@@ -171,10 +171,11 @@ def run_first(
         "OR quote_id NOT IN (SELECT quote_id FROM memory.main.observation "
         "WHERE quote_id IS NOT NULL)"
     )
+    connection.execute(f"CREATE TEMP TABLE reshown AS {RESHOWN}")
     for view in EVENTS:
         connection.execute(f"CREATE TEMP TABLE {view} AS FROM known_{view}")
     run = run_detector(connection, detector, as_of=at, overrides=case.get("params", {}))
-    for view in ("observation", "quote", "verdict", "binding", *EVENTS):
+    for view in ("observation", "quote", "verdict", "binding", "reshown", *EVENTS):
         connection.execute(f"DROP TABLE temp.{view}")
     return run
 
