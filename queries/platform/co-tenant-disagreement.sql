@@ -76,7 +76,7 @@ WITH report AS (
     WHERE trusted AND ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
     UNION ALL
     SELECT
-        quote_id, chip_id, signature_r, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb
+        quote_no, chip_id, signature_r, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb
     FROM quote
     WHERE trusted AND chip_id IS NOT NULL AND current_tcb IS NOT NULL AND committed_tcb IS NOT NULL
 ),
