@@ -6,12 +6,14 @@ Each seed is a fleet of its own with every incident in it, and a clean one besid
 right when it is about something that the simulator labels for that detector: it tells a labelled
 event, or has the labelled subject. Recall is over labels, precision over findings; what a detector
 says about the clean fleets counts against it as well. DIR keeps each seed's counts, so that a run
-can be broken off and taken up. Writes `results/accuracy.md`.
+can be broken off and taken up; counts of other rules than today's are measured again. Writes
+`results/accuracy.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -34,6 +36,7 @@ from forensics.sources import ingest_paths
 RESULTS = Path(__file__).parent / "results"
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 CATALOG = load_catalog()
+RULES = hashlib.sha256(" ".join(d.sql_sha256 for d in CATALOG.values()).encode()).hexdigest()
 
 Counts = dict[str, Counter[str]]
 
@@ -50,15 +53,24 @@ def main() -> None:
     options.directory.mkdir(parents=True, exist_ok=True)
     total: Counts = {name: Counter() for name in CATALOG}
     for seed in range(1, options.seeds + 1):
-        kept = options.directory / f"seed-{seed}.json"
-        if not kept.exists():
-            counts = measure_seed(options.directory, seed, options.days, options.platforms)
-            kept.write_text(json.dumps(counts, indent=1) + "\n")
-            print(f"seed {seed}", flush=True)
-        for name, counted in json.loads(kept.read_text()).items():
+        for name, counted in recall_seed(options, seed).items():
             total[name].update(counted)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "accuracy.md").write_text(describe(total, options))
+
+
+def recall_seed(options: argparse.Namespace, seed: int) -> Counts:
+    """The counts of a seed under these rules: kept, or measured and kept."""
+    kept = options.directory / f"seed-{seed}.json"
+    if kept.exists():
+        known = json.loads(kept.read_text())
+        if known.get("rules") == RULES:
+            counts: Counts = known["counts"]
+            return counts
+    counts = measure_seed(options.directory, seed, options.days, options.platforms)
+    kept.write_text(json.dumps({"rules": RULES, "counts": counts}, indent=1) + "\n")
+    print(f"seed {seed}", flush=True)
+    return counts
 
 
 def measure_seed(directory: Path, seed: int, days: int, platforms: int) -> Counts:
@@ -91,6 +103,8 @@ def count(counts: Counts, folder: Path) -> None:
         counts[finding.detector]["right"] += right
         if not right and finding.severity in ("critical", "high"):
             counts[finding.detector]["grave"] += 1
+        if not right and finding.severity in ("low", "info"):
+            counts[finding.detector]["slight"] += 1
 
 
 def run_detectors(case: Case) -> list[tuple[Finding, frozenset[str]]]:
@@ -120,23 +134,30 @@ def describe(total: Counts, options: argparse.Namespace) -> str:
         f"--platforms {options.platforms}`: {options.seeds} fleets with every incident of the "
         f"simulator and {options.seeds} clean ones, {options.days} days each. *Labels* are what "
         "the simulator says that a detector should find, *grave* are findings at `high` or above "
-        "that no label explains. `custody-break` has no label: no evidence can break custody.",
+        "that no label explains, *slight* those at `low` or `info`. `custody-break` has no label: no "
+        "evidence can break custody.",
         "",
-        "| detector | labels | recall | findings | precision | grave |",
-        "|---|---|---|---|---|---|",
+        "What is slight is true, and no incident: known-exposure lists published advisories of every "
+        "fleet; svn-rollback, laggards of an upgrade; qe-svn-rollback, old evidence that was shown "
+        "again; relay-suspected, answers that were slow and nothing else; stale-collateral, a cache "
+        "that missed an issue of the same number.",
+        "",
+        "| detector | labels | recall | findings | precision | grave | slight |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in sorted(total):
         c = total[name]
         recall = ratio(c["found"], c["labels"])
         precision = ratio(c["right"], c["findings"])
         lines.append(
-            f"| {name} | {c['labels']} | {recall} | {c['findings']} | {precision} | {c['grave']} |"
+            f"| {name} | {c['labels']} | {recall} | {c['findings']} | {precision} "
+            f"| {c['grave']} | {c['slight']} |"
         )
     everything = sum(total.values(), Counter())
     lines.append(
         f"| **all** | {everything['labels']} | {ratio(everything['found'], everything['labels'])} "
         f"| {everything['findings']} | {ratio(everything['right'], everything['findings'])} "
-        f"| {everything['grave']} |"
+        f"| {everything['grave']} | {everything['slight']} |"
     )
     return "\n".join(lines) + "\n"
 
