@@ -134,13 +134,13 @@ def describe(total: Counts, options: argparse.Namespace) -> str:
         f"--platforms {options.platforms}`: {options.seeds} fleets with every incident of the "
         f"simulator and {options.seeds} clean ones, {options.days} days each. *Labels* are what "
         "the simulator says that a detector should find, *grave* are findings at `high` or above "
-        "that no label explains, *slight* those at `low` or `info`. `custody-break` has no label: no "
-        "evidence can break custody.",
+        "that no label explains, *slight* those at `low` or `info`. `custody-break` has no label: "
+        "no evidence can break custody.",
         "",
-        "What is slight is true, and no incident: known-exposure lists published advisories of every "
-        "fleet; svn-rollback, laggards of an upgrade; qe-svn-rollback, old evidence that was shown "
-        "again; relay-suspected, answers that were slow and nothing else; stale-collateral, a cache "
-        "that missed an issue of the same number.",
+        "What is slight is true, and no incident: known-exposure lists published advisories of "
+        "every fleet; svn-rollback, laggards of an upgrade; qe-svn-rollback, old evidence that was "
+        "shown again; relay-suspected, answers that were slow and nothing else; stale-collateral, "
+        "a cache that missed an issue of the same evaluation number.",
         "",
         "| detector | labels | recall | findings | precision | grave | slight |",
         "|---|---|---|---|---|---|---|",
