@@ -85,8 +85,8 @@ def measure_seed(directory: Path, seed: int, days: int, platforms: int) -> Count
 
 
 def count(counts: Counts, folder: Path) -> None:
-    root = x509.load_pem_x509_certificate((folder / "sim" / "root_ca.pem").read_bytes())
-    anchors = [root.public_bytes(Encoding.DER)]
+    roots = x509.load_pem_x509_certificates((folder / "sim" / "root_ca.pem").read_bytes())
+    anchors = [root.public_bytes(Encoding.DER) for root in roots]
     case = create_case(folder / "case", name="sim", at=AS_OF, anchors=anchors)
     with case.writer(action="ingest", at=AS_OF, who="benchmark") as writer:
         ingest_paths(writer, [folder / "sim" / "evidence"])

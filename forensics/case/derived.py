@@ -101,6 +101,7 @@ class DerivedTables:
         self._case = case
         self._connection = connection
         self._writer = writer
+        self._files: dict[str, list[Path]] = {}  # of each table that this commit touched
 
     def append(self, table: Table, rows: Sequence[Row]) -> None:
         """Add rows; nothing is written where there are none."""
@@ -117,22 +118,19 @@ class DerivedTables:
     def replacement(self, table: Table) -> Iterator[Path]:
         """Where to write the only file that the table will have."""
         self._writer.drop_table(table.name)
-        with self._adopting(table, []) as path:
+        self._files[table.name] = []
+        with self.new_file(table) as path:
             yield path
 
     @contextmanager
     def new_file(self, table: Table) -> Iterator[Path]:
-        """Where to write one more file of the table."""
-        with self._adopting(table, self._case.files(table.name)) as path:
-            yield path
-
-    @contextmanager
-    def _adopting(self, table: Table, others: Iterable[Path]) -> Iterator[Path]:
-        """A path whose file then belongs to the commit and, with `others`, is the table."""
+        """Where to write one more file of the table, which then belongs to the commit."""
         path = self._writer.new_path(table.name)
         yield path
         (rows,) = self._connection.execute(
             "SELECT count(*) FROM read_parquet(?)", [str(path)]
         ).fetchall()[0]
         self._writer.adopt_file(table.name, path, rows)
-        attach_table(self._connection, table, [*map(str, others), str(path)])
+        files = self._files.setdefault(table.name, [*self._case.files(table.name)])
+        files.append(path)
+        attach_table(self._connection, table, map(str, files))

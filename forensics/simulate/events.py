@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from forensics.formats.evidence import Evidence
 from forensics.formats.layout import Value
-from forensics.formats.quote import Quote
 from forensics.simulate.instances import Instance, Session
 from forensics.simulate.platforms import Platform
 from forensics.simulate.recorder import Event, format_clock
@@ -83,7 +83,7 @@ def make_release(session_id: str, instance: Instance, at: datetime) -> Event:
     }
 
 
-def make_claims(quote: Quote, tcb_level: str, backend: str) -> Event:
+def make_claims(quote: Evidence, tcb_level: str, backend: str) -> Event:
     """What an honest verifier says of an acceptable quote."""
     body = quote.body
     claims: Event = {"report_data": quote.report_data.hex()}

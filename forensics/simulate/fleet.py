@@ -15,6 +15,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from forensics.formats.evidence import Evidence
 from forensics.formats.layout import Value
 from forensics.formats.quote import Quote
 from forensics.formats.structures import SGX_REPORT
@@ -39,7 +40,8 @@ class Fleet:
     """Everything that exists, and the log of what happened.
 
     `extra_files` are evidence files that no log or daily job wrote: path -> content. `attested`
-    are the PPIDs of the platforms that have made quotes.
+    are the PPIDs of the platforms that have made quotes. `more_roots` are trust anchors beside the
+    root of `pki`, PEM.
     """
 
     seed: int
@@ -52,6 +54,7 @@ class Fleet:
     counters: dict[str, int] = field(default_factory=dict)
     extra_files: dict[str, bytes] = field(default_factory=dict)
     attested: set[bytes] = field(default_factory=set)
+    more_roots: list[bytes] = field(default_factory=list)
 
     # -- chance -------------------------------------------------------------------------------
 
@@ -182,7 +185,7 @@ class Fleet:
         self,
         instance: Instance,
         session: Session,
-        quote: Quote,
+        quote: Evidence,
         *,
         at: datetime | None = None,
         verifier: str = "verifier-a",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from forensics.formats.evidence import Evidence
 from forensics.formats.quote import Quote
 from forensics.simulate.platforms import Platform
 from forensics.simulate.recorder import Entry
@@ -14,7 +15,7 @@ from forensics.simulate.workloads import Build, Workload
 
 @dataclass(frozen=True)
 class Instance:
-    """One enclave or TD as started: `enclave_id` outlives a restart, the rest does not."""
+    """One enclave, TD or guest as started: `enclave_id` outlives a restart, the rest does not."""
 
     enclave_id: str
     container_id: str
@@ -39,10 +40,16 @@ class Attestation:
 
     instance: Instance
     session: Session
-    quote: Quote
+    evidence: Evidence
     data: bytes
     at: datetime
     entry: Entry
+
+    @property
+    def quote(self) -> Quote:
+        """The evidence of an enclave or TD."""
+        assert isinstance(self.evidence, Quote)
+        return self.evidence
 
     @property
     def event_id(self) -> str:

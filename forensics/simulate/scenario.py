@@ -74,7 +74,7 @@ def simulate(
     try:
         for path, content in _files(fleet):
             _write(directory / "evidence" / path, content)
-        _write(directory / "root_ca.pem", fleet.pki.root.pem)
+        _write(directory / "root_ca.pem", b"".join((fleet.pki.root.pem, *fleet.more_roots)))
         _write(directory / "truth.json", scenario.to_json().encode())
     except OSError as error:
         message = f"cannot write to {directory}: {error.strerror}"

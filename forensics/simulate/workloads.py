@@ -8,7 +8,12 @@ from datetime import datetime
 from hashlib import sha256, sha384
 
 from forensics.formats.layout import Layout, Value
-from forensics.formats.structures import SGX_REPORT, TD_REPORT_10, TD_REPORT_15
+from forensics.formats.structures import (
+    SGX_REPORT,
+    SNP_REPORT_V3,
+    TD_REPORT_10,
+    TD_REPORT_15,
+)
 from forensics.simulate.collateral import Tee, format_time
 
 RUNTIME = "ironclaw"
@@ -41,6 +46,13 @@ class Build:
         }
         return registers | {"rtmr3": bytes(48)}
 
+    def snp_fields(self) -> dict[str, Value]:
+        name = f"{self.workload} {self.svn}".encode()
+        return {
+            "measurement": sha384(b"measurement " + name).digest(),
+            "host_data": sha256(b"host data " + name).digest(),
+        }
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -54,11 +66,18 @@ class Workload:
     retires: bool = True
 
     @property
+    def is_guest(self) -> bool:
+        """An SEV-SNP guest: no enclave and no TD, and its evidence is no quote."""
+        return self.body is SNP_REPORT_V3
+
+    @property
     def tee(self) -> Tee:
         return "sgx" if self.body is SGX_REPORT else "tdx"
 
     def fields(self, build: Build) -> dict[str, Value]:
         """The body fields that the build decides."""
+        if self.is_guest:
+            return build.snp_fields()
         return build.sgx_fields(self.product) if self.tee == "sgx" else build.td_fields()
 
 
@@ -74,6 +93,8 @@ LEDGER = _workload("ledger", SGX_REPORT, 3, (7, 8), 2, retires=False)
 VAULT = _workload("vault", TD_REPORT_10, 4, (1, 2), 0, retires=False)
 ANALYTICS = _workload("analytics", TD_REPORT_15, 5, (1,), 0, retires=False)
 
+GATEWAY = _workload("gateway", SNP_REPORT_V3, 3, (1,), 0, retires=False)  # of an incident alone
+
 WORKLOADS = (PAYMENTS, LEDGER, VAULT, ANALYTICS)
 
 
@@ -88,17 +109,12 @@ class Approval:
 
 def emit_manifest(approvals: Iterable[tuple[Workload, Approval]]) -> str:
     """`manifest.toml`: the fleet's reference values and policy."""
-    lines = ["# Reference values of the simulated fleet."]
-    current: Workload | None = None
+    entries: dict[str, tuple[Workload, list[Approval]]] = {}
     for workload, approval in approvals:
-        if workload is not current:
-            lines += [] if current is None else _end_workload()
-            lines += ["", "[[workload]]", f'id = "{workload.id}"', "allow = ["]
-            current = workload
-        lines.append(f"  {{ {_allow_entry(workload, approval)} }},")
+        entries.setdefault(workload.id, (workload, []))[1].append(approval)
+    lines = ["# Reference values of the simulated fleet.", ""]
+    lines += [emit_workload(workload, found) for workload, found in entries.values()]
     lines += [
-        *_end_workload(),
-        "",
         "[policy]",
         'mode = "STRICT"',
         'max_quote_age = "5m"',
@@ -107,6 +123,13 @@ def emit_manifest(approvals: Iterable[tuple[Workload, Approval]]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def emit_workload(workload: Workload, approvals: Iterable[Approval]) -> str:
+    """The manifest's entry of one workload."""
+    lines = ["[[workload]]", f'id = "{workload.id}"', "allow = ["]
+    lines += [f"  {{ {_allow_entry(workload, approval)} }}," for approval in approvals]
+    return "\n".join([*lines, *_end_workload(), ""])
 
 
 def _end_workload() -> list[str]:
@@ -119,7 +142,9 @@ def _end_workload() -> list[str]:
 
 def _allow_entry(workload: Workload, approval: Approval) -> str:
     fields = workload.fields(approval.build)
-    if workload.tee == "sgx":
+    if workload.is_guest:
+        names = ["measurement", "host_data"]
+    elif workload.tee == "sgx":
         names = ["mrenclave", "mrsigner", "isv_prodid"]
     else:
         names = ["mrtd", "rtmr0", "rtmr1", "rtmr2"]

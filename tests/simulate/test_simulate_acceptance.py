@@ -33,8 +33,9 @@ class Audit:
         self.truths: list[Row] = json.loads((directory / "fleet" / "truth.json").read_text())[
             "findings"
         ]
-        (_, root), *_ = split_pem((directory / "fleet" / "root_ca.pem").read_bytes())
-        case = create_case(directory / "case", name="simulated", at=RUN_AT, anchors=[root])
+        pem = (directory / "fleet" / "root_ca.pem").read_bytes()
+        roots = [der for _, der in split_pem(pem)]
+        case = create_case(directory / "case", name="simulated", at=RUN_AT, anchors=roots)
         with case.writer(action="ingest", at=RUN_AT, who="test") as writer:
             ingest_paths(writer, [directory / "fleet" / "evidence"])
         end = self.scenario.start + timedelta(days=self.scenario.days)

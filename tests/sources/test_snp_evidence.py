@@ -290,8 +290,10 @@ def test_reports_and_quotes_share_a_case(bench: Bench) -> None:
         build_quote(certification, sgx_body(isv_svn=svn)).to_bytes() for svn in range(3)
     ]
     lines = [event(data.hex(), n) for n, data in enumerate(healthy_quotes)]
-    bench.take(first=event(REPORT.to_bytes().hex(), 58), **CHAIN)
-    bench.take(second="".join(lines))
+    bench.take(first=event(REPORT.to_bytes().hex(), 58) + lines[0], **CHAIN)
+    judged = "SELECT DISTINCT tee, moment FROM verdict JOIN quote USING (quote_id) ORDER BY ALL"
+    assert bench.ask(judged) == [(t, m) for t in ("sgx", "snp") for m in ("hindsight", "receipt")]
+    bench.take(second="".join(lines[1:]))
     bench.take(third=event(flip_report(REPORT).to_bytes().hex(), 59))
 
     counts = bench.ask(

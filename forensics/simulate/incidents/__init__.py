@@ -9,6 +9,7 @@ from __future__ import annotations
 from forensics.simulate.incidents import (
     demands,
     endorsements,
+    guests,
     hosts,
     identity,
     platform,
@@ -18,10 +19,12 @@ from forensics.simulate.incidents import (
 )
 from forensics.simulate.incidents.scene import Incident, Truth
 
+_MODULES = (
+    *(replay, rollback, identity, platform, verifier, endorsements, demands),
+    *(guests, hosts),
+)
 INCIDENTS: dict[str, Incident] = {
-    incident.id: incident
-    for module in (replay, rollback, identity, platform, verifier, endorsements, demands, hosts)
-    for incident in module.INCIDENTS
+    incident.id: incident for module in _MODULES for incident in module.INCIDENTS
 }
 
 __all__ = ["INCIDENTS", "Incident", "Truth"]
