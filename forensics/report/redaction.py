@@ -38,6 +38,7 @@ _NAMES = frozenset(
         *("certification_id", "chain_id", "chain_signed_id", "container_id", "event_id", "node_id"),
         *("pck_ca_serial", "pck_id", "pck_serial", "peer", "ppid", "qe_auth_id", "qe_id"),
         *("revoked_serials", "runtime_data_id", "serial", "session_id", "tbs_id", "user_data"),
+        *("chip_id", "csp_id", "platform_id", "report_id", "report_id_ma", "vek_id"),
         "who",  # user@host
     }
 )
@@ -80,6 +81,10 @@ KEPT = frozenset(
         *("qe_cpu_svn", "qe_mrenclave", "qe_mrsigner", "qe_vendor_id", "reserved1", "reserved2"),
         *("reserved3", "reserved4", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "seam_attributes"),
         *("tcb_components", "td_attributes", "tee", "tee_tcb_svn", "tee_tcb_svn_2", "xfam"),
+        *("author_key_digest", "committed_tcb", "committed_version", "cpuid", "current_mit_vector"),
+        *("current_tcb", "current_version", "family_id", "host_data", "id_key_digest", "image_id"),
+        *("key_info", "launch_mit_vector", "launch_tcb", "measurement", "platform_info", "policy"),
+        *("reported_tcb", "signing_key", "vek_kind", "vek_product", "vek_tcb"),
         # words of this tool, and of Intel's documents
         *("advisory_ids", "category", "cause", "check_id", "code", "crl_number", "detector"),
         *("failed_checks", "family", "id", "kind", "level", "malformed_claims", "moment"),
