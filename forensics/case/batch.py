@@ -12,13 +12,12 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from operator import itemgetter
 
 import pyarrow as pa
 
-from forensics.case.files import TABLES, build_table
+from forensics.case.files import TABLES, build_rows, build_table
 from forensics.case.framing import join_messages, split_messages
 from forensics.case.records import Record, SourceHeader
 from forensics.case.splitter import QuoteSplitter, Row, SplitQuote
@@ -143,10 +142,7 @@ class Builder:
 
     def build(self) -> Batch:
         """The rows so far; the builder starts anew. Raises `CustodyError` (`unknown-column`)."""
-        tables = {
-            name: build_table(TABLES[name], _gather_columns(name, rows))
-            for name, rows in self._rows.items()
-        }
+        tables = {name: build_rows(TABLES[name], rows) for name, rows in self._rows.items()}
         if self._quotes:
             columns = zip(SplitQuote._fields, zip(*self._quotes, strict=True), strict=True)
             tables[QUOTE.name] = build_table(QUOTE, dict(columns))
@@ -204,21 +200,6 @@ class Builder:
             },
         )
         self._weight += min(len(data), QUARANTINE_LIMIT)
-
-
-def _gather_columns(name: str, rows: Sequence[Row]) -> dict[str, Sequence[object]]:
-    """Values by column. Raises `CustodyError` (`unknown-column`) rather than lose one."""
-    present = set().union(*rows)
-    unknown = present.difference(TABLES[name].names)
-    if unknown:
-        raise CustodyError("unknown-column", f"{name} has no column {sorted(unknown)}")
-    columns: dict[str, Sequence[object]] = {}
-    for column in sorted(present):
-        try:
-            columns[column] = list(map(itemgetter(column), rows))
-        except KeyError:  # some rows lack it
-            columns[column] = [row.get(column) for row in rows]
-    return columns
 
 
 def _compare_report_data(observation: Row, report_data: bytes) -> None:

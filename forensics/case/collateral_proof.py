@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from forensics.case.derived import DerivedTables, Row
+from forensics.case.derived import DerivedTables, Row, stream
 from forensics.case.facts import crl_row, document_row, read_rows
-from forensics.case.tables import FACT_CERTIFICATE, FACT_COMPONENT, FACT_CRL, FACT_DOCUMENT, Table
+from forensics.case.tables import (
+    CERTIFICATION_DATA,
+    FACT_CERTIFICATE,
+    FACT_COMPONENT,
+    FACT_CRL,
+    FACT_DOCUMENT,
+    Table,
+)
 from forensics.errors import EvidenceError
 from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.collateral import TCB_INFO, describe_components
@@ -25,36 +33,45 @@ def prove_certificates(
     connection: duckdb.DuckDBPyConnection, tables: DerivedTables, issuers: Iterable[Certificate]
 ) -> None:
     """List the certificates of new files and new chains (`issuers` are those of the files)."""
-    chains = connection.execute(
+    from forensics.case.ids import IdIndex  # loads pyarrow
+
+    listed = IdIndex()
+    listed.load(tables.files(FACT_CERTIFICATE), "certificate_id", None)
+    new_chains = stream(
+        connection,
         """
-        SELECT d.data FROM stored.certification_data AS d
-        JOIN stored.fact_chain AS f USING (certification_data_id)
-        WHERE f.pck_id IS NOT NULL
-          AND f.pck_id NOT IN (SELECT tbs_id FROM stored.fact_certificate)
-        ORDER BY d.data
-        """
-    ).fetchall()
-    listed = {
-        row["certificate_id"] for row in read_rows(connection, FACT_CERTIFICATE, "certificate_id")
-    }
-    seen = [*issuers, *(c for (data,) in chains for c in read_certificates(data))]
-    new = {c.certificate_id: c for c in seen if c.certificate_id not in listed}
-    tables.append(FACT_CERTIFICATE, [_certificate_row(new[identity]) for identity in sorted(new)])
+        SELECT certification_data_id, 0 FROM stored.fact_chain
+        WHERE pck_id IS NOT NULL
+          AND pck_id NOT IN (SELECT tbs_id FROM stored.fact_certificate)
+        """,
+    )
+    columns = ("certification_data_id", "data")
+    chains = tables.read_chosen(CERTIFICATION_DATA, columns, new_chains)
+    seen = chain(issuers, (c for _, (_, data) in chains for c in read_certificates(data)))
+    new = (c for c in seen if listed.add(c.certificate_id))
+    tables.append(FACT_CERTIFICATE, map(_certificate_row, new))
 
 
 def read_issuers(
     connection: duckdb.DuckDBPyConnection, anchors: Iterable[bytes]
 ) -> list[Certificate]:
-    """Trust anchors (DER), certificates from files, and the chain of each PCK CA seen in quotes."""
+    """Trust anchors (DER), certificates from files, and the chain of each PCK CA seen in quotes.
+
+    A PCK CA whose root did not issue it, or is none, is left out: damage makes any number of them.
+    """
     from_files = connection.execute(
         "SELECT data FROM stored.certificate ORDER BY certificate_id"
     ).fetchall()
     from_quotes = connection.execute(
         """
-        SELECT min(d.data) FROM stored.certification_data AS d
-        JOIN stored.fact_chain AS f USING (certification_data_id)
-        WHERE f.ca_key IS NOT NULL
-        GROUP BY f.ca_key, f.ca_subject, f.root_key ORDER BY 1
+        SELECT data FROM stored.certification_data
+        WHERE certification_data_id IN (
+            SELECT min(certification_data_id) FROM stored.fact_chain
+            WHERE ca_key IS NOT NULL
+              AND results->>'$.P3[0]' = 'pass' AND results->>'$.P4[0]' = 'pass'
+            GROUP BY ca_key, ca_subject, root_key
+        )
+        ORDER BY certification_data_id
         """
     ).fetchall()
     found = [parse_certificate(anchor) for anchor in anchors]

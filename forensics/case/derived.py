@@ -1,7 +1,7 @@
-"""Derived rows -> Parquet, through DuckDB alone.
+"""Derived rows -> Parquet, a block of them in memory at a time.
 
-Facts are few and small, and re-judging must start fast: loading pyarrow would take longer than
-the work. Rows travel as JSON, bytes in it as hex.
+Mostly facts are few and small, and re-judging must start fast: loading pyarrow would take longer
+than the work. Then one block is all, and goes through DuckDB: as JSON, bytes in it as hex.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from forensics.case.connection import attach_table
 from forensics.case.tables import DUCKDB_TYPES, Column, Table
@@ -22,15 +23,48 @@ if TYPE_CHECKING:
     from forensics.case.writer import Writer
 
 Row = dict[str, Any]
+_Item = TypeVar("_Item")
+
+
+BLOCK_ROWS = 1 << 12
+"""Rows that are Python objects at a time."""
 
 
 def write_rows(
-    connection: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Row], path: Path
+    connection: duckdb.DuckDBPyConnection, table: Table, rows: Iterable[Row], path: Path
 ) -> None:
-    """Write rows to a new Parquet file, in the order given."""
-    load_rows(connection, "outgoing", table.columns, rows)
-    copy_to(connection, "outgoing", path)
-    connection.execute("DROP TABLE outgoing")
+    """Write rows to a new Parquet file, in the order given; a block of them is held at a time."""
+    blocks = iterate_blocks(rows)
+    block = next(blocks, [])
+    following = next(blocks, None)
+    if following is None:
+        load_rows(connection, "outgoing", table.columns, block)
+        copy_to(connection, "outgoing", path)
+        connection.execute("DROP TABLE outgoing")
+        return
+    from forensics.case.files import write_blocks  # loads pyarrow
+
+    write_blocks(table, chain((block, following), blocks), path)
+
+
+def iterate_blocks(rows: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """The rows in lists of `BLOCK_ROWS`; no empty one."""
+    rows = iter(rows)
+    while block := list(islice(rows, BLOCK_ROWS)):
+        yield block
+
+
+def stream(
+    connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[object] = ()
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, a block of them at a time. The connection may be used meanwhile.
+
+    Temporary tables of the connection are not seen.
+    """
+    cursor = connection.cursor()  # a stream ends when its connection runs something else
+    cursor.execute(sql, params)
+    while block := cursor.fetchmany(BLOCK_ROWS):
+        yield from block
 
 
 def copy_to(
@@ -52,16 +86,27 @@ def load_rows(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     columns: Iterable[Column],
+    rows: Iterable[Row],
+) -> None:
+    """Rows as the temporary table `name`; a block of them is held at a time."""
+    columns = tuple(columns)
+    blocks = iterate_blocks(rows)
+    _load_block(connection, f'CREATE OR REPLACE TEMP TABLE "{name}" AS', columns, next(blocks, []))
+    for block in blocks:
+        _load_block(connection, f'INSERT INTO "{name}"', columns, block)
+
+
+def _load_block(
+    connection: duckdb.DuckDBPyConnection,
+    statement: str,
+    columns: tuple[Column, ...],
     rows: Sequence[Row],
 ) -> None:
-    """Rows as the temporary table `name`."""
-    columns = tuple(columns)
     shape = json.dumps([{column.name: _carrier(column) for column in columns}])
     fields = ", ".join(_field(column) for column in columns)
     text = json.dumps([_encode(row, columns) for row in rows], ensure_ascii=False)
     connection.execute(
-        f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT {fields} '
-        "FROM (SELECT unnest(from_json(?::JSON, ?)) AS item)",
+        f"{statement} SELECT {fields} FROM (SELECT unnest(from_json(?::JSON, ?)) AS item)",
         [text, shape],
     )
 
@@ -103,16 +148,41 @@ class DerivedTables:
         self._writer = writer
         self._files: dict[str, list[Path]] = {}  # of each table that this commit touched
 
-    def append(self, table: Table, rows: Sequence[Row]) -> None:
+    def append(self, table: Table, rows: Iterable[Row]) -> None:
         """Add rows; nothing is written where there are none."""
-        if rows:
+        rows = iter(rows)
+        first = next(rows, None)
+        if first is not None:
             with self.new_file(table) as path:
-                write_rows(self._connection, table, rows, path)
+                write_rows(self._connection, table, chain((first,), rows), path)
 
-    def replace(self, table: Table, rows: Sequence[Row]) -> None:
+    def replace(self, table: Table, rows: Iterable[Row]) -> None:
         """Let the table hold these rows and no others."""
         with self.replacement(table) as path:
             write_rows(self._connection, table, rows, path)
+
+    def files(self, table: Table) -> list[Path]:
+        """The table's files before this commit."""
+        return self._case.files(table.name)
+
+    def read_chosen(
+        self, table: Table, columns: Sequence[str], chosen: Iterable[tuple[bytes, int]]
+    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """`(number, values)` of rows of evidence by their ids, the first column, in stored order.
+
+        `chosen` are ids, each once, and numbers to go with them. Nothing is sorted: rows with
+        certificate chains in them are too large to sort many in little memory.
+        """
+        pending = iter(chosen)
+        first = next(pending, None)
+        if first is None:
+            return
+        from forensics.case.ids import IdIndex, read_indexed  # loads pyarrow
+
+        index = IdIndex()
+        for identity, number in chain((first,), pending):
+            index.add(identity, number)
+        yield from read_indexed(self.files(table), columns, index)
 
     @contextmanager
     def replacement(self, table: Table) -> Iterator[Path]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from forensics.case.derived import BLOCK_ROWS
 from forensics.case.tables import (
     FACT_CERTIFICATION,
     FACT_CHAIN,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_REMEMBERED = 1 << 13
+
 
 def read_rows(
     connection: duckdb.DuckDBPyConnection, table: Table, order: str, where: str = "true"
@@ -54,30 +59,8 @@ def chain_row(fact: ChainFact) -> Row:
     return _row(FACT_CHAIN, fact)
 
 
-def read_chains(connection: duckdb.DuckDBPyConnection) -> dict[bytes, ChainFact]:
-    rows = read_rows(connection, FACT_CHAIN, "certification_data_id")
-    return {
-        row["certification_data_id"]: ChainFact(
-            **_without(row, "results", "trusted"), results=_results(row["results"])
-        )
-        for row in rows
-    }
-
-
 def certification_row(fact: CertificationFact) -> Row:
     return _row(FACT_CERTIFICATION, fact)
-
-
-def read_certifications(
-    connection: duckdb.DuckDBPyConnection,
-) -> dict[bytes, CertificationFact]:
-    rows = read_rows(connection, FACT_CERTIFICATION, "certification_id")
-    return {
-        row["certification_id"]: CertificationFact(
-            **_without(row, "results", "proven"), results=_results(row["results"])
-        )
-        for row in rows
-    }
 
 
 def document_row(fact: DocumentFact) -> Row:
@@ -122,23 +105,11 @@ def endorsement_row(fact: EndorsementFact) -> Row:
 
 def read_endorsements(connection: duckdb.DuckDBPyConnection) -> dict[bytes, EndorsementFact]:
     rows = read_rows(connection, FACT_ENDORSEMENT, "endorsement_id")
-    return {
-        row["endorsement_id"]: EndorsementFact(
-            **_without(row, "results", "trusted"), results=_results(row["results"])
-        )
-        for row in rows
-    }
+    return {row["endorsement_id"]: _make_endorsement(row) for row in rows}
 
 
-def read_subjects(connection: duckdb.DuckDBPyConnection) -> list[Subject]:
-    rows = read_rows(connection, SUBJECT, "subject_no")
-    reports = read_statements(connection, (row["statement_id"] for row in rows))
-    return [
-        make_report_subject(row, reports[row["statement_id"]])
-        if row["statement_id"]
-        else make_subject(row)
-        for row in rows
-    ]
+def _make_endorsement(row: Row) -> EndorsementFact:
+    return EndorsementFact(**_without(row, "results", "trusted"), results=_results(row["results"]))
 
 
 def read_statements(
@@ -154,6 +125,114 @@ def read_statements(
         [wanted],
     ).fetchall()
     return {identity: SnpReport(head + bytes(64) + tail, b"", b"") for identity, head, tail in rows}
+
+
+class Candidate(NamedTuple):
+    """What is judged: a subject with the facts that it refers to.
+
+    `certification` is a quote's; `chain` is None for a report whose certificate is missing.
+    """
+
+    subject: Subject
+    certification: CertificationFact | None
+    chain: ChainFact | EndorsementFact | None
+
+
+def read_candidates(connection: duckdb.DuckDBPyConnection) -> Iterator[Candidate]:
+    """All, by number; a block of them is held at a time."""
+    [(last,)] = connection.execute("SELECT max(subject_no) FROM stored.subject").fetchall()
+    reader = _CandidateReader(connection)
+    for first in range(1, (last or 0) + 1, BLOCK_ROWS):
+        yield from reader.read(first, first + BLOCK_ROWS - 1)
+
+
+def read_candidate(connection: duckdb.DuckDBPyConnection, subject_no: int) -> Candidate:
+    [candidate] = _CandidateReader(connection).read(subject_no, subject_no)
+    return candidate
+
+
+class _CandidateReader:
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._certifications = _CertificationReader(connection)
+        self._chains = ChainReader(connection)
+        self._endorsements = _EndorsementReader(connection)
+
+    def read(self, first: int, last: int) -> Iterator[Candidate]:
+        """Those with numbers from `first` to `last`, which is not more than a block."""
+        where = f"subject_no BETWEEN {first:d} AND {last:d}"
+        rows = read_rows(self._connection, SUBJECT, "subject_no", where)
+        reports = read_statements(self._connection, (row["statement_id"] for row in rows))
+        certifications = self._certifications.fetch({row["certification_id"] for row in rows})
+        chains = self._chains.fetch({c.certification_data_id for c in certifications.values()})
+        endorsements = self._endorsements.fetch({row["endorsement_id"] for row in rows})
+        for row in rows:
+            if row["statement_id"]:
+                subject = make_report_subject(row, reports[row["statement_id"]])
+                yield Candidate(subject, None, endorsements.get(row["endorsement_id"]))
+            else:
+                certification = certifications[row["certification_id"]]
+                chain = chains[certification.certification_data_id]
+                yield Candidate(make_subject(row), certification, chain)
+
+
+_Fact = TypeVar("_Fact")
+
+
+class _FactReader(Generic[_Fact]):
+    """Facts by the id of what they are about; the newest few thousand are remembered."""
+
+    table: Table
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._known: dict[bytes, _Fact] = {}
+
+    def make(self, row: Row) -> _Fact:
+        raise NotImplementedError
+
+    def fetch(self, ids: Collection[bytes | None]) -> dict[bytes, _Fact]:
+        """The facts about `ids`, which is not more than a block; those that there are."""
+        wanted = {identity for identity in ids if identity is not None}
+        found = {identity: self._known[identity] for identity in wanted & self._known.keys()}
+        absent = sorted(wanted - found.keys())
+        if absent:
+            name = self.table.names[0]
+            columns = ", ".join(f'"{column}"' for column in self.table.names)
+            rows = self._connection.execute(
+                f'SELECT {columns} FROM stored."{self.table.name}" '
+                f'WHERE "{name}" BETWEEN ? AND ? AND "{name}" IN (SELECT unnest(?))',
+                [absent[0], absent[-1], absent],
+            ).fetchall()
+            for row in rows:
+                found[row[0]] = self.make(dict(zip(self.table.names, row, strict=True)))
+            if len(self._known) > _REMEMBERED:
+                self._known = {}
+            self._known |= found
+        return found
+
+
+class _CertificationReader(_FactReader[CertificationFact]):
+    table = FACT_CERTIFICATION
+
+    def make(self, row: Row) -> CertificationFact:
+        return CertificationFact(
+            **_without(row, "results", "proven"), results=_results(row["results"])
+        )
+
+
+class _EndorsementReader(_FactReader[EndorsementFact]):
+    table = FACT_ENDORSEMENT
+
+    def make(self, row: Row) -> EndorsementFact:
+        return _make_endorsement(row)
+
+
+class ChainReader(_FactReader[ChainFact]):
+    table = FACT_CHAIN
+
+    def make(self, row: Row) -> ChainFact:
+        return ChainFact(**_without(row, "results", "trusted"), results=_results(row["results"]))
 
 
 def make_subject(row: Row) -> Subject:
@@ -210,5 +289,6 @@ def _without(row: Row, *names: str) -> Row:
     return {name: value for name, value in row.items() if name not in names}
 
 
+@lru_cache(maxsize=1 << 12)  # a fleet has few; nobody changes them
 def _results(text: str) -> Results:
     return {check: (entry[0], entry[1], entry[2]) for check, entry in json.loads(text).items()}

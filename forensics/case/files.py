@@ -8,9 +8,10 @@ time and saved nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +65,24 @@ def build_table(table: Table, columns: Mapping[str, Sequence[object]]) -> pa.Tab
             message = f"{table.name}.{column.name}: {error}"
             raise CustodyError("bad-value", message) from None
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def build_rows(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    """`build_table` of rows, which may lack columns.
+
+    Raises `CustodyError` (`unknown-column`) rather than lose a value.
+    """
+    present = set().union(*rows)
+    unknown = present.difference(table.names)
+    if unknown:
+        raise CustodyError("unknown-column", f"{table.name} has no column {sorted(unknown)}")
+    columns: dict[str, Sequence[object]] = {}
+    for column in sorted(present):
+        try:
+            columns[column] = list(map(itemgetter(column), rows))
+        except KeyError:  # some rows lack it
+            columns[column] = [row.get(column) for row in rows]
+    return build_table(table, columns)
 
 
 def _build_array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
@@ -193,6 +212,15 @@ def write_table(name: str, data: pa.Table, path: Path) -> None:
         raise CustodyError("bad-value", f"{name}: {error}") from None
     with open_parquet(table, path) as writer:
         writer.write_table(data, ROW_GROUP_ROWS)
+
+
+def write_blocks(
+    table: Table, blocks: Iterable[Sequence[Mapping[str, object]]], path: Path
+) -> None:
+    """One Parquet file from blocks of rows, in their order."""
+    with open_parquet(table, path) as writer:
+        for block in blocks:
+            writer.write_table(build_rows(table, block), ROW_GROUP_ROWS)
 
 
 def open_parquet(table: Table, path: Path) -> pq.ParquetWriter:

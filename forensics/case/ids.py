@@ -7,8 +7,9 @@ shortened hash could be collided on purpose to make a quote disappear as a dupli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ ID_SIZE = 32
 _RECENT_LIMIT = 1 << 15
 # Merging stops at this size, which bounds the copy that a merge needs.
 _RUN_LIMIT = 1 << 20
+_ROWS_AT_ONCE = 1 << 12
 
 Ids = npt.NDArray[np.bytes_]
 Numbers = npt.NDArray[np.int64]
@@ -110,8 +112,35 @@ class IdIndex:
         return previous <= 2 * last and previous + last <= _RUN_LIMIT
 
 
+def read_indexed(
+    files: Iterable[Path], columns: Sequence[str], index: IdIndex
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """`(number, values of columns)` of the rows whose id, the first column, the index holds.
+
+    In the order of the files; a row group of at most some 32 MiB is in memory at a time, and only
+    where it holds such a row.
+    """
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                ids = file.read_row_group(group, columns=[columns[0]]).column(0).to_pylist()
+                numbers = index.find(ids)
+                wanted = [place for place, number in enumerate(numbers) if number is not None]
+                if not wanted:
+                    continue
+                rows = file.read_row_group(group, columns=list(columns)).take(pa.array(wanted))
+                chosen = (number for number in numbers if number is not None)
+                yield from zip(chosen, _iterate_rows(rows, columns), strict=True)
+
+
+def _iterate_rows(rows: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    for batch in rows.select(list(columns)).to_batches(_ROWS_AT_ONCE):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
 def _view_ids(column: pa.Array) -> Ids:
-    """Fixed-size binary values as a numpy array of the same bytes."""
+    """Binary values of 32 bytes as a numpy array of the same bytes."""
+    column = column.cast(pa.binary(ID_SIZE))  # DuckDB writes them without their size
     data = column.buffers()[1]
     ids: Ids = np.frombuffer(data, f"S{ID_SIZE}", len(column), column.offset * ID_SIZE)
     return ids

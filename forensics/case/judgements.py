@@ -7,18 +7,19 @@ and only the stretches in which evidence was received are judged.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from forensics.case.derived import DerivedTables, Row, load_rows
+from forensics.case.derived import DerivedTables, Row, load_rows, stream
 from forensics.case.facts import (
-    read_certifications,
-    read_chains,
+    Candidate,
+    read_candidates,
     read_crls,
     read_documents,
     read_endorsements,
-    read_subjects,
 )
 from forensics.case.tables import HINDSIGHT, JUDGED_CHECK, RECEIPT, Column
 from forensics.formats.collateral import (
@@ -29,14 +30,8 @@ from forensics.formats.collateral import (
 )
 from forensics.formats.snp import SnpReport
 from forensics.verify.appraisal import Appraiser, Judgement
-from forensics.verify.archive import SECOND, Archive, Context, Selection
-from forensics.verify.facts import (
-    CertificationFact,
-    ChainFact,
-    DocumentFact,
-    EndorsementFact,
-    Subject,
-)
+from forensics.verify.archive import CONTEXT_COLUMNS, SECOND, Archive, Context, Selection
+from forensics.verify.facts import ChainFact, DocumentFact, EndorsementFact
 from forensics.verify.report_appraisal import judge_report
 from forensics.verify.report_signature import Endorsed
 
@@ -51,7 +46,11 @@ _PERIOD = (
     Column("starts", "i64", ""),
     Column("ends", "i64", ""),
 )
-_MEMBER = (Column("subject_no", "i64", ""), Column("context_no", "i64", ""))
+_CHAIN_CONTEXT = (
+    Column("certifier_id", "id", ""),
+    Column("tee", "text", ""),
+    Column("context_no", "i64", ""),
+)
 
 
 class Bench:
@@ -62,52 +61,27 @@ class Bench:
     ) -> None:
         """`chosen`: ids of collateral that alone is to be used for what it is about."""
         self._connection = connection
-        self._chains = read_chains(connection)
-        self._certifications = read_certifications(connection)
-        self.endorsements = read_endorsements(connection)
         self._archive = Archive(read_documents(connection), read_crls(connection), chosen)
         self._tcb_infos: dict[bytes, TcbInfo] = {}
         self._identities: dict[bytes, EnclaveIdentity] = {}
         self._appraiser = Appraiser(self._read_tcb_info, self._read_identity)
-        self.subjects = {subject.subject_no: subject for subject in read_subjects(connection)}
 
-    def chain(self, subject: Subject) -> ChainFact | EndorsementFact | None:
-        """What certifies the subject's key; None for a report whose certificate is missing."""
-        if subject.certification_id is None:
-            return self.endorsements.get(subject.endorsement_id or b"")
-        certification = self._certifications[subject.certification_id]
-        return self._chains[certification.certification_data_id]
-
-    def judge(self, subject: Subject, moment: int) -> Judgement:
+    def judge(self, candidate: Candidate, moment: int) -> Judgement:
         """`moment` in microseconds since the epoch, UTC."""
-        selection = self._context(subject).select(moment)
-        return self._judge_under(subject, selection, moment)
+        selection = self.find_context(candidate.chain, candidate.subject.tee).select(moment)
+        return self._judge_under(candidate, selection, moment)
 
-    def judge_facts(
-        self, subject: Subject, certification: CertificationFact, chain: ChainFact, moment: int
-    ) -> Judgement:
-        """Judge what the case does not hold with its collateral; `moment` as in `judge`."""
-        selection = self._archive.context(chain, subject.tee).select(moment)
-        return self._appraiser.judge(subject, certification, chain, selection, moment)
-
-    def accepts_otherwise(self, subject: Subject, moment: int) -> bool:
+    def accepts_otherwise(self, candidate: Candidate, moment: int) -> bool:
         """Would any other collateral of the archive that was valid then accept the subject?"""
+        context = self.find_context(candidate.chain, candidate.subject.tee)
         return any(
-            self._judge_under(subject, selection, moment).outcome == "accepted"
-            for selection in self._context(subject).alternatives(moment)
+            self._judge_under(candidate, selection, moment).outcome == "accepted"
+            for selection in context.alternatives(moment)
         )
 
-    def boundaries(self, subject: Subject) -> list[int]:
-        """Moments at which collateral about the subject begins or ends; shared between subjects."""
-        return self._context(subject).boundaries
-
-    def _context(self, subject: Subject) -> Context:
-        return self._archive.context(self.chain(subject), subject.tee)
-
-    def _judge_under(self, subject: Subject, selection: Selection, moment: int) -> Judgement:
-        chain = self.chain(subject)
-        if isinstance(chain, ChainFact) and subject.certification_id is not None:
-            certification = self._certifications[subject.certification_id]
+    def _judge_under(self, candidate: Candidate, selection: Selection, moment: int) -> Judgement:
+        subject, certification, chain = candidate
+        if isinstance(chain, ChainFact) and certification is not None:
             return self._appraiser.judge(subject, certification, chain, selection, moment)
         assert subject.report is not None
         assert not isinstance(chain, ChainFact)
@@ -118,6 +92,15 @@ class Bench:
         endorsement = self.endorsements.get(endorsed.endorsement_id or b"")
         selection = self._archive.context(endorsement, report.tee).select(moment)
         return judge_report(report, endorsement, endorsed.signature_ok, selection, moment)
+
+    @cached_property
+    def endorsements(self) -> dict[bytes, EndorsementFact]:
+        """What the case knows of certificates of VEKs, by id."""
+        return read_endorsements(self._connection)
+
+    def find_context(self, chain: ChainFact | EndorsementFact | None, tee: str) -> Context:
+        """The collateral that is about quotes of this kind with this chain."""
+        return self._archive.context(chain, tee)
 
     def _read_tcb_info(self, document: DocumentFact) -> TcbInfo:
         if document.document_id not in self._tcb_infos:
@@ -138,24 +121,23 @@ class Bench:
         return body
 
 
-def renew_hindsight(bench: Bench, tables: DerivedTables, as_of: int) -> None:
+def renew_hindsight(
+    bench: Bench, connection: duckdb.DuckDBPyConnection, tables: DerivedTables, as_of: int
+) -> None:
     """Judge every subject at `as_of` (microseconds)."""
-    rows = [
-        _judgement_row(bench, subject, as_of, as_of + 1)
-        for _, subject in sorted(bench.subjects.items())
-    ]
-    tables.replace(HINDSIGHT, rows)
+    tables.replace(HINDSIGHT, _judge_all(bench, connection, as_of))
 
 
 def judge_hindsight(connection: duckdb.DuckDBPyConnection, as_of: int) -> None:
     """Let the views of this connection show hindsight at `as_of` (microseconds); store nothing."""
-    bench = Bench(connection)
-    rows = [
-        _judgement_row(bench, subject, as_of, as_of + 1)
-        for _, subject in sorted(bench.subjects.items())
-    ]
+    rows = _judge_all(Bench(connection), connection, as_of)
     load_rows(connection, HINDSIGHT.name, HINDSIGHT.columns, rows)
     connection.execute("CREATE OR REPLACE VIEW stored.hindsight AS FROM temp.hindsight")
+
+
+def _judge_all(bench: Bench, connection: duckdb.DuckDBPyConnection, as_of: int) -> Iterator[Row]:
+    for candidate in read_candidates(connection):
+        yield _judgement_row(bench, candidate, as_of, as_of + 1)
 
 
 def renew_receipts(
@@ -163,8 +145,9 @@ def renew_receipts(
 ) -> None:
     """Judge every subject in the stretches of time in which its evidence was received."""
     _load_periods(bench, connection)
-    hits = connection.execute(
+    connection.execute(
         """
+        CREATE OR REPLACE TABLE stored.hit AS
         SELECT DISTINCT m.subject_no, p.starts, p.ends
         FROM (
             SELECT quote_no, epoch_us(coalesce(received_at, verified_at, timestamp)) AS at
@@ -173,61 +156,111 @@ def renew_receipts(
         JOIN stored.filed AS f ON f.quote_no = o.quote_no
         JOIN member AS m ON m.subject_no = f.subject_no
         ASOF JOIN period AS p ON p.context_no = m.context_no AND o.at >= p.starts
-        ORDER BY m.subject_no, p.starts
         """
-    ).fetchall()
-    rows = [
-        _judgement_row(bench, subject, begin, end)
-        for number, starts, ends in hits
-        for subject in (bench.subjects[number],)
-        for begin, end in _cut(starts, ends, bench.chain(subject))
-    ]
-    tables.replace(RECEIPT, rows)
+    )
+    tables.replace(RECEIPT, _judge_hits(bench, connection))
+    connection.execute("DROP TABLE stored.hit")
+
+
+def _judge_hits(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    sql = "SELECT subject_no, starts, ends FROM stored.hit ORDER BY ALL"
+    for candidate, hits in _pair(connection, sql):
+        for _, starts, ends in hits:
+            for begin, end in _cut(starts, ends, candidate.chain):
+                yield _judgement_row(bench, candidate, begin, end)
+
+
+def _pair(
+    connection: duckdb.DuckDBPyConnection, sql: str
+) -> Iterator[tuple[Candidate, list[tuple[Any, ...]]]]:
+    """The rows of a query, which begin with a subject's number and ascend, by that subject."""
+    candidates = read_candidates(connection)
+    for number, rows in groupby(stream(connection, sql), key=itemgetter(0)):
+        candidate = next(c for c in candidates if c.subject.subject_no == number)
+        yield candidate, list(rows)
 
 
 def fill_check_results(connection: duckdb.DuckDBPyConnection) -> None:
     """Judge again, with every check, what the view `check_result` is to show."""
-    bench = Bench(connection)
-    rows = [
-        {
-            "moment": moment,
-            "subject_no": number,
-            "starts": starts,
-            "check_id": check,
-            "result": result,
-            "expected": expected,
-            "observed": observed,
-        }
-        for moment, table in (("receipt", RECEIPT), ("hindsight", HINDSIGHT))
-        for number, starts in connection.execute(
-            f"SELECT subject_no, starts FROM stored.{table.name} ORDER BY ALL"
-        ).fetchall()
-        for check, (result, expected, observed) in bench.judge(
-            bench.subjects[number], starts
-        ).results.items()
-    ]
+    rows = _check_again(Bench(connection), connection)
     load_rows(connection, JUDGED_CHECK.name, JUDGED_CHECK.columns, rows)
     connection.execute("CREATE OR REPLACE VIEW stored.judged_check AS FROM temp.judged_check")
 
 
+def _check_again(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    sql = " UNION ALL ".join(
+        f"SELECT subject_no, starts, '{moment}' AS moment FROM stored.{table.name}"
+        for moment, table in (("receipt", RECEIPT), ("hindsight", HINDSIGHT))
+    )
+    for candidate, judged in _pair(connection, f"SELECT * FROM ({sql}) ORDER BY ALL"):
+        for number, starts, moment in judged:
+            results = bench.judge(candidate, starts).results
+            for check, (result, expected, observed) in results.items():
+                yield {
+                    "moment": moment,
+                    "subject_no": number,
+                    "starts": starts,
+                    "check_id": check,
+                    "result": result,
+                    "expected": expected,
+                    "observed": observed,
+                }
+
+
 def _load_periods(bench: Bench, connection: duckdb.DuckDBPyConnection) -> None:
-    """Tables `period` (stretches of time per context) and `member` (subject -> context)."""
-    numbers: dict[int, int] = {}
-    periods: list[Row] = []
-    members: list[Row] = []
-    for number, subject in sorted(bench.subjects.items()):
-        boundaries = bench.boundaries(subject)
-        context = numbers.get(id(boundaries))
-        if context is None:
-            context = numbers[id(boundaries)] = len(numbers)
-            moments = [_BEGINNING, *boundaries, _END]
-            periods += [
-                {"context_no": context, "starts": start, "ends": end}
-                for start, end in pairwise(moments)
-            ]
-        members.append({"subject_no": number, "context_no": context})
+    """Tables `period` (stretches of time per context) and `member` (subject -> context).
+
+    Contexts that change at the same moments are one here.
+    """
+    numbers = {_boundaries(bench, None, ""): 0}  # a report whose certificate is missing
+    contexts = _number_contexts(bench, connection, numbers)
+    load_rows(connection, "chain_context", _CHAIN_CONTEXT, contexts)
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE member AS
+        SELECT s.subject_no, k.context_no
+        FROM stored.subject AS s
+        JOIN stored.fact_certification AS c ON c.certification_id = s.certification_id
+        JOIN chain_context AS k
+          ON k.certifier_id = c.certification_data_id AND k.tee = s.tee
+        UNION ALL
+        SELECT s.subject_no, coalesce(k.context_no, ?)
+        FROM stored.subject AS s
+        LEFT JOIN chain_context AS k ON k.certifier_id = s.endorsement_id
+        WHERE s.certification_id IS NULL
+        """,
+        [numbers[_boundaries(bench, None, "")]],
+    )
+    periods = (
+        {"context_no": number, "starts": start, "ends": end}
+        for boundaries, number in numbers.items()
+        for start, end in pairwise((_BEGINNING, *boundaries, _END))
+    )
     load_rows(connection, "period", _PERIOD, periods)
-    load_rows(connection, "member", _MEMBER, members)
+
+
+def _number_contexts(
+    bench: Bench, connection: duckdb.DuckDBPyConnection, numbers: dict[tuple[int, ...], int]
+) -> Iterator[Row]:
+    """The context of each chain under each TEE and of each VEK; `numbers` is filled with them."""
+    columns = ", ".join(CONTEXT_COLUMNS)
+    sql = (
+        f"SELECT tee, certification_data_id, {columns} FROM stored.fact_chain "
+        "CROSS JOIN (SELECT DISTINCT tee FROM stored.subject)"
+    )
+    for tee, identity, *about in stream(connection, sql):
+        chain = ChainFact(identity, {}, **dict(zip(CONTEXT_COLUMNS, about, strict=True)))
+        number = numbers.setdefault(_boundaries(bench, chain, tee), len(numbers))
+        yield {"certifier_id": identity, "tee": tee, "context_no": number}
+    for identity, endorsement in bench.endorsements.items():
+        number = numbers.setdefault(_boundaries(bench, endorsement, ""), len(numbers))
+        yield {"certifier_id": identity, "tee": None, "context_no": number}
+
+
+def _boundaries(
+    bench: Bench, chain: ChainFact | EndorsementFact | None, tee: str
+) -> tuple[int, ...]:
+    return tuple(bench.find_context(chain, tee).boundaries)
 
 
 def _cut(
@@ -242,15 +275,15 @@ def _cut(
     return pairwise(moments)
 
 
-def _judgement_row(bench: Bench, subject: Subject, starts: int, ends: int) -> Row:
-    judgement = bench.judge(subject, starts)
+def _judgement_row(bench: Bench, candidate: Candidate, starts: int, ends: int) -> Row:
+    judgement = bench.judge(candidate, starts)
     rejected = judgement.outcome == "rejected"
-    others = bench.accepts_otherwise(subject, starts) if rejected else None
+    others = bench.accepts_otherwise(candidate, starts) if rejected else None
     selection = judgement.selection
     info, identity = selection.tcb_info, selection.qe_identity
     issued, expires = _span(selection)
     return {
-        "subject_no": subject.subject_no,
+        "subject_no": candidate.subject.subject_no,
         "starts": starts,
         "ends": ends,
         "outcome": judgement.outcome,

@@ -170,17 +170,20 @@ def _load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: list[Outcome
 def _file_subjects(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
     """Number the subjects that are new, in the order of their keys."""
     key = ", ".join(f'"{name}"' for name in _KEY)
-    new = connection.execute(
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE new_subject AS "
         f"SELECT {key} FROM (SELECT DISTINCT {key} FROM ({_KEYED})) "
-        f"EXCEPT SELECT {key} FROM stored.subject ORDER BY ALL"
-    ).fetchall()
-    (known,) = connection.execute(
-        "SELECT coalesce(max(subject_no), 0) FROM stored.subject"
-    ).fetchall()[0]
-    tables.append(
-        SUBJECT,
-        [
-            {"subject_no": number, **dict(zip(_KEY, row, strict=True))}
-            for number, row in enumerate(new, known + 1)
-        ],
+        f"EXCEPT SELECT {key} FROM stored.subject"
     )
+    if connection.execute("FROM new_subject LIMIT 1").fetchall():
+        with tables.new_file(SUBJECT) as path:
+            number = (
+                f"(SELECT coalesce(max(subject_no), 0) FROM stored.subject) "
+                f"+ row_number() OVER (ORDER BY {key})"
+            )
+            copy_to(
+                connection,
+                f"(SELECT {number} AS subject_no, {key} FROM new_subject ORDER BY 1)",
+                path,
+            )
+    connection.execute("DROP TABLE new_subject")

@@ -91,8 +91,8 @@ def verify_case(
         if stale:
             renew_receipts(bench, connection, tables)
         hindsight = Bench(connection, chosen) if chosen else bench
-        renew_hindsight(hindsight, tables, _microseconds(as_of))
-    summary.subjects = len(bench.subjects)
+        renew_hindsight(hindsight, connection, tables, _microseconds(as_of))
+    [(summary.subjects,)] = connection.execute("SELECT count(*) FROM stored.subject").fetchall()
     summary.outcomes = _count_outcomes(connection)
     return summary
 

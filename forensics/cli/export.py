@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from forensics.cli.evidence import INCOMPLETE
 from forensics.cli.export_findings import export_findings_command
 from forensics.cli.options import (
     CaseArgument,
@@ -28,7 +29,16 @@ OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="A new director
 
 @export_app.command("bundle")
 def export_bundle_command(
-    case: CaseArgument, out: OutArgument, redact: RedactOption = None, now: NowOption = None
+    case: CaseArgument,
+    out: OutArgument,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--sources", metavar="PATH", help="Where the original files are: they go in too."
+        ),
+    ] = None,
+    redact: RedactOption = None,
+    now: NowOption = None,
 ) -> None:
     """A read-only, self-verifying archive to hand over (BagIt).
 
@@ -36,12 +46,17 @@ def export_bundle_command(
     CRLs, certificates, quarantined records), findings and verdicts as JSON lines, the detectors,
     and `verify_bundle.py`, which verifies it with Python's standard library alone.
 
+    Events are rows in a case. The files that they were read from go in too where `--sources` finds
+    them, by their SHA-256 in the ledger; `data/sources.jsonl` lists each, found or missing. Exit
+    code 3: some are missing.
+
     `--redact` takes a file of at least 16 random bytes. Case and evidence, which name platforms
     on every page, stay out; the views go in, with each identifier replaced by a keyed hash.
 
     \b
     Examples:
       quote-forensics export bundle incident-42 incident-42.bag
+      quote-forensics export bundle incident-42 whole.bag --sources /var/log/attestation
       python3 incident-42.bag/verify_bundle.py --head heads/2026-01.txt
       quote-forensics export bundle incident-42 shared.bag --redact redaction.key
     """
@@ -49,8 +64,14 @@ def export_bundle_command(
     from forensics.report.bundle import export_bundle
 
     key = None if redact is None else read_redaction_key(redact)
-    summary = export_bundle(open_case(case), out, read_time(now), key)
+    summary = export_bundle(open_case(case), out, read_time(now), key, sources or ())
     say(f"{out}: {summary.files} files, {summary.size} bytes; verify with {out}/verify_bundle.py")
+    if summary.originals is not None and summary.originals.missing:
+        for path in summary.originals.missing:
+            say(f"missing: {path}")
+        missing = len(summary.originals.missing)
+        say(f"{missing} of {summary.originals.sources} original sources were not found")
+        raise typer.Exit(INCOMPLETE)
 
 
 @export_app.command("views")

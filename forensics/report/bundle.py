@@ -8,6 +8,7 @@
                          each named by its SHA-256 (of which only the start was kept: .truncated;
                          a document: its .body and its .signature)
     data/views/          findings, detections, verdicts and sources as JSON lines
+    data/sources/        the original files, as far as they are at hand (`report.originals`)
     data/detectors/      the text of every detector of this version
 
 A redacted bundle has neither case nor evidence, which name platforms on every page: it has all
@@ -23,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -40,6 +41,7 @@ from forensics.case.lock import reading
 from forensics.case.proofs import describe_head, write_head
 from forensics.detect.catalog import load_catalog
 from forensics.errors import CustodyError, UsageError
+from forensics.report.originals import Originals, copy_originals
 from forensics.report.records import COLUMNS, write_view
 from forensics.report.redaction import Redactor
 
@@ -63,20 +65,28 @@ _EVIDENCE = {
 
 @dataclass(frozen=True, slots=True)
 class BundleSummary:
-    """What was written: files and bytes of the payload."""
+    """What was written: files and bytes of the payload, and the originals that were asked for."""
 
     files: int
     size: int
+    originals: Originals | None
 
 
 def export_bundle(
-    case: Case, target: Path, at: datetime, redaction_key: bytes | None = None
+    case: Case,
+    target: Path,
+    at: datetime,
+    redaction_key: bytes | None = None,
+    sources: Sequence[Path] = (),
 ) -> BundleSummary:
     """Write the bundle to a new directory; with a redaction key, without platform identifiers.
 
-    Raises `UsageError` (`path-exists`, `inside-case`, `unwritable-path`, `bad-redaction-key`) and
-    `CustodyError` (`custody-broken`) for a case that contradicts its ledger.
+    The original sources are looked for under `sources`. Raises `UsageError` (`path-exists`,
+    `inside-case`, `unwritable-path`, `unreadable-path`, `bad-redaction-key`, `redacted-sources`)
+    and `CustodyError` (`custody-broken`) for a case that contradicts its ledger.
     """
+    if redaction_key is not None and sources:
+        raise UsageError("redacted-sources", "original files name platforms: not with --redact")
     target = target.absolute()
     draft = target.with_name(f".{target.name}.draft")
     if target.exists() or target.is_symlink():
@@ -87,7 +97,7 @@ def export_bundle(
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         with reading(case.path):
-            summary = _fill(case, draft, at, redaction_key)
+            summary = _fill(case, draft, at, redaction_key, sources)
         for path in (draft, *draft.rglob("*")):
             path.chmod(0o555 if path.is_dir() else 0o444)
         draft.rename(target)
@@ -98,7 +108,13 @@ def export_bundle(
     return summary
 
 
-def _fill(case: Case, root: Path, at: datetime, redaction_key: bytes | None) -> BundleSummary:
+def _fill(
+    case: Case,
+    root: Path,
+    at: datetime,
+    redaction_key: bytes | None,
+    sources: Sequence[Path],
+) -> BundleSummary:
     failures = [problem for problem in verify_custody(case) if problem.level == "failure"]
     if failures:
         message = f"{failures[0].path}: {failures[0].message}"
@@ -108,12 +124,13 @@ def _fill(case: Case, root: Path, at: datetime, redaction_key: bytes | None) -> 
     if redactor is None:
         _copy_case(case, root / "data" / "case")
         _write_evidence(case, connection, root / "data" / "evidence")
+    originals = copy_originals(case.ledger, sources, root / "data") if sources else None
     for view in VIEWS if redactor is None else REDACTED_VIEWS:
         write_view(connection, view, root / "data" / "views" / f"{view}.jsonl", redactor)
     for detector in load_catalog().values():
         _write(root / "data" / "detectors" / detector.path, detector.text.encode())
     payload = sorted(path for path in (root / "data").rglob("*") if path.is_file())
-    summary = BundleSummary(len(payload), sum(path.stat().st_size for path in payload))
+    summary = BundleSummary(len(payload), sum(path.stat().st_size for path in payload), originals)
     _write_tags(root, payload, _describe(case, summary, at, redactor), write_head(case.ledger))
     return summary
 
@@ -174,6 +191,10 @@ def _describe(
         "Ledger-Head-SHA256": ledger.head,
         "Ledger-Head-Time": newest.time,
     }
+    if summary.originals is not None:
+        missing = len(summary.originals.missing)
+        held = summary.originals.sources - missing
+        facts["Original-Sources"] = f"{held} of {summary.originals.sources}, {missing} missing"
     if redactor is not None:
         facts["Redacted"] = f"HMAC-SHA-256 under the key {redactor.key_id}"
     return facts

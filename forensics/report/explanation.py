@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from forensics.case.collateral_proof import read_issuers
+from forensics.case.facts import read_candidate
 from forensics.case.judgements import Bench
 from forensics.case.lookup import find_matches
 from forensics.errors import UsageError
@@ -128,9 +129,9 @@ class Explainer:
             "WHERE o.observation_id = ?",
             [observation_id],
         ).fetchall()[0]
-        subject = self._bench.subjects[number]
+        candidate = read_candidate(self._connection, number)
         at = int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
-        judgement = self._bench.judge(subject, at)
+        judgement = self._bench.judge(candidate, at)
         for identity, (result, expected, observed) in judgement.results.items():
             check = CHECK_OF_ID[identity]
             explanation.checks.append(
@@ -146,7 +147,7 @@ class Explainer:
             if result == "error":
                 explanation.lacking.append(f"{check.id}: {expected}")
         explanation.collateral = _describe_collateral(judgement)
-        chain = self._bench.chain(subject)
+        chain = candidate.chain
         if isinstance(chain, ChainFact):
             explanation.steps = self._collateral_steps(judgement, chain)
         elif chain is not None:

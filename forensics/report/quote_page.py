@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.facts import make_subject, read_endorsements
+from forensics.case.facts import Candidate, make_subject, read_endorsements
 from forensics.case.lookup import find_one
 from forensics.errors import EvidenceError, UsageError
 from forensics.formats.anatomy import UNSIGNED, Piece, dissect_quote
@@ -157,7 +157,7 @@ def judge_loose(
     subject = make_subject(row)
     at = int(moment.timestamp()) * 1_000_000 + moment.microsecond
     if bench is not None:
-        return bench.judge_facts(subject, certification, chain, at)
+        return bench.judge(Candidate(subject, certification, chain), at)
     selection = Archive([], []).context(chain, quote.tee).select(at)
     return _NO_COLLATERAL.judge(subject, certification, chain, selection, at)
 

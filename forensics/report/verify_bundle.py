@@ -5,9 +5,10 @@
 Checked: every file is listed with its SHA-256 and none is missing or added (BagIt, RFC 8493); the
 ledger's entries are numbered without a gap and each names the SHA-256 of the one before; every
 table file of the case is the one that the ledger names; each piece of evidence has the SHA-256 that
-is its name; the head is the RFC 6962 root over the entries. With --head, a head that was kept
-elsewhere (`custody anchor`): the ledger extends it. A redacted bundle has no ledger and no
-evidence: of it the files alone are checked.
+is its name; each original source is one that the ledger names, and data/sources.jsonl says of each
+that the ledger names whether it is here; the head is the RFC 6962 root over the entries. With
+--head, a head that was kept elsewhere (`custody anchor`): the ledger extends it. A redacted bundle
+has no ledger and no evidence: of it the files alone are checked.
 
 Not checked: Ed25519 signatures and RFC 3161 timestamps (Python's standard library has neither;
 `quote-forensics custody verify data/case` checks both), and the attestation evidence itself. Who
@@ -28,6 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
+_ORIGINAL = re.compile(r"data/sources/([0-9a-f]{2})/([0-9a-f]{64})")
 _EVIDENCE = re.compile(r"data/evidence/[a-z]+/[0-9a-f]{2}/([0-9a-f]{64})(\.[a-z]+)")
 _ZEROS = "0" * 64
 
@@ -65,6 +67,7 @@ def check_bundle(root: Path, head: Path | None) -> tuple[list[str], str]:
         return problems, "the bundle holds: redacted, without the ledger and the evidence"
     entries = read_entries(root / "data" / "case" / "ledger", problems)
     problems += check_case(root / "data" / "case", entries)
+    problems += check_originals(root / "data", entries)
     problems += check_head(root / "head.txt", entries, "head.txt", whole=True)
     if head is not None:
         problems += check_head(head, entries, str(head), whole=False)
@@ -191,6 +194,37 @@ def check_case(root: Path, entries: list[bytes]) -> Iterator[str]:
             yield f"data/case/{path}: the ledger does not name it"
         elif (digest_file(held[path]), held[path].stat().st_size) != live[path]:
             yield f"data/case/{path}: not the file that the ledger names"
+
+
+def check_originals(data: Path, entries: list[bytes]) -> Iterator[str]:
+    """The original sources, and the list of them, against what the ledger names."""
+    listed = data / "sources.jsonl"
+    found = {path.name: path for path in (data / "sources").rglob("*") if path.is_file()}
+    if not listed.is_file():
+        if found:
+            yield "data/sources.jsonl: missing, although there are sources"
+        return
+    try:
+        named = [source for entry in entries for source in json.loads(entry)["sources"]]
+        sizes = {source["source_id"]: source["size"] for source in named}
+        lines = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
+        stated = [(line["source_id"], line["path"], line["size"]) for line in lines]
+        held = {line["source_id"] for line in lines if line["held"] == "file"}
+        inside = {line["inside"] for line in lines if line["held"] == "member"}
+        known = {line["held"] for line in lines} <= {"file", "member", "missing"}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        yield f"data/sources.jsonl: unreadable ({error})"
+        return
+    if not known or stated != [(s["source_id"], s["path"], s["size"]) for s in named]:
+        yield "data/sources.jsonl: not the list of the sources that the ledger names"
+    for name in sorted((held | inside) - set(found)):
+        yield f"data/sources/{name[:2]}/{name}: missing, data/sources.jsonl says that it is here"
+    for name, path in sorted(found.items()):
+        shown = f"data/sources/{path.parent.name}/{name}"
+        if name not in held or not _ORIGINAL.fullmatch(shown):
+            yield f"{shown}: not a source that data/sources.jsonl says is here"
+        elif (digest_file(path), path.stat().st_size) != (name, sizes.get(name)):
+            yield f"{shown}: not the source that the ledger names"
 
 
 def check_head(path: Path, entries: list[bytes], shown: str, *, whole: bool) -> Iterator[str]:

@@ -27,6 +27,10 @@ from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, Endorsement
 SECOND = 1_000_000
 MAX_ALTERNATIVES = 1024  # an archive full of near-copies must not stall an appraisal
 
+CONTEXT_COLUMNS = ("root_key", "root_subject", "ca_key", "ca_subject", "fmspc")
+"""What of a chain, beside the TEE, decides which collateral is about a subject."""
+
+_MOST_CONTEXTS = 1 << 12
 _NEVER = 1 << 62
 _Item = TypeVar("_Item", DocumentFact, CrlFact)
 
@@ -100,14 +104,16 @@ class Archive:
         self._contexts: dict[tuple[object, ...], Context] = {}
 
     def context(self, chain: ChainFact | EndorsementFact | None, tee: str) -> Context:
-        """Candidates for a subject with this chain; the same object for equal keys.
+        """Candidates for a subject with this chain.
 
         About a report there are only CRLs, and none where its certificate is missing.
         """
         if not isinstance(chain, ChainFact):
             return self._report_context(chain)
-        key = (chain.root_key, chain.root_subject, chain.ca_key, chain.ca_subject, chain.fmspc, tee)
+        key = (tee, *(getattr(chain, name) for name in CONTEXT_COLUMNS))
         if key not in self._contexts:
+            if len(self._contexts) >= _MOST_CONTEXTS:  # damaged chains have one each
+                self._contexts = {}
             self._contexts[key] = Context(
                 tcb_infos=self._prefer(self._find_tcb_infos(chain, tee)),
                 qe_identities=self._prefer(self._find_qe_identities(chain, tee)),

@@ -25,7 +25,7 @@ _ALGORITHM = ECDSA(SHA256())
 _CURVE = SECP256R1()
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 14)
 def load_key(point: bytes) -> EllipticCurvePublicKey | None:
     """The public key of `X ‖ Y`, or None when that is no point on the curve."""
     try:

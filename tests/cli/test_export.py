@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 from ast import parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,7 @@ from forensics.report.bundle import export_bundle
 from forensics.report.redaction import WITHHELD
 from forensics.report.verify_bundle import check_bundle
 
+SAMPLE = Path(__file__).parents[2] / "sample_data"
 AT = datetime(2026, 1, 9, tzinfo=UTC)
 NOW = ("--now", AT.isoformat())
 REDACTION_KEY = bytes(range(32))
@@ -273,6 +274,102 @@ def test_a_head_that_was_kept_elsewhere_is_held_against_it(run, copied: Path, wh
         assert verify(copied, "--head", head).returncode == 1
 
 
+@pytest.fixture(scope="module")
+def with_sources(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All original sources but the one that is gone: `broken.jsonl`."""
+    target = tmp_path_factory.mktemp("sources") / "case.bag"
+    export_bundle(open_case(whole), target, AT, sources=[SAMPLE / "evidence"])
+    for path in target.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return target
+
+
+def test_the_original_sources_are_in_it_byte_for_byte(with_sources: Path, whole: Path):
+    originals = {
+        path.name: path.read_bytes() for path in (with_sources / "data/sources").rglob("?" * 64)
+    }
+    files = [path for path in (SAMPLE / "evidence").rglob("*") if path.is_file()]
+    assert originals == {sha256(path.read_bytes()).hexdigest(): path.read_bytes() for path in files}
+    lines = [
+        json.loads(line) for line in (with_sources / "data/sources.jsonl").read_text().splitlines()
+    ]
+    named = [s for entry in open_case(whole).ledger.entries for s in entry.sources]
+    assert [line["source_id"] for line in lines] == [source.source_id for source in named]
+    assert [line["path"].rpartition("/")[2] for line in lines if line["held"] == "missing"] == [
+        "broken.jsonl"
+    ]
+    members = [line for line in lines if line["held"] == "member"]
+    assert members
+    assert all(line["inside"] in originals and "!" in line["path"] for line in members)
+    result = verify(with_sources)
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout
+
+
+def test_the_command_names_the_sources_that_it_did_not_find(run, whole: Path, tmp_path: Path):
+    events = SAMPLE / "evidence/events"
+    result = run("export", "bundle", whole, tmp_path / "bag", "--sources", events, *NOW)
+    assert (result.code, result.out) == (3, "")
+    missing = [line for line in result.err.splitlines() if line.startswith("missing: ")]
+    total = sum(len(entry.sources) for entry in open_case(whole).ledger.entries)
+    assert f"{len(missing)} of {total} original sources were not found" in result.err
+    assert any("manifest.toml" in line for line in missing)
+    assert not any("/events/" in line for line in missing)
+    info = (tmp_path / "bag/bag-info.txt").read_text()
+    found = total - len(missing)
+    assert f"Original-Sources: {found} of {total}, {len(missing)} missing\n" in info
+
+
+def test_a_source_of_another_content_is_not_taken(run, whole: Path, tmp_path: Path):
+    """Of the same name and size, with one bit flipped."""
+    original = SAMPLE / "evidence/manifest.toml"
+    data = bytearray(original.read_bytes())
+    data[5] ^= 1
+    (tmp_path / "manifest.toml").write_bytes(data)
+    result = run(
+        "export", "bundle", whole, tmp_path / "bag", "--sources", tmp_path / "manifest.toml"
+    )
+    assert result.code == 3
+    assert not (tmp_path / "bag/data/sources").exists()
+    assert verify(tmp_path / "bag").returncode == 0
+
+
+SOURCE_DAMAGE: dict[str, Callable[[Path, Path], object]] = {
+    "changed": lambda source, _: source.write_bytes(source.read_bytes()[:-1] + b"?"),
+    "removed": lambda source, _: source.unlink(),
+    "renamed": lambda source, _: source.rename(source.with_name("0" * 64)),
+    "not listed": lambda _, listed: listed.unlink(),
+    "list cut": lambda _, listed: listed.write_bytes(listed.read_bytes()[:1000]),
+    "a line left out": lambda _, listed: listed.write_bytes(
+        b"".join(listed.read_bytes().splitlines(keepends=True)[1:])
+    ),
+    "called missing": lambda source, listed: listed.write_text(
+        listed.read_text().replace('"held": "file"', '"held": "missing"')
+    ),
+    "called held": lambda source, listed: listed.write_text(
+        listed.read_text().replace('"held": "missing"', '"held": "file"')
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", SOURCE_DAMAGE)
+def test_the_ledger_finds_other_sources_than_its_own(
+    with_sources: Path, tmp_path: Path, damage: str
+):
+    """With all lists of hashes mended after the change."""
+    copy = Path(shutil.copytree(with_sources, tmp_path / "copy"))
+    source = find_file(copy, "data/sources/*/*")
+    SOURCE_DAMAGE[damage](source, copy / "data/sources.jsonl")
+    mend_manifests(copy)
+    assert "data/sources" in find_problems(copy)
+
+
+def test_original_files_do_not_go_into_a_redacted_bundle(run, whole: Path, tmp_path: Path):
+    key = tmp_path / "key"
+    key.write_bytes(REDACTION_KEY)
+    result = run("export", "bundle", whole, tmp_path / "bag", "--redact", key, "--sources", SAMPLE)
+    assert (result.code, "[redacted-sources]" in result.err) == (2, True)
+
+
 def test_the_same_case_gives_the_same_bundle(run, whole: Path, bundle: Path, tmp_path: Path):
     again = tmp_path / "again.bag"
     assert run("export", "bundle", whole, again, *NOW).code == 0
@@ -440,6 +537,7 @@ def test_the_same_platform_stays_the_same(run, whole: Path, redacted: Path, tmp_
         (("export", "bundle", "{case}", "{case}"), "path-exists"),
         (("export", "bundle", "{case}", "{case}/tables/out"), "inside-case"),
         (("export", "bundle", "{case}", "out", "--redact", os.devnull), "bad-redaction-key"),
+        (("export", "bundle", "{case}", "out", "--sources", "none"), "unreadable-path"),
         (("export", "bundle", "none", "out"), "no-case"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value)[:40],

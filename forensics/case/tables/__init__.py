@@ -22,6 +22,8 @@ from forensics.case.tables.derived import (
     RECEIPT,
 )
 from forensics.case.tables.evidence import (
+    CERTIFICATION,
+    CERTIFICATION_DATA,
     EVIDENCE_TABLES,
     NONCE,
     OBSERVATION,
@@ -63,6 +65,8 @@ from forensics.case.tables.schema import (
 
 __all__ = [
     "BINDING",
+    "CERTIFICATION",
+    "CERTIFICATION_DATA",
     "CUSTODY_PROBLEM",
     "DETECTION",
     "DUCKDB_TYPES",
