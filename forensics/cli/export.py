@@ -101,6 +101,7 @@ def export_views_command(
     from forensics.case.connection import connect
     from forensics.case.contract import VIEWS
     from forensics.case.judgements import fill_check_results
+    from forensics.report.drafts import create_folder
     from forensics.report.records import write_view
     from forensics.report.redaction import Redactor
 
@@ -113,12 +114,9 @@ def export_views_command(
     if "check_result" in chosen:
         fill_check_results(connection)
     redactor = None if redact is None else Redactor(read_redaction_key(redact), connection)
-    try:
-        out.mkdir(parents=True)
+    with create_folder(out) as draft:
         rows = [
-            {"view": name, "rows": write_view(connection, name, out / f"{name}.jsonl", redactor)}
+            {"view": name, "rows": write_view(connection, name, draft / f"{name}.jsonl", redactor)}
             for name in chosen
         ]
-    except OSError as error:
-        raise UsageError("unwritable-path", f"cannot write {out}: {error.strerror}") from None
     print_records(rows, ("view", "rows"), form)

@@ -41,6 +41,7 @@ from forensics.case.lock import reading
 from forensics.case.proofs import describe_head, write_head
 from forensics.detect.catalog import load_catalog
 from forensics.errors import CustodyError, UsageError
+from forensics.report.drafts import create_folder
 from forensics.report.originals import Originals, copy_originals
 from forensics.report.records import COLUMNS, write_view
 from forensics.report.redaction import Redactor
@@ -87,25 +88,10 @@ def export_bundle(
     """
     if redaction_key is not None and sources:
         raise UsageError("redacted-sources", "original files name platforms: not with --redact")
-    target = target.absolute()
-    draft = target.with_name(f".{target.name}.draft")
-    if target.exists() or target.is_symlink():
-        raise UsageError("path-exists", f"{target} is there already")
     if case.path.resolve() in target.resolve().parents:
         raise UsageError("inside-case", "a bundle does not belong inside the case")
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        with reading(case.path):
-            summary = _fill(case, draft, at, redaction_key, sources)
-        for path in (draft, *draft.rglob("*")):
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        draft.rename(target)
-    except OSError as error:
-        raise UsageError("unwritable-path", f"cannot write {target}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return summary
+    with create_folder(target, read_only=True) as draft, reading(case.path):
+        return _fill(case, draft, at, redaction_key, sources)
 
 
 def _fill(

@@ -34,6 +34,7 @@ from forensics.case.case import open_case
 from forensics.case.custody import verify_custody
 from forensics.case.signing import encode_private_key
 from forensics.cli.main import main as run_command_line
+from forensics.report.verify_bundle import check_bundle
 
 NOW = "2026-01-08T00:00:00Z"
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ EVIDENCE = SAMPLE / "evidence"
 ERRORS = {"no-space": 1, "input-output": 2}  # numbers as in faults.c
 SHORT = {"short": 3, "short-then-full": 4}
 KILL = 5
+EXPORTS = ("bundle", "views", "findings")  # actions
 PATIENCE = 60.0  # seconds for a child that neither ends nor dies
 
 DONE = (0, 1, 3)  # clean, with findings, incomplete: in every case committed
@@ -97,6 +99,8 @@ class Workshop:
         for action in (self.init, self.begin, self.ingest, self.verify, self.detect, self.compact):
             self.actions[action.__name__] = (action, list(steps))
             steps.append(action)
+        for action in (self.bundle, self.views, self.findings):
+            self.actions[action.__name__] = (action, list(steps))
 
     def _change(self, what: str, path: Path, *more: object) -> Outcome:
         return command(what, path, *more, "--sign-key", self.key, "--now", NOW)
@@ -120,6 +124,18 @@ class Workshop:
     def compact(self, path: Path) -> Outcome:
         return self._change("compact", path)
 
+    def bundle(self, path: Path) -> Outcome:
+        """With the original files."""
+        sources = ("--sources", self.first, "--sources", self.second)
+        return command("export", "bundle", path, exports_of(path) / "bag", *sources, "--now", NOW)
+
+    def views(self, path: Path) -> Outcome:
+        return command("export", "views", path, exports_of(path) / "views")
+
+    def findings(self, path: Path) -> Outcome:
+        target = exports_of(path) / "findings.csv"
+        return command("export", "findings", path, "--format", "csv", "--out", target)
+
     def _make_evidence(self, name: str) -> Path:
         """A few events of each file, something unreadable, and the first time all collateral."""
         folder = self.scratch / name
@@ -134,6 +150,11 @@ class Workshop:
             (folder / source.name).write_bytes(b"".join(chosen))
         (folder / "broken.jsonl").write_bytes(b"{" + name.encode())
         return folder
+
+
+def exports_of(path: Path) -> Path:
+    """The folder for what leaves the case at `path`."""
+    return path.with_name("exports")
 
 
 # A retry after a commit that went through goes on from it, and finds the same.
@@ -156,17 +177,33 @@ def describe(path: Path) -> dict[str, str]:
 
 
 def fingerprint(path: Path) -> str:
-    """The state that a reader sees."""
+    """The state that a reader sees: of the case, and of what left it."""
     if not (path / "case.toml").exists():
         return "no case"
-    return json.dumps(describe(path), sort_keys=True)
+    return json.dumps([describe(path), describe_exports(exports_of(path))], sort_keys=True)
+
+
+def describe_exports(folder: Path) -> dict[str, str]:
+    """A digest of each file that has left; drafts have names that begin with a dot."""
+    files = (
+        path
+        for visible in folder.glob("[!.]*")
+        for path in (visible, *visible.rglob("*"))
+        if path.is_file()
+    )
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def find_failures(path: Path) -> list[str]:
     if not (path / "case.toml").exists():
         return []
     problems = verify_custody(open_case(path))
-    return [f"{p.path}: {p.code}" for p in problems if p.level == "failure"]
+    wrong = [f"{p.path}: {p.code}" for p in problems if p.level == "failure"]
+    bag = exports_of(path) / "bag"
+    return wrong + (check_bundle(bag, None)[0] if bag.exists() else [])
 
 
 class Trial:
@@ -191,7 +228,10 @@ class Trial:
         self.seconds = time.monotonic() - began
 
     def renew(self) -> None:
-        shutil.rmtree(self.place, ignore_errors=True)
+        exports = exports_of(self.place)
+        for folder in (self.place, exports):
+            shutil.rmtree(folder, ignore_errors=True)
+        exports.mkdir()
         if self.start.exists():
             shutil.copytree(self.start, self.place)
 
@@ -203,7 +243,7 @@ class Trial:
 
     def run(self, number: int, mode: int) -> tuple[Outcome, int]:
         """Run the action with its `number`-th operation failing; how many there were."""
-        self.faults.faults_arm(str(self.place).encode(), ctypes.c_long(number), mode)
+        arm(self.faults, self.action, self.place, number, mode)
         try:
             outcome = self.action(self.place)
         finally:
@@ -246,7 +286,7 @@ class Trial:
         outcome = self.action(self.place)
         if fingerprint(self.place) != self.after:
             return [f"after the retry the case is not as after: {outcome}"]
-        if outcome.said.endswith("[case-exists]\n"):
+        if outcome.said.endswith(("[case-exists]\n", "[path-exists]\n")):
             return []  # a draft that could not be deleted is for the next writer to clear away
         if not outcome.done:
             return [f"the retry failed: {outcome}"]
@@ -260,8 +300,14 @@ def act(library: Path, scratch: Path, name: str, number: int, ready: Connection)
     action, _ = Workshop(scratch).actions[name]
     place = scratch / "case"
     ready.send(True)
-    faults.faults_arm(str(place).encode(), ctypes.c_long(number), KILL)
+    arm(faults, action, place, number, KILL)
     action(place)
+
+
+def arm(faults: ctypes.CDLL, action: Action, place: Path, number: int, mode: int) -> None:
+    """Operations below the case fail, or those below what leaves it."""
+    folder = exports_of(place) if action.__name__ in EXPORTS else place
+    faults.faults_arm(str(folder).encode(), ctypes.c_long(number), mode)
 
 
 def try_faults(trial: Trial, stride: int) -> tuple[int, list[str]]:

@@ -1,7 +1,7 @@
 /* A library to preload: makes a chosen file operation below a chosen directory fail.
  *
  * Every operation that changes files there is counted: creating and truncating opens, writes,
- * fsyncs, links, renames, unlinks, mkdirs. The n-th does what the mode says; 0 only counts.
+ * copies, fsyncs, links, renames, unlinks, mkdirs. The n-th does what the mode says; 0 only counts.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -124,6 +125,23 @@ ssize_t write(int fd, const void *data, size_t size) {
     }
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
+
+#define SENDFILE(name, offset_type)                                           \
+    ssize_t name(int to, int from, offset_type *offset, size_t size) {        \
+        if (ARMED && below_fd(to)) {                                          \
+            int what = decide(1);                                             \
+            if (what < 0) return -1;                                          \
+            if (what > 0) {                                                   \
+                struct stat state;                                            \
+                if (fstat(from, &state) == 0 && (off_t)size > state.st_size)  \
+                    size = state.st_size;                                     \
+                size = size / 2 + size % 2;                                   \
+            }                                                                 \
+        }                                                                     \
+        return NEXT(name)(to, from, offset, size);                            \
+    }
+SENDFILE(sendfile, off_t)
+SENDFILE(sendfile64, off64_t)
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     if (ARMED && below_fd(fd)) {
