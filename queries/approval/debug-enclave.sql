@@ -1,20 +1,20 @@
 -- ---
 -- id = "debug-enclave"
 -- title = "An enclave, TD or guest that its host can read"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
 -- sig = true
--- question = "Which genuine quotes come from an enclave, TD or SNP guest in debug mode, or from a TD whose performance monitoring is open to its host?"
--- why = "A debuggable enclave, TD or guest has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one."
+-- question = "Which genuine quotes come from an enclave, TD or SNP guest in debug mode, or from a TD with performance monitoring on?"
+-- why = "A debuggable enclave, TD or guest has no confidentiality: its host reads and writes its memory, while its measurement stays that of the real one. Performance counters in a TD are a side channel, and belong to development as well."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
 -- scope = ["observation_id"]
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "a quote whose attributes were not read is not reported"
--- false_positives = ["development fleets"]
+-- false_positives = ["development fleets", "a TD that is profiled on purpose: attributes is then performance_monitoring alone"]
 -- blind_spots = ["service TDs that may debug, and migration"]
 -- attack = ["debug launch of a production build"]
 -- spec = ["Intel SDM volume 3D, ATTRIBUTES.DEBUG", "Intel TDX module, TD ATTRIBUTES.DEBUG", "AMD 56860, guest policy DEBUG", "detector D40"]
@@ -72,7 +72,7 @@ SELECT
     'critical' AS severity,
     CASE
         WHEN bool_or(attribute = 'debug') THEN 'Debug mode: the host can read it ('
-        ELSE 'Performance monitoring: the host can watch it ('
+        ELSE 'Performance monitoring is on: no production TD ('
     END
     || CAST(count(*) AS VARCHAR)
     || ' sighting(s), accepted by the verifier '
