@@ -106,7 +106,12 @@ OBSERVATION = View(
             ("claimed_tcb_level", TEXT, "tcb_level as logged"),
             ("claimed_policy_allowed", BOOLEAN, "policy_allowed as logged"),
             ("claimed_policy_mode", TEXT, "policy_mode as logged"),
-            ("claimed_ok", BOOLEAN, "the verifier said that the quote is good; null: said nothing"),
+            (
+                "claimed_ok",
+                BOOLEAN,
+                "the verifier said that the quote is good, or gave it a weaker TCB status that its "
+                "policy allowed; null: said nothing",
+            ),
             ("sgx_extensions", LIST, "as logged"),
             ("backend_verifier", TEXT, "as logged"),
             ("siem_forwarded", BOOLEAN, "as logged"),

@@ -23,8 +23,18 @@ from forensics.case.tables import (
     Table,
 )
 
-# What verifiers in the field log for a good quote (design: `quote_status` OK).
-_OK_WORDS = "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'UPTODATE')"
+# What verifiers in the field log for a good quote (design: `quote_status` OK), and the names of
+# Intel's weaker statuses: whether those are good enough is the policy's word.
+_OK_WORDS = (
+    "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'PASSED', 'UPTODATE', "
+    "'SGXQLQVRESULTOK')"
+)
+_WEAK_WORDS = (
+    "('SWHARDENINGNEEDED', 'CONFIGURATIONNEEDED', 'CONFIGURATIONANDSWHARDENINGNEEDED', "
+    "'OUTOFDATE', 'OUTOFDATECONFIGURATIONNEEDED', 'TDRELAUNCHADVISED', "
+    "'TDRELAUNCHADVISEDCONFIGURATIONNEEDED')"
+)
+_STATUS_WORD = "translate(upper(o.claimed_quote_status), ' _-', '')"
 
 _OBSERVATION = f"""
 SELECT {observation_id("o")} AS observation_id,
@@ -48,8 +58,9 @@ SELECT {observation_id("o")} AS observation_id,
            AS claimed_report_data,
        o.claimed_quote_status, o.claimed_pck_cert_status, o.claimed_tcb_level,
        o.claimed_policy_allowed, o.claimed_policy_mode,
-       CASE WHEN o.claimed_quote_status IS NOT NULL
-            THEN upper(trim(o.claimed_quote_status)) IN {_OK_WORDS}
+       CASE WHEN {_STATUS_WORD} IN {_OK_WORDS} THEN true
+            WHEN {_STATUS_WORD} IN {_WEAK_WORDS} THEN coalesce(o.claimed_policy_allowed, false)
+            WHEN o.claimed_quote_status IS NOT NULL THEN false
             WHEN o.claimed_policy_allowed THEN true
        END AS claimed_ok,
        o.sgx_extensions, o.backend_verifier, o.siem_forwarded,

@@ -12,7 +12,7 @@
 -- scope = ["observation_id"]
 -- discriminator = ["reason"]
 -- grain = "one row per instance and reason"
--- nulls = "allowed events that lack what the comparison needs are counted as not evaluable; an event without a mode has the policy's"
+-- nulls = "allowed events that lack what the comparison needs are counted as not evaluable; an event without a mode has the policy's; a logged level that is none of Intel's names is not compared"
 -- false_positives = ["a policy exception that the manifest does not record", "a manifest newer than the verifier's policy"]
 -- blind_spots = ["evidence whose policy decision was not logged"]
 -- attack = ["policy bypass", "compromised verifier"]
@@ -92,8 +92,11 @@ allowed AS (
         ) AS readable,
         v.status AS receipt_status,
         o.claimed_tcb_level,
+        replace(replace(replace(lower(o.claimed_tcb_level), '_', ''), '-', ''), ' ', '')
+            AS claimed_level,
         upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT' AS strict,
-        ' ' || lower(array_to_string(p.accept, ' ')) || ' ' AS accepted_statuses
+        ' ' || replace(replace(lower(array_to_string(p.accept, ' ')), '_', ''), '-', '') || ' '
+            AS accepted_statuses
     FROM observation AS o
     LEFT JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN verdict AS v
@@ -174,9 +177,15 @@ contradiction AS (
     WHERE strict
         AND CASE
             WHEN accepted_statuses IS NULL
-            THEN lower(claimed_tcb_level)
+            THEN claimed_level
                 IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
-            ELSE strpos(accepted_statuses, ' ' || lower(claimed_tcb_level) || ' ') = 0
+            ELSE strpos(accepted_statuses, ' ' || claimed_level || ' ') = 0
+                AND claimed_level IN (
+                    'uptodate', 'swhardeningneeded', 'configurationneeded',
+                    'configurationandswhardeningneeded', 'outofdate',
+                    'outofdateconfigurationneeded', 'revoked', 'tdrelaunchadvised',
+                    'tdrelaunchadvisedconfigurationneeded'
+                )
         END
 ),
 -- One sighting may contradict on both the recomputed and the logged status: list it once.

@@ -1,7 +1,7 @@
 -- ---
 -- id = "silent-enclave"
 -- title = "A launch that should have attested and did not"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -110,23 +110,12 @@ expected AS (
         END
 ),
 -- A failed attestation is an attestation: the enclave was heard. It failed when the verifier did
--- not say OK or the policy refused; a weak TCB status that the policy allowed is no failure.
+-- not say OK or its policy refused.
 attestation AS (
     SELECT
         observation_id, observation_no, event_id, session_id, nonce, container_id, enclave_id,
         received_at, quote_generated_at,
-        CASE
-            WHEN NOT claimed_policy_allowed THEN FALSE
-            WHEN claimed_policy_allowed AND NOT claimed_ok
-                AND upper(claimed_quote_status) IN (
-                    'SWHARDENINGNEEDED', 'CONFIGURATIONNEEDED',
-                    'CONFIGURATIONANDSWHARDENINGNEEDED', 'OUTOFDATE',
-                    'OUTOFDATECONFIGURATIONNEEDED', 'TDRELAUNCHADVISED',
-                    'TDRELAUNCHADVISEDCONFIGURATIONNEEDED'
-                )
-                THEN TRUE
-            ELSE claimed_ok
-        END AS passed
+        CASE WHEN NOT claimed_policy_allowed THEN FALSE ELSE claimed_ok END AS passed
     FROM observation
     WHERE (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
         AND received_at IS NOT NULL
