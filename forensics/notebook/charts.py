@@ -215,6 +215,8 @@ def draw_silences(case: Case) -> alt.Chart:
         title="never attested",
         scale=alt.Scale(domain=[False, True], range=["#1565c0", "#c62828"]),
     )
+    # The same domain, or there would be a second legend.
+    shape = alt.Shape("silent:N", title="never attested", scale=alt.Scale(domain=[False, True]))
     chart: alt.Chart = (
         alt.Chart(_data(values), title="From launch to first attestation")
         .mark_point(filled=True, size=60)
@@ -223,7 +225,7 @@ def draw_silences(case: Case) -> alt.Chart:
             x=alt.X("launched:T", axis=_TIME, scale=_UTC),
             y=alt.Y("shown:Q", title="seconds (log)", scale=alt.Scale(type="log")),
             color=silent,
-            shape=alt.Shape("silent:N", title="never attested"),
+            shape=shape,
             tooltip=["workload:N", "enclave:N", "launched:T", "seconds:Q", "silent:N"],
         )
         .properties(width=WIDTH, height=220)

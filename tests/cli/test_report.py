@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -16,7 +17,9 @@ from typing import Any
 import pyarrow.parquet as parquet
 import pytest
 
+import forensics
 from forensics.report.page import make_policy
+from forensics.sources.fields import EVENT_TYPES, OBSERVATION, read_text
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 MADE = "2026-01-09T00:00:00Z"
@@ -32,12 +35,17 @@ PAYLOADS = (
     "</style><style>body{display:none}</style>",
     "\u202e\x1b[2J\u0000<a href=//evil.example>",
 )
-# Fields that say who and where, each always with the same payload: they keep telling their owners
-# apart, and what was joined stays joined.
-FIELDS = (
-    *("enclave_id", "session_id", "node_id", "workload_id", "secret_id", "tcb_level"),
-    *("container_id", "peer", "event_id", "backend_verifier", "policy_mode", "pck_cert_status"),
-    *("image", "image_digest", "issuer"),
+# Every field of every event that is kept as text, each always with the same payload: they keep
+# telling their owners apart, and what was joined stays joined.
+FIELDS = sorted(
+    {
+        name
+        for kind in (OBSERVATION, *EVENT_TYPES.values())
+        for name, (_, reader) in kind.fields.items()
+        if reader is read_text
+    },
+    # Ids first, of which all but this one are shown: each payload is seen.
+    key=lambda name: (not name.endswith("_id") or name == "event_id", name),
 )
 PAYLOAD_OF = {name: PAYLOADS[place % (len(PAYLOADS) - 1)] for place, name in enumerate(FIELDS)}
 
@@ -386,22 +394,47 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = PAYLOADS[1].replace("/", "_") + file.name.removesuffix(".gz")
         (evidence / "events" / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     manifest = evidence / "manifest.toml"
-    manifest.write_text(
-        re.sub(
-            r'^id = "(\w+)"',
-            lambda match: f"id = {json.dumps(PAYLOAD_OF['workload_id'] + match[1])}",
-            manifest.read_text(),
+    text = manifest.read_text()
+    for key, pattern, field in (
+        ("id", r'^id = "(\w+)"', "workload_id"),
+        ("runtime", r'runtime = "(\w+)"', "runtime"),
+    ):
+        spoiled = PAYLOAD_OF[field]
+        text, number = re.subn(
+            pattern,
+            lambda match, key=key, spoiled=spoiled: f"{key} = {json.dumps(spoiled + match[1])}",
+            text,
             flags=re.MULTILINE,
         )
-    )
+        assert number
+    manifest.write_text(text)
     (evidence / "events" / "junk.jsonl").write_text('{"event_type": "' + PAYLOADS[0] + '"\n')
     case = folder / (PAYLOADS[1].replace("/", "_") + "case")
     arguments = ["audit", str(case), str(evidence), "--as-of", END]
     arguments += ["--root-ca", str(SAMPLE / "root_ca.pem")]
-    with pytest.raises(SystemExit):
-        app(arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOGNAME", PAYLOADS[0])  # who commits
+        with pytest.raises(SystemExit):
+            app(arguments)
+        suppressed, told = sorted(find_fingerprints(case))[:2]
+        (case / "findings" / "suppressions.toml").write_text(suppress(suppressed))
+        with contextlib.suppress(SystemExit):
+            app(["triage", str(case), told, "--state", "false-positive", "--note", PAYLOADS[0]])
+        with pytest.raises(SystemExit):
+            app(["detect", str(case), "--as-of", END])
     make_page(case, folder / "report.html")
     return folder / "report.html"
+
+
+def find_fingerprints(case: Path) -> list[str]:
+    return [finding["fingerprint"] for finding in forensics.open_case(case).findings()]
+
+
+def suppress(fingerprint: str) -> str:
+    words = {"id": PAYLOADS[3], "reason": PAYLOADS[0], "owner": PAYLOADS[1]}
+    lines = [f"{name} = {json.dumps(text)}" for name, text in words.items()]
+    lines += [f'fingerprint = "{fingerprint}"', "expires = 2026-02-01T00:00:00Z"]
+    return "\n".join(["[[suppression]]", *lines]) + "\n"
 
 
 def spoil(event: dict[str, Any]) -> dict[str, Any]:
@@ -410,7 +443,8 @@ def spoil(event: dict[str, Any]) -> dict[str, Any]:
         for name, value in event.items()
     }
     if event.get("event_type") == "enclave_attestation":
-        spoiled["mrenclave"] = PAYLOADS[1]
+        spoiled["quote_status"] = event.get("quote_status")  # or nobody would have claimed anything
+        spoiled |= dict.fromkeys(("mrenclave", "mrsigner", "report_data"), PAYLOADS[1])
         spoiled["sgx_extensions"] = list(PAYLOADS)
         spoiled[PAYLOADS[0]] = PAYLOADS[2]
         if str(event.get("timestamp", "")).endswith("1Z"):
