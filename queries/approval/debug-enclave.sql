@@ -1,7 +1,7 @@
 -- ---
 -- id = "debug-enclave"
 -- title = "An enclave, TD or guest that its host can read"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"

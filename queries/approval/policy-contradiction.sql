@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"

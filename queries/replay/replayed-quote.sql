@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "svn-rollback"
 -- title = "An older security version accepted after a newer one"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
