@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from forensics.case.tables import Column
+from forensics.verify.archive import NO_TIME
+
+RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
+"""When an observation `o` was received, as far as its own clocks tell."""
+RECEIVED_OR_NO_TIME = f"coalesce(epoch_us({RECEIVED}), {NO_TIME})"
+"""The same in microseconds, as the moment of its receipt's verdict."""
 
 
 def to_hex(expression: str) -> str:

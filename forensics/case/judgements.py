@@ -7,13 +7,14 @@ and only the stretches in which evidence was received are judged.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from forensics.case.derived import DerivedTables, Row, load_rows, stream
+from forensics.case.expressions import RECEIVED
 from forensics.case.facts import (
     Candidate,
     read_candidates,
@@ -30,7 +31,15 @@ from forensics.formats.collateral import (
 )
 from forensics.formats.snp import SnpReport
 from forensics.verify.appraisal import Appraiser, Judgement
-from forensics.verify.archive import CONTEXT_COLUMNS, SECOND, Archive, Context, Selection
+from forensics.verify.archive import (
+    COLLATERAL_IDS,
+    CONTEXT_COLUMNS,
+    NO_TIME,
+    SECOND,
+    Archive,
+    Context,
+    Selection,
+)
 from forensics.verify.facts import ChainFact, DocumentFact, EndorsementFact
 from forensics.verify.report_appraisal import judge_report
 from forensics.verify.report_signature import Endorsed
@@ -70,6 +79,12 @@ class Bench:
         """`moment` in microseconds since the epoch, UTC."""
         selection = self.find_context(candidate.chain, candidate.subject.tee).select(moment)
         return self._judge_under(candidate, selection, moment)
+
+    def recall(
+        self, candidate: Candidate, moment: int, used: Mapping[str, str | None]
+    ) -> Judgement:
+        """Judge again with the collateral that a verdict names: `used` has its four id columns."""
+        return self._judge_under(candidate, self._archive.recall(used), moment)
 
     def accepts_otherwise(self, candidate: Candidate, moment: int) -> bool:
         """Would any other collateral of the archive that was valid then accept the subject?"""
@@ -146,16 +161,21 @@ def renew_receipts(
     """Judge every subject in the stretches of time in which its evidence was received."""
     _load_periods(bench, connection)
     connection.execute(
-        """
+        f"""
         CREATE OR REPLACE TABLE stored.hit AS
         SELECT DISTINCT m.subject_no, p.starts, p.ends
         FROM (
-            SELECT quote_no, epoch_us(coalesce(received_at, verified_at, timestamp)) AS at
-            FROM stored.observation WHERE quote_no IS NOT NULL
+            SELECT o.quote_no, epoch_us({RECEIVED}) AS at
+            FROM stored.observation AS o WHERE o.quote_no IS NOT NULL
         ) AS o
         JOIN stored.filed AS f ON f.quote_no = o.quote_no
         JOIN member AS m ON m.subject_no = f.subject_no
         ASOF JOIN period AS p ON p.context_no = m.context_no AND o.at >= p.starts
+        UNION ALL
+        SELECT DISTINCT f.subject_no, {NO_TIME}, {NO_TIME} + 1
+        FROM stored.observation AS o
+        JOIN stored.filed AS f ON f.quote_no = o.quote_no
+        WHERE {RECEIVED} IS NULL
         """
     )
     tables.replace(RECEIPT, _judge_hits(bench, connection))
@@ -189,12 +209,14 @@ def fill_check_results(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _check_again(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
     sql = " UNION ALL ".join(
-        f"SELECT subject_no, starts, '{moment}' AS moment FROM stored.{table.name}"
+        f"SELECT subject_no, starts, '{moment}' AS moment, {', '.join(COLLATERAL_IDS)} "
+        f"FROM stored.{table.name}"
         for moment, table in (("receipt", RECEIPT), ("hindsight", HINDSIGHT))
     )
     for candidate, judged in _pair(connection, f"SELECT * FROM ({sql}) ORDER BY ALL"):
-        for number, starts, moment in judged:
-            results = bench.judge(candidate, starts).results
+        for number, starts, moment, *ids in judged:
+            used = dict(zip(COLLATERAL_IDS, ids, strict=True))
+            results = bench.recall(candidate, starts, used).results
             for check, (result, expected, observed) in results.items():
                 yield {
                     "moment": moment,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from forensics.case.expressions import RECEIVED_OR_NO_TIME
 from forensics.case.tables import (
     FACT_CERTIFICATION,
     FACT_CHAIN,
@@ -73,8 +74,7 @@ JOIN stored.filed AS f ON f.subject_no = c.subject_no
 JOIN stored.observation AS o ON o.quote_no = f.quote_no
 WHERE o.observation_no <= $observation_no
   AND (c.starts IS NULL
-       OR (epoch_us(coalesce(o.received_at, o.verified_at, o.timestamp)) >= c.starts
-           AND epoch_us(coalesce(o.received_at, o.verified_at, o.timestamp)) < c.ends))
+       OR ({RECEIVED_OR_NO_TIME} >= c.starts AND {RECEIVED_OR_NO_TIME} < c.ends))
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.case.expressions import (
+    RECEIVED,
     byte,
     field,
     flag,
@@ -12,8 +13,6 @@ from forensics.case.expressions import (
 )
 from forensics.case.tables import SGX_REPORT_COLUMNS, SNP_REPORT_COLUMNS, TD_REPORT_COLUMNS
 from forensics.formats.structures import SIGNING_KEYS, SNP_DEBUG_BIT, SNP_MIGRATE_BIT
-
-RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
 
 _SIGNING_KEY = (
     f"CASE {byte('s.key_info', 0)} // 4 & 7 "

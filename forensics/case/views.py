@@ -9,11 +9,13 @@ from __future__ import annotations
 from forensics.case import extras
 from forensics.case.contract import REFERENCE_PAGE
 from forensics.case.expressions import (
+    RECEIVED,
+    RECEIVED_OR_NO_TIME,
     instant,
     observation_id,
     to_hex,
 )
-from forensics.case.quote_views import RECEIVED, RESHOWN, show_quotes
+from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.tables import (
     DETECTION,
     FINDING,
@@ -101,11 +103,13 @@ SELECT quote_no, signature_ok, subject_no, endorsement_id FROM stored.fact_repor
 JUDGED_SQL = f"""
 SELECT o.observation_no, o.source_id, o.source_line, o.quote_no, 'receipt' AS moment,
        o.at AS as_of, f.subject_no, j.* EXCLUDE (subject_no)
-FROM (SELECT *, {RECEIVED} AS at FROM stored.observation AS o) AS o
+FROM (
+    SELECT *, {RECEIVED} AS at, {RECEIVED_OR_NO_TIME} AS received_us FROM stored.observation AS o
+) AS o
 JOIN stored.filed AS f ON f.quote_no = o.quote_no
 LEFT JOIN stored.receipt AS j
        ON j.subject_no = f.subject_no
-      AND epoch_us(o.at) >= j.starts AND epoch_us(o.at) < j.ends
+      AND o.received_us >= j.starts AND o.received_us < j.ends
 UNION ALL
 SELECT o.observation_no, o.source_id, o.source_line, o.quote_no, 'hindsight',
        {instant("j.starts")}, f.subject_no, j.* EXCLUDE (subject_no)

@@ -19,17 +19,17 @@ from forensics.formats.snp import SnpReport
 from forensics.report.openssl import (
     Step,
     crl_step,
-    document_step,
+    document_steps,
     find_issuer,
     quote_steps,
     report_steps,
     revocation_step,
 )
 from forensics.verify.appraisal import Judgement, format_time
+from forensics.verify.archive import NO_TIME
 from forensics.verify.checks import CHECK_OF_ID
-from forensics.verify.documents import find_signers
+from forensics.verify.documents import find_signature, find_signers
 from forensics.verify.facts import ChainFact, CrlFact, EndorsementFact
-from forensics.verify.signatures import verify_raw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,16 +112,19 @@ class Explainer:
         if quote is None:
             explanation.lacking.append("the quote: the event came without one that can be read")
             return explanation
-        if verdict is None or verdict["as_of"] is None:
-            explanation.lacking.append("a moment: the evidence has no time, or was not verified")
+        if verdict is None:
+            explanation.lacking.append("a verdict: `verify` has not judged this evidence yet")
         else:
-            self._add_judgement(explanation, observation_id, verdict["as_of"])
+            if verdict["as_of"] is None:
+                explanation.lacking.append("a moment: the evidence has no time")
+            self._add_judgement(explanation, observation_id, verdict)
         evidence = parse_evidence(self._case.quote_bytes(bytes.fromhex(quote["quote_id"])))
         if not isinstance(evidence, SnpReport):  # a report's key is not in it
-            explanation.steps = [*quote_steps(evidence), *explanation.steps]
+            steps = quote_steps(evidence, self._trusted_keys())
+            explanation.steps = [*steps, *explanation.steps]
         return explanation
 
-    def _add_judgement(self, explanation: Explanation, observation_id: str, as_of: Any) -> None:
+    def _add_judgement(self, explanation: Explanation, observation_id: str, verdict: Row) -> None:
         number, quote_id = self._connection.execute(
             "SELECT f.subject_no, q.quote_id FROM stored.filed AS f "
             "JOIN stored.quote AS q ON q.quote_no = f.quote_no "
@@ -130,8 +133,9 @@ class Explainer:
             [observation_id],
         ).fetchall()[0]
         candidate = read_candidate(self._connection, number)
-        at = int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
-        judgement = self._bench.judge(candidate, at)
+        as_of = verdict["as_of"]
+        at = NO_TIME if as_of is None else int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
+        judgement = self._bench.recall(candidate, at, verdict)
         for identity, (result, expected, observed) in judgement.results.items():
             check = CHECK_OF_ID[identity]
             explanation.checks.append(
@@ -181,21 +185,22 @@ class Explainer:
         crl: CrlFact,
         serial: str | None,
         issuers: Sequence[Certificate],
+        issuer_key: bytes | None = None,
     ) -> list[Step]:
-        """The checks of a CRL's signature, and that a serial number is not in it."""
-        (data,) = self._connection.execute(
-            "SELECT data FROM stored.crl WHERE crl_id = ?", [crl.crl_id]
-        ).fetchall()[0]
-        issuer = find_issuer(issuers, crl.issuer, crl.issuer_key or b"")
+        """The checks of a CRL's signature, and that a serial number is not in it.
+
+        `issuer_key`: whose signature it should have, where that is not the one it has.
+        """
+        data = self._read_crl(crl)
+        issuer = find_issuer(issuers, crl.issuer, issuer_key or crl.issuer_key or b"")
         steps = [] if issuer is None else [crl_step(signed, name, data, issuer)]
         return steps + ([] if serial is None else [revocation_step(listed, name, data, serial)])
 
     def _collateral_steps(self, judgement: Judgement, chain: ChainFact) -> list[Step]:
-        anchors = [anchor.der for anchor in self._case.settings.anchors]
-        issuers = read_issuers(self._connection, anchors)
-        trusted = {parse_certificate(der).public_key for der in anchors} - {None}
-        signers = find_signers(issuers, [key for key in trusted if key])
+        issuers = read_issuers(self._connection, [a.der for a in self._case.settings.anchors])
+        signers = find_signers(issuers, self._trusted_keys())
         steps = []
+        serials = []
         selection = judgement.selection
         for check, document in (("S4", selection.tcb_info), ("S6", selection.qe_identity)):
             if document is None:
@@ -204,21 +209,37 @@ class Explainer:
                 "SELECT body, signature FROM stored.document WHERE document_id = ?",
                 [document.document_id],
             ).fetchall()[0]
-            # The signature is under the body as served, or as QVL writes it again.
-            for signer in signers:
-                key = signer.certificate.public_key
-                if key and verify_raw(key, signature, body):
-                    kind = document.outline.kind
-                    steps.append(document_step(check, kind, body, signature, signer.certificate))
-                    break
-        crls: tuple[tuple[str, str, str, CrlFact | None, str | None], ...] = (
-            ("R1", "R3", "root_ca", selection.root_crl, chain.ca_serial),
-            ("R2", "R4", "pck_ca", selection.pck_crl, chain.pck_serial),
+            found = find_signature(body, signature, signers)
+            if found is None and signers:  # nobody's: let openssl say so of the likeliest signer
+                found = signers[0], body
+            if found is not None:
+                signer, text = found
+                steps += document_steps(check, document.outline.kind, text, signature, signer)
+            if document.signer_serial is not None:
+                serials.append(document.signer_serial)
+        crls = (
+            ("R1", "R3", "root_ca", selection.root_crl, chain.ca_serial, chain.root_key),
+            ("R2", "R4", "pck_ca", selection.pck_crl, chain.pck_serial, chain.ca_key),
         )
-        for signed, listed, name, crl, serial in crls:
+        for signed, listed, name, crl, serial, key in crls:
             if crl is not None:
-                steps += self._crl_steps(signed, listed, name, crl, serial, issuers)
+                steps += self._crl_steps(signed, listed, name, crl, serial, issuers, key)
+        if selection.root_crl is not None:
+            data = self._read_crl(selection.root_crl)
+            steps += [revocation_step("S2", "root_ca", data, s) for s in dict.fromkeys(serials)]
         return steps
+
+    def _trusted_keys(self) -> list[bytes]:
+        """Public keys `X ‖ Y` of the trust anchors on P-256, in the order of the settings."""
+        keys = (parse_certificate(a.der).public_key for a in self._case.settings.anchors)
+        return [key for key in keys if key is not None]
+
+    def _read_crl(self, crl: CrlFact) -> bytes:
+        (data,) = self._connection.execute(
+            "SELECT data FROM stored.crl WHERE crl_id = ?", [crl.crl_id]
+        ).fetchall()[0]
+        assert isinstance(data, bytes)
+        return data
 
     def _binding(self, observation_id: str) -> list[Row]:
         return [

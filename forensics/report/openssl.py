@@ -22,6 +22,7 @@ from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote
 from forensics.formats.snp import SnpReport
 from forensics.verify.amd_signatures import load_p384_key
 from forensics.verify.chain import assign_roles
+from forensics.verify.documents import Signer
 from forensics.verify.signatures import load_key
 
 
@@ -38,8 +39,11 @@ class Step:
     files: dict[str, bytes] = field(repr=False)
 
 
-def quote_steps(quote: Quote) -> list[Step]:
-    """K5, K2, K1, and P3-P5 where the quote has a chain that parses."""
+def quote_steps(quote: Quote, anchors: Sequence[bytes]) -> list[Step]:
+    """K5, K2, K1, and P2-P5 where the quote has a chain that parses.
+
+    `anchors` are the root public keys `X ‖ Y` that the case trusts.
+    """
     steps = []
     key = _key_pem(quote.attestation_key)
     if key is not None:
@@ -60,7 +64,7 @@ def quote_steps(quote: Quote) -> list[Step]:
         )
     )
     if quote.certification_type == CERTIFICATION_PCK_CHAIN:
-        steps += _chain_steps(quote)
+        steps += _chain_steps(quote, anchors)
     return steps
 
 
@@ -98,14 +102,28 @@ def report_steps(report: SnpReport, key: bytes | None, chain: Sequence[Certifica
 _AMD_CHAIN = ("vek.pem", "ask.pem", "ark.pem")
 
 
-def document_step(
-    check_id: str, kind: str, body: bytes, signature: bytes, signer: Certificate
-) -> Step:
-    """S4 or S6: the signature of a TCB info or enclave identity."""
+def document_steps(
+    check_id: str, kind: str, body: bytes, signature: bytes, signer: Signer
+) -> list[Step]:
+    """S4 or S6, the signature of a TCB info or enclave identity; S1, the signer's by its root."""
     title = "TCB info" if check_id == "S4" else "QE identity"
-    assert signer.public_key is not None
-    files = {f"{kind}.json": body, f"{kind}_key.pem": _key_pem(signer.public_key) or b""}
-    return _signature_step(check_id, f"{title} signature", files, kind, signature)
+    certificate = signer.certificate
+    assert certificate.public_key is not None
+    signed = {f"{kind}.json": body, f"{kind}_key.pem": _key_pem(certificate.public_key) or b""}
+    chain = {
+        f"{kind}_root.pem": _certificate_pem(signer.root),
+        f"{kind}_signer.pem": _certificate_pem(certificate),
+    }
+    return [
+        _signature_step(check_id, f"{title} signature", signed, kind, signature),
+        Step(
+            "S1",
+            f"TCB signing certificate of the {title} under its root (time left out)",
+            f"openssl verify -no_check_time -CAfile {kind}_root.pem {kind}_signer.pem",
+            f"{kind}_signer.pem: OK",
+            chain,
+        ),
+    ]
 
 
 def crl_step(check_id: str, name: str, der: bytes, issuer: Certificate) -> Step:
@@ -121,12 +139,13 @@ def crl_step(check_id: str, name: str, der: bytes, issuer: Certificate) -> Step:
 
 
 def revocation_step(check_id: str, name: str, der: bytes, serial: str) -> Step:
-    """R3 or R4: is a serial number listed? Passes when it is not."""
+    """R3, R4 or S2: is a serial number listed? Passes when it is not."""
     padded = serial.upper().zfill(len(serial) + len(serial) % 2)
     return Step(
         check_id,
         f"Serial number {serial} in the CRL",
-        f"openssl crl -inform DER -in {name}.crl -noout -text | grep -q {padded} || echo unlisted",
+        f"openssl crl -inform DER -in {name}.crl -noout -text "
+        f"| grep -q 'Serial Number: {padded}$' || echo unlisted",
         "unlisted",
         {f"{name}.crl": der},
     )
@@ -140,7 +159,7 @@ def find_issuer(candidates: Iterable[Certificate], name: bytes, key: bytes) -> C
     )
 
 
-def _chain_steps(quote: Quote) -> list[Step]:
+def _chain_steps(quote: Quote, anchors: Sequence[bytes]) -> list[Step]:
     try:
         root, ca, pck = assign_roles(parse_chain(quote.certification_data))
     except EvidenceError:
@@ -150,19 +169,34 @@ def _chain_steps(quote: Quote) -> list[Step]:
         "pck_ca.pem": _certificate_pem(ca),
         "pck.pem": _certificate_pem(pck),
     }
+    trusted = root.public_key if root.public_key in anchors else next(iter(anchors), None)
     steps = [
         Step(
-            "P3",
-            "Fingerprint of the root's public key, to hold against the trust anchor",
+            "P2",
+            "Fingerprint of the root's public key: that of a trust anchor",
             "openssl x509 -in root.pem -noout -pubkey | openssl pkey -pubin -outform DER "
             "| openssl dgst -sha256",
-            _key_digest(root),
+            _key_digest(trusted),
+            files,
+        ),
+        Step(
+            "P3",
+            "The root's own signature",
+            "openssl verify -no_check_time -check_ss_sig -CAfile root.pem root.pem",
+            "root.pem: OK",
+            files,
+        ),
+        Step(
+            "P4",
+            "PCK CA under the root (time left out)",
+            "openssl verify -no_check_time -CAfile root.pem pck_ca.pem",
+            "pck_ca.pem: OK",
             files,
         ),
         Step(
             "P5",
-            "PCK chain: root, PCK CA, PCK certificate (time left out)",
-            "openssl verify -no_check_time -CAfile root.pem -untrusted pck_ca.pem pck.pem",
+            "PCK certificate under the PCK CA (time left out)",
+            "openssl verify -no_check_time -partial_chain -CAfile pck_ca.pem pck.pem",
             "pck.pem: OK",
             files,
         ),
@@ -212,8 +246,8 @@ def _key_pem(point: bytes) -> bytes | None:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _key_digest(certificate: Certificate) -> str:
-    key = load_key(certificate.public_key or b"")
+def _key_digest(point: bytes | None) -> str:
+    key = load_key(point or b"")
     if key is None:
         return "no P-256 key"
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

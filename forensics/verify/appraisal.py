@@ -4,24 +4,25 @@ No signature is verified here. Every check of quotes gets an outcome, each compu
 the judgement follows from them:
 
 * *rejected*: a check of Intel's verifier failed that more or newer collateral could not mend;
-* *undetermined*: only coverage is lacking: no document, or none in force (T2-T5);
+* *undetermined*: only coverage is lacking: no document, none in force (T2-T5), or no moment;
 * *accepted*: every check of Intel's verifier passed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from forensics.formats.collateral import EnclaveIdentity, TcbInfo, TdxModule
-from forensics.verify.archive import SECOND, Selection
+from forensics.verify.archive import NO_TIME, SECOND, Selection
 from forensics.verify.checks import (
     NOT_APPLICABLE,
     QUOTE_CHECKS,
     STRICT,
     Outcome,
     judge,
+    lack_time,
     missing,
     skipped,
 )
@@ -93,9 +94,12 @@ class Appraiser:
         selection: Selection,
         moment: int,
     ) -> Judgement:
-        """`moment` is in microseconds since the epoch, UTC."""
+        """`moment` is in microseconds since the epoch, UTC; of what has no time, `NO_TIME`."""
         results: Results = {**subject.results, **chain.results, **certification.results}
-        results |= _check_revocation(chain, selection)
+        if moment == NO_TIME:
+            results = lack_time(QUOTE_CHECKS, results)
+            return Judgement(conclude(results), None, results, (), selection)
+        results |= _check_revocation(chain, selection, moment)
         results |= _check_documents(selection)
         results |= _check_time(chain, selection, moment)
         info = self._usable_tcb_info(selection.tcb_info)
@@ -106,7 +110,8 @@ class Appraiser:
         evaluation, advisories = _evaluate(subject, certification, chain, info, identity, results)
         results |= _check_levels(subject, evaluation, results)
         status = evaluation.status if evaluation else None
-        outcome = conclude(results, revoked=status == REVOKED)
+        excused = _excuse(selection, moment, revoked=status == REVOKED)
+        outcome = conclude(results, excused)
         if outcome != "accepted" and (outcome, status) != ("rejected", REVOKED):
             status = None
         ordered = {check: results[check] for check in QUOTE_CHECKS}
@@ -121,7 +126,7 @@ class Appraiser:
         return self._read_identity(document) if usable and document else None
 
 
-def _check_revocation(chain: ChainFact, selection: Selection) -> Results:
+def _check_revocation(chain: ChainFact, selection: Selection, moment: int) -> Results:
     if chain.ca_subject is None:
         return dict.fromkeys(("R1", "R2", "R3", "R4", "S2"), skipped("P1"))
     root_crl, pck_crl = selection.root_crl, selection.pck_crl
@@ -133,9 +138,9 @@ def _check_revocation(chain: ChainFact, selection: Selection) -> Results:
     return {
         "R1": _check_crl(root_crl, chain.root_key, "a CRL of the root CA"),
         "R2": _check_crl(pck_crl, chain.ca_key, f"a CRL of {chain.ca_name}"),
-        "R3": _check_serials(root_crl, {chain.ca_serial or ""}, "R1"),
-        "R4": _check_serials(pck_crl, {chain.pck_serial or ""}, "R2"),
-        "S2": _check_serials(root_crl, signers, "R1"),
+        "R3": _check_serials(root_crl, {chain.ca_serial or ""}, "R1", moment),
+        "R4": _check_serials(pck_crl, {chain.pck_serial or ""}, "R2", moment),
+        "S2": _check_serials(root_crl, signers, "R1", moment),
     }
 
 
@@ -148,10 +153,13 @@ def _check_crl(crl: CrlFact | None, issuer_key: bytes | None, what: str) -> Outc
     return judge(signed, f"signed by {crl.issuer_name}", "valid" if signed else "invalid")
 
 
-def _check_serials(crl: CrlFact | None, serials: set[str], lacking: str) -> Outcome:
+def _check_serials(crl: CrlFact | None, serials: set[str], lacking: str, moment: int) -> Outcome:
+    """A list issued after the moment may name what was not revoked yet: T2 prevents the check."""
     if crl is None:
         return skipped(lacking)
     listed = sorted(serials & crl.revoked)
+    if listed and moment < crl.this_update:
+        return skipped(f"T2: listed from {format_time(crl.this_update)} on")
     shown = ", ".join(sorted(serials))
     return judge(not listed, f"{shown} not listed", f"{', '.join(listed) or 'not'} listed")
 
@@ -362,22 +370,40 @@ def _stops(results: Results, check: str) -> bool:
     return results[check][0] in ("fail", "error", "skipped")
 
 
-# What documents say now, later documents may say otherwise; only what they revoke stays revoked.
 _BY_TCB_INFO = frozenset(("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"))
 _BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
 
 
-def conclude(results: Results, *, revoked: bool = False) -> str:
-    """The outcome that the checks of the vendor's verifier give; `revoked`: by TCB status."""
-    failed = {c for c, o in results.items() if o[0] == "fail" and c not in STRICT}
-    converged = frozenset() if revoked else frozenset(("V3",))
-    if "T4" in failed:
-        failed -= _BY_TCB_INFO | converged
-    if "T5" in failed:
-        failed -= _BY_IDENTITY | converged
-    if failed - COVERAGE:
+def _excuse(selection: Selection, moment: int, *, revoked: bool) -> frozenset[str]:
+    """Checks whose failure other collateral may mend: what they fail by is not in force.
+
+    A newer TCB info or identity may say otherwise of what an expired one says, unless that revokes:
+    it stays. What one says that was issued after the moment, the one in force then may not say.
+    """
+    excused: set[str] = set()
+    parts = ((selection.tcb_info, _BY_TCB_INFO), (selection.qe_identity, _BY_IDENTITY))
+    for document, checks in parts:
+        if document is None:
+            continue
+        issued, expires = document.outline.issued_at, document.outline.expires_at
+        early = issued is not None and moment < issued
+        if early or expires is None or moment >= expires + SECOND:
+            excused |= checks
+            if early or not revoked:
+                excused.add("V3")
+    return frozenset(excused)
+
+
+def conclude(results: Results, excused: Collection[str] = ()) -> str:
+    """The outcome that the checks of the vendor's verifier give.
+
+    A failure of `excused` checks leaves the outcome undetermined, as those of coverage do.
+    """
+    told = {c: o[0] for c, o in results.items() if c not in STRICT}
+    failed = {check for check, result in told.items() if result == "fail"}
+    if failed - COVERAGE - frozenset(excused):
         return "rejected"
-    lacking = any(o[0] in ("error", "skipped") and c not in STRICT for c, o in results.items())
+    lacking = any(result in ("error", "skipped") for result in told.values())
     return "undetermined" if failed or lacking else "accepted"
 
 

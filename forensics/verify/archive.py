@@ -15,7 +15,7 @@ expiry itself is still in force (QVL compares with `>`), to the second as Intel 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
@@ -25,6 +25,10 @@ from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
 from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, EndorsementFact
 
 SECOND = 1_000_000
+COLLATERAL_IDS = ("tcb_info_id", "qe_identity_id", "root_crl_id", "pck_crl_id")
+"""The columns of a verdict that name what a `Selection` holds, in its order."""
+NO_TIME = -(1 << 62) - 1
+"""The moment of what was seen at no known time: before all others, and nothing is in force."""
 MAX_ALTERNATIVES = 1024  # an archive full of near-copies must not stall an appraisal
 
 CONTEXT_COLUMNS = ("root_key", "root_subject", "ca_key", "ca_subject", "fmspc")
@@ -67,6 +71,8 @@ class Context:
         return sorted(moments - {_NEVER, -_NEVER})
 
     def select(self, moment: int) -> Selection:
+        if moment == NO_TIME:
+            return Selection(None, None, None, None)
         return Selection(
             tcb_info=_best(self.tcb_infos, moment),
             qe_identity=_best(self.qe_identities, moment),
@@ -128,6 +134,24 @@ class Archive:
             crls = self._find_crls(*root) if root[1] is not None else ()
             self._contexts[root] = Context((), (), self._prefer(crls), ())
         return self._contexts[root]
+
+    def recall(self, used: Mapping[str, str | None]) -> Selection:
+        """The selection that a verdict names by `COLLATERAL_IDS` (hex, None for what lacked)."""
+        info, identity, root_crl, pck_crl = (used[name] for name in COLLATERAL_IDS)
+        return Selection(
+            tcb_info=self._documents_by_id.get(info or ""),
+            qe_identity=self._documents_by_id.get(identity or ""),
+            root_crl=self._crls_by_id.get(root_crl or ""),
+            pck_crl=self._crls_by_id.get(pck_crl or ""),
+        )
+
+    @cached_property
+    def _documents_by_id(self) -> dict[str, DocumentFact]:
+        return {document.document_id.hex(): document for document in self.documents}
+
+    @cached_property
+    def _crls_by_id(self) -> dict[str, CrlFact]:
+        return {crl.crl_id.hex(): crl for crl in self.crls}
 
     def _prefer(self, candidates: tuple[_Item, ...]) -> tuple[_Item, ...]:
         """The chosen ones among the candidates, where there are any."""

@@ -8,6 +8,7 @@ outcome.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -151,8 +152,8 @@ REPORT_CHECKS = tuple(c.id for c in CHECKS if c.id.startswith("N") or c.id in _O
 QUOTE_CHECKS = tuple(c.id for c in CHECKS if not c.id.startswith("N"))
 """What is checked of SEV-SNP reports, and of SGX and TDX quotes; each in the order of `CHECKS`."""
 
-PASS: Outcome = ("pass", "", "")
-NOT_APPLICABLE: Outcome = ("not_applicable", "", "")
+NOT_APPLICABLE: Outcome = ("not_applicable", "", "does not apply to this evidence")
+_NEED_A_TIME = frozenset(("T1", "T2", "T3", "T4", "T5", "N8"))
 
 
 def judge(passed: bool, expected: object, observed: object) -> Outcome:
@@ -166,6 +167,18 @@ def missing(what: str) -> Outcome:
 
 def skipped(because: str) -> Outcome:
     return ("skipped", "", f"prevented by {because}")
+
+
+def lack_time(checks: Iterable[str], results: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """`checks` with what is known of each without a moment.
+
+    That is `results`; the others need a moment, or collateral that is chosen by one.
+    """
+    no_time: Outcome = ("error", "a time of receipt", "missing")
+    return {
+        c: results.get(c) or (no_time if c in _NEED_A_TIME else skipped("the lack of a time"))
+        for c in checks
+    }
 
 
 def _show(value: object) -> str:

@@ -69,10 +69,11 @@ def prove_document(
     outline = outline_document(kind, body)
     form, sign = ("S3", "S4") if kind == TCB_INFO else ("S5", "S6")
     results: Results = {form: _check_format(kind, body)}
-    signer = _find_signer(body, signature, signers)
-    if signer is None:
+    found = find_signature(body, signature, signers)
+    if found is None:
         results |= _unsigned(sign, bool(signers))
         return DocumentFact(document_id(body, signature), outline, results)
+    signer, _ = found
     root_key = signer.root.public_key or b""
     results["S1"] = judge(signer.trusted, "a root that is a trust anchor", root_key)
     results[sign] = judge(True, "signed by the TCB signing key", "valid")
@@ -85,6 +86,22 @@ def prove_document(
         signer_not_after=signer.not_after,
         root_key=root_key,
     )
+
+
+def find_signature(
+    body: bytes, signature: bytes, signers: Sequence[Signer]
+) -> tuple[Signer, bytes] | None:
+    """Who signed a document, and the text that is signed.
+
+    QVL writes the document again without white space before it verifies; so may we.
+    """
+    rewritten = compact(parse_object(body))
+    for message in dict.fromkeys((body, rewritten)):
+        for signer in signers:
+            key = signer.certificate.public_key
+            if key is not None and verify_raw(key, signature, message):
+                return signer, message
+    return None
 
 
 def prove_crl(crl: Crl, issuers: Iterable[Certificate]) -> CrlFact:
@@ -120,17 +137,6 @@ def _check_format(kind: str, body: bytes) -> Outcome:
     except EvidenceError as error:
         return judge(False, expected, error.message)
     return judge(True, expected, "supported")
-
-
-def _find_signer(body: bytes, signature: bytes, signers: Sequence[Signer]) -> Signer | None:
-    """QVL writes the document again without white space before it verifies; so may we."""
-    rewritten = compact(parse_object(body))
-    for message in dict.fromkeys((body, rewritten)):
-        for signer in signers:
-            key = signer.certificate.public_key
-            if key is not None and verify_raw(key, signature, message):
-                return signer
-    return None
 
 
 def _unsigned(sign: str, have_signers: bool) -> Results:

@@ -19,12 +19,13 @@ from forensics.formats.structures import (
 )
 from forensics.formats.vek import generation_of, split_tcb
 from forensics.verify.appraisal import Judgement, conclude, format_time
-from forensics.verify.archive import SECOND, Selection
+from forensics.verify.archive import NO_TIME, SECOND, Selection
 from forensics.verify.checks import (
     NOT_APPLICABLE,
     REPORT_CHECKS,
     Outcome,
     judge,
+    lack_time,
     missing,
     skipped,
 )
@@ -48,9 +49,12 @@ def judge_report(
     results: Results = {
         **check_report(report),
         **_check_endorsement(report, endorsement, signature_ok),
-        "N8": _check_end(endorsement, selection.root_crl, moment),
-        "T6": _check_start(endorsement, moment),
     }
+    if moment == NO_TIME:
+        results = lack_time(REPORT_CHECKS, results)
+    else:
+        results["N8"] = _check_end(endorsement, selection.root_crl, moment)
+        results["T6"] = _check_start(endorsement, moment)
     ordered = {check: results[check] for check in REPORT_CHECKS}
     return Judgement(conclude(results), None, ordered, (), selection)
 

@@ -10,7 +10,7 @@ from forensics.formats.structures import (
     TEE_TDX,
     bit,
 )
-from forensics.verify.checks import NOT_APPLICABLE, PASS, Outcome, judge
+from forensics.verify.checks import NOT_APPLICABLE, Outcome, judge
 from forensics.verify.facts import Results
 
 _SGX_PROVISION_KEY = 4
@@ -42,7 +42,7 @@ def check_structure(
     if outer_slack:
         problems.append(f"{outer_slack} bytes after the certification data")
     return {
-        "F1": PASS,
+        "F1": judge(True, "lengths that fit", "fit"),
         "F2": judge(qe_vendor_id == INTEL_QE_VENDOR_ID, INTEL_QE_VENDOR_ID, qe_vendor_id),
         "F3": judge(not problems, "types that agree", "; ".join(problems) or "agree"),
         "F4": judge(certification_type == CERTIFICATION_PCK_CHAIN, 5, certification_type),
