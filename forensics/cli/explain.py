@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from forensics.report.explanation import Explanation
 
 
+_SIDES = ("fact", "one", "one_value", "other", "other_value")
 _DIFFERENCE = ("quote_id", "part", "offset", "first_size", "second_size", "first", "second", "note")
 
 
@@ -53,6 +55,7 @@ def explain(
     """
     from forensics.case.case import open_case
     from forensics.case.connection import connect
+    from forensics.report.conflicts import read_told
     from forensics.report.differences import find_differences
     from forensics.report.explanation import Explainer, find_subject, to_record
 
@@ -62,15 +65,19 @@ def explain(
     explainer = Explainer(opened, connection)
     explanations = [explainer.explain(observation, moment) for observation in observations]
     differences = [] if finding is None else find_differences(opened, finding)
+    told = None if finding is None else read_told(connection, finding["finding_id"])
+    sides = [] if told is None else [asdict(conflict) for conflict in told.conflicts]
     if form is Format.table:
         if finding is not None:
             _print_finding(finding)
+        _print(sides, _SIDES, "facts that cannot both be right")
         _print(differences, _DIFFERENCE, "bytes that no signature over the quote protects")
         for explanation in explanations:
             _print_explanation(explanation)
     else:
-        told = {"finding": finding} | ({"differences": differences} if differences else {})
-        records = [{**told, **to_record(entry)} for entry in explanations]
+        about = {"finding": finding, "conflicts": sides}
+        about |= {"differences": differences} if differences else {}
+        records = [{**about, **to_record(entry)} for entry in explanations]
         columns = list(dict.fromkeys(name for record in records for name in record))
         print_records(records, columns, form)
     if write is not None:

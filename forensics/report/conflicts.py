@@ -81,6 +81,12 @@ def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
     )
 
 
+def read_told(connection: duckdb.DuckDBPyConnection, finding_id: str) -> Told:
+    """One finding of the case, active or not, with both sides of it."""
+    [finding] = (f for f in load_findings(connection) if f.finding_id == finding_id)
+    return _tell(finding, _read_sightings(connection, sorted(_choose(finding))))
+
+
 def _choose(finding: Finding) -> Sequence[str]:
     """The first sightings and the last: a story has a beginning and an end."""
     identities = finding.observation_ids

@@ -76,13 +76,26 @@ def find_subject(
 ) -> tuple[Row | None, list[str]]:
     """(finding or None, observation ids) that an id stands for.
 
-    Raises `UsageError` (`no-match`).
+    The sightings that offend come before those that they are held against. Raises `UsageError`
+    (`no-match`).
     """
     for match in find_matches(connection, identifier, views=("finding", "observation")):
         if match.view == "finding":
-            return match.row, list(match.row["observation_ids"])
+            return match.row, _order_sightings(connection, match.row)
         return None, [match.identifier]
     raise UsageError("no-match", f"no finding or observation {identifier:.80} in this case")
+
+
+def _order_sightings(connection: duckdb.DuckDBPyConnection, finding: Row) -> list[str]:
+    identities: list[str] = list(finding["observation_ids"])
+    rows = connection.execute(
+        "SELECT observation_id FROM observation "
+        "WHERE observation_id IN (SELECT unnest($wanted::VARCHAR[])) "
+        "AND received_at BETWEEN CAST($first AS TIMESTAMPTZ) AND CAST($last AS TIMESTAMPTZ)",
+        {"wanted": identities, "first": finding["first_seen"], "last": finding["last_seen"]},
+    ).fetchall()
+    offending = {identity for (identity,) in rows}
+    return sorted(identities, key=lambda identity: identity not in offending)
 
 
 class Explainer:

@@ -151,3 +151,14 @@ def test_a_disguise_is_shown_byte_by_byte(run, audited: Path):
             assert difference["quote_id"] in row["details"]["disguised_quotes"]
     assert told["quote_signature_s"]["note"] == "n - s: both verify"
     assert told["certification_data"]["first_size"] > 0
+
+
+def test_a_finding_is_told_by_its_two_sides_and_from_what_offends(run, audited: Path):
+    (finding,) = run("findings", audited, "--detector", "svn-rollback", "--format", "json").records
+    first, *others = run("explain", audited, finding["finding_id"], "--format", "json").records
+    assert [first["observation_id"]] != finding["observation_ids"][:1]
+    assert {row["observation_id"] for row in (first, *others)} == set(finding["observation_ids"])
+    (sides,) = first["conflicts"]
+    assert (sides["fact"], sides["one_value"], sides["other_value"]) == ("ISVSVN", 8, 7)
+    shown = run("explain", audited, finding["finding_id"]).out
+    assert shown.index("facts that cannot both be right") < shown.index("observation ")

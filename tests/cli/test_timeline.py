@@ -22,6 +22,22 @@ def test_filters_narrow_it(run, audited: Path):
     assert any(finding["finding_id"] == row["id"] for row in rows)
 
 
+def test_a_finding_is_one_row_where_it_was_first_seen(run, audited: Path):
+    found = run("findings", audited, "--format", "json").records
+    rows = [row for row in run("timeline", audited, "--format", "json").records
+            if row["what"] == "finding"]  # fmt: skip
+    assert sorted(row["id"] for row in rows) == sorted(f["finding_id"] for f in found)
+    (rollback,) = (row for row in rows if "svn-rollback" in row["summary"])
+    (finding,) = (f for f in found if f["detector"] == "svn-rollback")
+    assert rollback["enclave_id"] == finding["subject_id"]
+    # Wanted by what it is held against, it is told from there.
+    query = "SELECT enclave_id FROM observation WHERE observation_id = '{}'"
+    before = query.format(finding["observation_ids"][0])
+    (other,) = run("sql", audited, before, "--format", "json").records
+    rows = run("timeline", audited, "--enclave", other["enclave_id"], "--format", "json").records
+    assert [row["id"] for row in rows].count(finding["finding_id"]) == 1
+
+
 def test_windows_are_half_open(run, audited: Path):
     rows = run("timeline", audited, "--format", "json").records
     start, end = rows[40]["seen_at"], rows[60]["seen_at"]
