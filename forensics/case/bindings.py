@@ -43,6 +43,7 @@ WHERE r.workload_id IN (SELECT workload_id FROM rule)
 # The rule of the observation's workload; where none was logged, or one that no manifest names,
 # those of the workloads that the measurements fit; where none was logged and they fit none, all.
 # A match under any of them is a match, and what cannot be computed outranks a mismatch.
+# `alone`: there is no other rule to weigh it against.
 _BINDINGS = f"""
 WITH fits AS ({_FITS}),
 sighting AS (
@@ -54,16 +55,16 @@ sighting AS (
     JOIN stored.quote AS q ON q.quote_no = o.quote_no
 ),
 candidate AS (
-    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload
+    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload, true AS alone
     FROM sighting AS s JOIN rule AS r ON r.workload_id = s.workload_id
     UNION ALL
-    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id
+    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id, false
     FROM sighting AS s
     JOIN fits AS f ON f.statement_id = s.statement_id
     JOIN rule AS r ON r.workload_id = f.workload_id
     WHERE NOT coalesce(s.is_named, false)
     UNION ALL
-    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id
+    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id, false
     FROM sighting AS s CROSS JOIN rule AS r
     WHERE s.workload_id IS NULL AND s.statement_id NOT IN (SELECT statement_id FROM fits)
 ),
@@ -80,7 +81,7 @@ judged AS (
     FROM computed
 ),
 told AS (
-    SELECT observation_no, rule_workload AS workload_id, name AS rule, result,
+    SELECT observation_no, rule_workload AS workload_id, name AS rule, result, alone,
            CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
                 CASE WHEN initial_state IS NULL AND 'initial_state' IN parts
                      THEN 'initial_state' END,
@@ -90,12 +91,15 @@ told AS (
            CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
     FROM judged
 )
-SELECT observation_no, workload_id, rule, result, missing, expected_report_data
-FROM told
-QUALIFY row_number() OVER (
-    PARTITION BY observation_no
-    ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), workload_id
-) = 1
+SELECT * EXCLUDE (alone) FROM (
+    FROM told WHERE alone
+    UNION ALL
+    FROM told WHERE NOT alone
+    QUALIFY row_number() OVER (
+        PARTITION BY observation_no
+        ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), workload_id
+    ) = 1
+)
 ORDER BY observation_no
 """
 

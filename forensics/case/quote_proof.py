@@ -1,21 +1,23 @@
 """Proving quote signatures (K5), and filing each quote under its appraisal subject.
 
-Quotes come in batches out of one stream, so memory does not grow with the case. The threads that
-verify them work from the start of `prove_quotes` to the end of its block: what needs no proven
-signature is done meanwhile.
+Quotes come in blocks out of one stream, so memory does not grow with the case. They are verified
+from the start of `prove_quotes` to the end of its block: what needs no proven signature is done
+meanwhile.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from forensics.case.derived import DerivedTables, copy_to
+from forensics.case.prover import REPORT_DATA_SIZE, QuoteBlock
+from forensics.case.provers import ProveBlocks
 from forensics.case.tables import FACT_QUOTE, SUBJECT
-from forensics.verify.engine import Engine
+from forensics.errors import CustodyError
+from forensics.verify.signatures import HALF
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    Outcome = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]
-    """Quote numbers, and whether the signature of each is valid."""
+    Numbers = npt.NDArray[np.int64]
 
-# Small, so that no thread is left with much to do when the others have finished.
-_BATCH = 1 << 12  # quotes: about 4 MB of messages, keys and signatures
+_BLOCK = 1 << 11  # quotes that a prover gets at a time: it answers within a tenth of a second
+_PARTS = 1 << 16  # keys and statements that are held at a time
+_RANGE = 1 << 15  # quotes whose keys and statements are held where those of all are too many
 
 Progress = Callable[[int, int], None]
 """Called with (quotes proven, quotes to prove)."""
@@ -37,25 +39,49 @@ _KEY = tuple(
     name for name in SUBJECT.names if name not in ("subject_no", "statement_id", "endorsement_id")
 )
 
+# Keys and statements by their place in the order of their ids: the quotes name them by it.
+_STATEMENTS = "SELECT statement_id AS id, head, tail FROM stored.statement"
+_KEYS = "SELECT certification_id AS id, attestation_key FROM stored.certification"
+_OF_RANGE = "(SELECT {id} FROM stored.quote WHERE quote_no BETWEEN $first AND $last)"
 _UNPROVEN = """
-SELECT q.quote_no, c.attestation_key, q.signature_r || q.signature_s AS signature,
-       s.head || q.report_data || s.tail AS signed
+SELECT q.quote_no, k.place AS key_place, s.place AS statement_place,
+       q.report_data, q.signature_r, q.signature_s
 FROM stored.quote AS q
-JOIN stored.statement AS s ON s.statement_id = q.statement_id
-JOIN stored.certification AS c ON c.certification_id = q.certification_id
-WHERE q.quote_no >= ?
+JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM ({statements})) AS s
+  ON s.id = q.statement_id
+JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM ({keys})) AS k
+  ON k.id = q.certification_id
+WHERE q.quote_no BETWEEN $first AND $last
 """
 
+# Quotes of one kind differ in nothing that an appraisal looks at, but for a signature that fails.
+_KINDS = """
+SELECT row_number() OVER () AS kind_no, * FROM (
+    SELECT DISTINCT statement_id, certification_id, outer_certification_type,
+           coalesce(octet_length(outer_slack), 0) AS outer_slack_size
+    FROM stored.quote WHERE quote_no BETWEEN $first AND $last AND certification_id IS NOT NULL
+)
+"""
+_FILED = """
+SELECT q.quote_no, k.kind_no
+FROM stored.quote AS q
+JOIN kind AS k
+  ON k.statement_id = q.statement_id AND k.certification_id = q.certification_id
+ AND k.outer_certification_type IS NOT DISTINCT FROM q.outer_certification_type
+ AND k.outer_slack_size = coalesce(octet_length(q.outer_slack), 0)
+WHERE q.quote_no BETWEEN $first AND $last
+"""
 _KEYED = """
-SELECT p.quote_no, p.signature_ok, s.tee, s.version, s.tee_type, s.qe_vendor_id, s.body_type,
-       q.certification_id, c.certification_type, q.outer_certification_type,
-       coalesce(octet_length(q.outer_slack), 0) AS outer_slack_size,
+SELECT p.kind_no, p.signature_ok, s.tee, s.version, s.tee_type, s.qe_vendor_id, s.body_type,
+       k.certification_id, c.certification_type, k.outer_certification_type,
+       k.outer_slack_size,
        s.attributes, s.td_attributes, s.tee_tcb_svn, s.tee_tcb_svn_2, s.mrsigner_seam,
        s.seam_attributes, s.mr_service_td
-FROM proven AS p
-JOIN stored.quote AS q ON q.quote_no = p.quote_no
-JOIN stored.statement AS s ON s.statement_id = q.statement_id
-JOIN stored.certification AS c ON c.certification_id = q.certification_id
+FROM (SELECT DISTINCT f.kind_no, p.signature_ok FROM proven AS p JOIN filed AS f USING (quote_no))
+  AS p
+JOIN kind AS k ON k.kind_no = p.kind_no
+JOIN stored.statement AS s ON s.statement_id = k.statement_id
+JOIN stored.certification AS c ON c.certification_id = k.certification_id
 """
 
 
@@ -63,14 +89,16 @@ JOIN stored.certification AS c ON c.certification_id = q.certification_id
 def prove_quotes(
     connection: duckdb.DuckDBPyConnection,
     tables: DerivedTables,
-    engine: Engine,
-    threads: int,
+    prove: ProveBlocks,
     progress: Progress,
 ) -> Iterator[int]:
-    """Prove the quotes that are newer than the last one proven, around a block; their number."""
-    first, total = connection.execute(
+    """Prove the quotes that are newer than the last one proven, around a block; their number.
+
+    Raises `CustodyError` (`unproven-quote`), and what `prove` raises.
+    """
+    first, last, total = connection.execute(
         """
-        SELECT p.first, count(q.quote_no)
+        SELECT p.first, max(q.quote_no), count(q.quote_no)
         FROM (SELECT coalesce(max(quote_no), 0) + 1 AS first FROM stored.fact_quote) AS p
         LEFT JOIN stored.quote AS q
           ON q.quote_no >= p.first AND q.certification_id IS NOT NULL
@@ -80,83 +108,159 @@ def prove_quotes(
     if not total:
         yield 0
         return
-    cursor = connection.cursor()  # a stream ends when its connection runs something else
-    source = _Source(cursor.sql(_UNPROVEN, params=[first]).to_arrow_reader(_BATCH))
-    report = _Report(progress, total)
-    with ThreadPoolExecutor(threads) as pool:
-        working = [pool.submit(_prove, source, engine, report) for _ in range(threads)]
+    unproven = _Unproven(connection.cursor(), first, last)
+    with ThreadPoolExecutor(1) as pool:
+        proving = pool.submit(_prove, unproven, prove, lambda done: progress(done, total))
         try:
+            _file_kinds(connection, first, last)
             yield total
-            outcomes = [outcome for future in working for outcome in future.result()]
+            numbers, valid = proving.result()
+            if not len(numbers) == len(valid) == total:
+                message = f"{len(valid)} of {total} quotes could be proven: parts are missing"
+                raise CustodyError("unproven-quote", message)
         finally:
-            source.close()
-    _load_outcomes(connection, outcomes)
-    _file_subjects(connection, tables)
+            unproven.close()
+    _load_outcomes(connection, numbers, valid)
+    connection.execute(f"CREATE TEMP TABLE keyed AS {_KEYED}")
+    _number_subjects(connection, tables)
     with tables.new_file(FACT_QUOTE) as path:
         same = " AND ".join(f'k."{name}" IS NOT DISTINCT FROM s."{name}"' for name in _KEY)
         copy_to(
             connection,
-            f"(SELECT k.quote_no, k.signature_ok, s.subject_no FROM ({_KEYED}) AS k "
-            f"JOIN stored.subject AS s ON {same} ORDER BY k.quote_no)",
+            "(SELECT p.quote_no, p.signature_ok, t.subject_no FROM proven AS p "
+            "JOIN filed AS f USING (quote_no) "
+            "JOIN (SELECT k.kind_no, k.signature_ok, s.subject_no FROM keyed AS k "
+            f"JOIN stored.subject AS s ON {same}) AS t "
+            "ON t.kind_no = f.kind_no AND t.signature_ok = p.signature_ok "
+            "ORDER BY p.quote_no)",
             path,
             ", PARQUET_VERSION v2",
         )
-    connection.execute("DROP TABLE proven")
+    for name in ("proven", "keyed", "filed", "kind"):
+        connection.execute(f"DROP TABLE {name}")
 
 
-class _Source:
-    """Batches out of one stream, for several threads."""
+class _Unproven:
+    """The quotes of a range in blocks. A connection of its own: a stream ends when its connection
+    runs something else.
+    """
 
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
-        self._reader = reader
-        self._turn = threading.Lock()
+    def __init__(self, connection: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
+        self._connection = connection
+        self._first = first
+        self._last = last
         self._open = True
-
-    def take(self) -> pa.RecordBatch | None:
-        with self._turn:
-            return next(self._reader, None) if self._open else None
 
     def close(self) -> None:
         """Give no more: nobody waits for the rest of a run that failed or was interrupted."""
         self._open = False
 
+    def read(self) -> Iterator[tuple[Numbers, bytes]]:
+        """Numbers of quotes, and the block of them for a prover."""
+        sql = "SELECT (SELECT count(*) FROM stored.statement) + count(*) FROM stored.certification"
+        whole = self._connection.execute(sql).fetchall()[0][0] <= _PARTS
+        step = self._last + 1 - self._first if whole else _RANGE
+        for first in range(self._first, self._last + 1, step):
+            yield from self._read_range(first, min(first + step - 1, self._last), whole)
 
-class _Report:
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
-        self._turn = threading.Lock()
+    def _read_range(self, first: int, last: int, whole: bool) -> Iterator[tuple[Numbers, bytes]]:
+        range_ = {"first": first, "last": last}
+        statements, keys = _STATEMENTS, _KEYS
+        if not whole:
+            statements += f" WHERE statement_id IN {_OF_RANGE.format(id='statement_id')}"
+            keys += f" WHERE certification_id IN {_OF_RANGE.format(id='certification_id')}"
+        used = None if whole else range_
+        parts = [
+            self._connection.execute(f"{sql} ORDER BY id", used).fetchall()
+            for sql in (statements, keys)
+        ]
+        sql = _UNPROVEN.format(statements=statements, keys=keys)
+        for batch in self._connection.sql(sql, params=range_).to_arrow_reader(_BLOCK):
+            if not self._open:
+                return
+            yield _numbers(batch["quote_no"]).copy(), _make_block(batch, *parts).to_bytes()
 
-    def add(self, count: int) -> None:
-        with self._turn:
-            self._done += count
-            self._progress(self._done, self._total)
 
-
-def _prove(source: _Source, engine: Engine, report: _Report) -> list[Outcome]:
-    """One thread's share."""
+def _make_block(
+    batch: pa.RecordBatch, statements: list[tuple[bytes, ...]], keys: list[tuple[bytes, ...]]
+) -> QuoteBlock:
+    """A block that has the keys and statements of its own quotes alone."""
     import numpy as np
 
-    outcomes = []
-    while batch := source.take():
-        valid = engine.verify_many(
-            batch["attestation_key"].to_pylist(),
-            batch["signature"].to_pylist(),
-            batch["signed"].to_pylist(),
+    key_places, key_index = np.unique(_numbers(batch["key_place"]), return_inverse=True)
+    places, index = np.unique(_numbers(batch["statement_place"]), return_inverse=True)
+    return QuoteBlock(
+        keys=[keys[place][1] for place in key_places.tolist()],
+        statements=[statements[place][1:] for place in places.tolist()],
+        key_index=key_index.astype(np.uint32).tobytes(),
+        statement_index=index.astype(np.uint32).tobytes(),
+        report_data=_flatten(batch["report_data"], REPORT_DATA_SIZE),
+        r=_flatten(batch["signature_r"], HALF),
+        s=_flatten(batch["signature_s"], HALF),
+    )
+
+
+def _numbers(column: pa.Array) -> Numbers:
+    """The values of a column of BIGINT without nulls. Not `to_numpy`: it loads pandas where that
+    is installed.
+    """
+    import numpy as np
+
+    return np.frombuffer(column.buffers()[1], np.int64)[column.offset :][: len(column)]
+
+
+def _flatten(column: pa.Array, size: int) -> bytes:
+    """The values of a binary column, `size` bytes each, one after the other.
+
+    Raises `CustodyError` (`bad-value`).
+    """
+    import numpy as np
+
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    if column.null_count or not (np.diff(ends) == size).all():
+        raise CustodyError("bad-value", f"a part of a quote that has not {size} bytes")
+    return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])
+
+
+def _prove(
+    unproven: _Unproven, prove: ProveBlocks, report: Callable[[int], None]
+) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Quote numbers, and whether the signature of each is valid."""
+    import numpy as np
+
+    numbers: list[Numbers] = []
+
+    def send_blocks() -> Iterator[bytes]:
+        for quotes, block in unproven.read():
+            numbers.append(quotes)
+            yield block
+
+    done = 0
+    answers = []
+    for answer in prove(send_blocks()):
+        answers.append(answer)
+        done += len(answer)
+        report(done)
+    return np.concatenate(numbers), np.frombuffer(b"".join(answers), np.bool_)
+
+
+def _file_kinds(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
+    """Tables `kind`, and `filed`: the kind of each quote."""
+    for name, sql in (("kind", _KINDS), ("filed", _FILED)):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}", {"first": first, "last": last}
         )
-        outcomes.append((batch["quote_no"].to_numpy(), np.array(valid, np.bool_)))
-        report.add(len(valid))
-    return outcomes
 
 
-def _load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: list[Outcome]) -> None:
+def _load_outcomes(
+    connection: duckdb.DuckDBPyConnection, numbers: Numbers, valid: npt.NDArray[np.bool_]
+) -> None:
     """The outcomes as the temporary table `proven`."""
     import numpy as np
     import pyarrow as pa
 
-    numbers = np.concatenate([numbers for numbers, _ in outcomes])
-    bits = np.packbits(np.concatenate([valid for _, valid in outcomes]), bitorder="little")
+    bits = np.packbits(valid, bitorder="little")
     # From buffers, because `pa.array` loads pandas where that is installed.
     columns = [
         pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(data)])
@@ -167,12 +271,12 @@ def _load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes: list[Outcome
     connection.unregister("outcome")
 
 
-def _file_subjects(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
+def _number_subjects(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
     """Number the subjects that are new, in the order of their keys."""
     key = ", ".join(f'"{name}"' for name in _KEY)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE new_subject AS "
-        f"SELECT {key} FROM (SELECT DISTINCT {key} FROM ({_KEYED})) "
+        f"SELECT {key} FROM (SELECT DISTINCT {key} FROM keyed) "
         f"EXCEPT SELECT {key} FROM stored.subject"
     )
     if connection.execute("FROM new_subject LIMIT 1").fetchall():

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from forensics.case.bindings import renew_bindings
-from forensics.case.collateral_proof import (
-    prove_certificates,
-    prove_crls,
-    prove_documents,
-    read_issuers,
-)
-from forensics.case.connection import connect_stored
-from forensics.case.derived import DerivedTables
-from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
-from forensics.case.key_proof import prove_key_recoveries
-from forensics.case.platform_proof import prove_certifications, prove_chains
-from forensics.case.quote_proof import Progress, prove_quotes
-from forensics.case.report_proof import prove_reports
-from forensics.case.tables import RECEIPT
-from forensics.formats.certificates import parse_certificate
-from forensics.verify.engine import Engine, choose_engine
+from forensics.case.provers import hire_provers
+from forensics.case.tables import FACT_QUOTE, QUOTE, RECEIPT
+from forensics.verify.engine import choose_engine
 
 if TYPE_CHECKING:
-    import duckdb
-
     from forensics.case.case import Case
+    from forensics.case.quote_proof import Progress
 
 _COVERED = "evidence_entry"  # ledger note: the last ingest that the receipts take into account
 
@@ -81,42 +66,18 @@ def verify_case(
     if chosen:
         notes["collateral"] = ", ".join(sorted(identity.hex() for identity in chosen))
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
-        connection = connect_stored(case)
-        tables = DerivedTables(case, connection, writer)
         stale = not covers_evidence(case) or not case.files(RECEIPT.name)
-        if stale:
-            summary.signatures = _prove(case, connection, tables, engine, threads, progress)
-            prove_key_recoveries(connection, tables)
-        bench = Bench(connection)
-        if stale:
-            renew_receipts(bench, connection, tables)
-        hindsight = Bench(connection, chosen) if chosen else bench
-        renew_hindsight(hindsight, connection, tables, _microseconds(as_of))
-    [(summary.subjects,)] = connection.execute("SELECT count(*) FROM stored.subject").fetchall()
-    summary.outcomes = _count_outcomes(connection)
+        ledger = case.ledger
+        unproven = ledger.rows(QUOTE.name) - ledger.rows(FACT_QUOTE.name) if stale else 0
+        with hire_provers(engine, unproven, threads) as prove:
+            from forensics.case.renewal import Renewal  # loads DuckDB, while provers start
+
+            renewal = Renewal(case, writer)
+            if stale:
+                summary.signatures = renewal.prove(prove, threads, progress)
+        summary.subjects = renewal.judge(as_of, chosen, receipts=stale)
+    summary.outcomes = renewal.count_outcomes()
     return summary
-
-
-def _prove(
-    case: Case,
-    connection: duckdb.DuckDBPyConnection,
-    tables: DerivedTables,
-    engine: Engine,
-    threads: int,
-    progress: Callable[[int, int], None],
-) -> dict[str, int]:
-    anchors = [anchor.der for anchor in case.settings.anchors]
-    trusted = frozenset(key for der in anchors if (key := parse_certificate(der).public_key))
-    with prove_quotes(connection, tables, engine, threads, progress) as quotes:
-        counts = {"certificates": prove_chains(connection, tables, trusted)}
-        counts["qe_reports"] = prove_certifications(connection, tables, threads)
-        issuers = read_issuers(connection, anchors)
-        prove_certificates(connection, tables, issuers)
-        counts["documents"] = prove_documents(connection, tables, issuers, trusted)
-        counts["crls"] = prove_crls(connection, tables, issuers)
-        counts["quotes"] = quotes
-        renew_bindings(connection, tables)
-    return counts | prove_reports(connection, tables, issuers, anchors, threads)
 
 
 def covers_evidence(case: Case) -> bool:
@@ -135,17 +96,3 @@ def _covered_evidence(case: Case) -> int:
         if _COVERED in entry.notes:
             return int(entry.notes[_COVERED])
     return -1
-
-
-def _count_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
-    rows = connection.execute(
-        """
-        SELECT moment, coalesce(outcome, 'undetermined'), count(*)
-        FROM stored.judged GROUP BY ALL ORDER BY ALL
-        """
-    ).fetchall()
-    return {(moment, outcome): count for moment, outcome, count in rows}
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond

@@ -33,7 +33,7 @@ class BlockReading:
         return join_messages((head, self.batch.to_bytes()))
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> BlockReading:
+    def from_bytes(cls, data: bytes | memoryview) -> BlockReading:
         head, batch = split_messages(data)
         return cls(Batch.from_bytes(batch), *json.loads(bytes(head)))
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
+from forensics.case.processes import hire
 from forensics.case.records import Record, SourceHeader
 from forensics.errors import EvidenceError
 from forensics.sources.blocks import BlockReading, iterate_blocks, make_builder, read_block
@@ -13,7 +16,7 @@ from forensics.sources.entries import iterate_guarded
 from forensics.sources.limits import Limits
 from forensics.sources.members import Member
 from forensics.sources.objects import EVENTS, read_record
-from forensics.sources.workers import hire
+from forensics.sources.worker import MODULE, Task
 
 if TYPE_CHECKING:
     from forensics.case.intake import SourceIntake
@@ -114,5 +117,6 @@ def _read_here(header: SourceHeader, limits: Limits) -> Iterator[_Read]:
 
 @contextmanager
 def _read_elsewhere(header: SourceHeader, limits: Limits, count: int) -> Iterator[_Read]:
-    with hire(count, header.source_id, limits) as workers:
-        yield workers.read
+    task = msgspec.json.encode(Task(header.source_id, limits))
+    with hire(MODULE, count, task) as workers:
+        yield lambda blocks: map(BlockReading.from_bytes, workers.answer(blocks))

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+_Column = TypeVar("_Column")
 
 SIZE = 64
 INPUTS = ("initial_state", "nonce", "runtime_data")
@@ -34,22 +37,26 @@ class Rule:
 
     def expect(self, inputs: Mapping[str, bytes | None]) -> bytes | None:
         """The 64 bytes that the rule gives; None when an input is missing or does not fit."""
-        (expected,) = self.expect_many([(inputs.get(name),) for name in INPUTS])
+        (expected,) = self.expect_many(self.choose([(inputs.get(name),) for name in INPUTS]))
         return expected
 
+    def choose(self, columns: Sequence[_Column]) -> list[_Column]:
+        """Of columns in the order of `INPUTS` those that `expect_many` takes."""
+        return [columns[INPUTS.index(part)] for part in self.parts]
+
     def expect_many(self, columns: Sequence[Sequence[bytes | None]]) -> list[bytes | None]:
-        """`expect` for each row of three columns, in the order of `INPUTS`."""
+        """`expect` for each row of columns, one for each of `parts`."""
+        rows: Iterable[bytes | None] = (
+            None if None in values else b"".join(values) for values in zip(*columns, strict=True)
+        )
+        if self.canonical_json:
+            rows = (None if data is None else _canonicalize(data) for data in rows)
         digest = DIGESTS[self.digest]
-        chosen = [columns[INPUTS.index(part)] for part in self.parts]
-        expected: list[bytes | None] = []
-        for values in zip(*chosen, strict=True):
-            data = None if None in values else b"".join(values)
-            if data is not None and self.canonical_json:
-                data = _canonicalize(data)
-            bound = b"" if data is None else digest(data)
-            fits = data is not None and len(bound) <= SIZE
-            expected.append(bound.ljust(SIZE, b"\0") if fits else None)
-        return expected
+        return [None if data is None else _pad(digest(data)) for data in rows]
+
+
+def _pad(bound: bytes) -> bytes | None:
+    return bound.ljust(SIZE, b"\0") if len(bound) <= SIZE else None
 
 
 _RUNTIME = ("runtime_data",)

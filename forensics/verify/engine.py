@@ -5,23 +5,24 @@ Both give the same answers (the tests run over both); which one ran is said in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from forensics.errors import ForensicsError
 from forensics.verify import multibuffer, signatures
-
-VerifyMany = Callable[[Sequence[bytes], Sequence[bytes], Sequence[bytes]], list[bool]]
-"""(keys X ‖ Y, signatures r ‖ s, messages) -> valid, row by row; may run in many threads."""
+from forensics.verify.signatures import SignatureBlock
 
 
 @dataclass(frozen=True)
 class Engine:
+    """`verify_block` says of each row whether its signature is valid; may run in many threads."""
+
     name: str
-    verify_many: VerifyMany
+    verify_block: Callable[[SignatureBlock], list[bool]]
 
 
-OPENSSL = Engine("openssl", signatures.verify_many)
+OPENSSL = Engine("openssl", signatures.verify_block)
 
 
 def choose_engine(*, fast: bool = True) -> Engine:
@@ -29,4 +30,12 @@ def choose_engine(*, fast: bool = True) -> Engine:
     library = multibuffer.load_library() if fast else None
     if library is None:
         return OPENSSL
-    return Engine(multibuffer.NAME, partial(multibuffer.verify_many, library=library))
+    return Engine(multibuffer.NAME, partial(multibuffer.verify_block, library=library))
+
+
+def find_engine(name: str) -> Engine:
+    """The engine that another process chose. Raises `ForensicsError` (`no-engine`)."""
+    engine = choose_engine(fast=name == multibuffer.NAME)
+    if engine.name != name:
+        raise ForensicsError("no-engine", f"cannot load {name}, which was there before")
+    return engine

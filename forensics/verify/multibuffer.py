@@ -9,21 +9,24 @@ that a key is a point on the curve, are checked here and never left to the libra
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
-import hashlib
 import sys
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from forensics.verify.signatures import P256_ORDER, load_key, verify_raw
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Addresses = npt.NDArray[np.uint64]
+from forensics.errors import ForensicsError
+from forensics.verify.signatures import (
+    HALF,
+    POINT_SIZE,
+    SignatureBlock,
+    in_range,
+    load_key,
+    split_halves,
+    verify_digest,
+)
 
 NAME = "crypto_mb"
 LANES = 8
@@ -32,23 +35,19 @@ CROSS_CHECK = 256  # one in so many passes is proven again
 ALL_PASSED = [True] * LANES
 
 _LANE_BITS = 4
+_ONES, _ZEROS = b"\xff" * 4, bytes(HALF)
 _LIBRARIES = ("libintlc.so.5", "libimf.so", "libirng.so", "libsvml.so")
 
 
+@dataclass(frozen=True)
 class Library:
-    """The loaded library; `load_library` makes it."""
+    """`verify_lanes` gives the status of eight lanes, four bits each, 0 good.
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._verify = library.mbx_nistp256_ecdsa_verify_mb8
-        self._verify.restype = ctypes.c_uint32
-        self._verify.argtypes = [ctypes.c_void_p] * 7
+    It takes the addresses of five arrays of eight pointers: to r, s and digest (32 bytes big-endian
+    each), x and y (four little-endian 64-bit limbs each); and twice None.
+    """
 
-    def verify_lanes(self, addresses: Sequence[int]) -> int:
-        """Status of eight lanes, four bits each, 0 good. `addresses` are those of five arrays of
-        eight pointers: r, s, hash (32 bytes big-endian each), x, y (four 64-bit limbs each).
-        """
-        status: int = self._verify(*addresses, None, None)
-        return status
+    verify_lanes: Callable[[int, int, int, int, int, None, None], int]
 
 
 @lru_cache(maxsize=1)
@@ -61,51 +60,77 @@ def load_library() -> Library | None:
         ctypes.CDLL("libcrypto.so.3", ctypes.RTLD_GLOBAL)
         for name in _LIBRARIES:
             ctypes.CDLL(str(folder / name), ctypes.RTLD_GLOBAL)
-        return Library(ctypes.CDLL(str(folder / "libcrypto_mb.so")))
+        verify = ctypes.CDLL(str(folder / "libcrypto_mb.so")).mbx_nistp256_ecdsa_verify_mb8
     except (OSError, AttributeError):
         return None
+    verify.restype = ctypes.c_uint32
+    verify.argtypes = [ctypes.c_void_p] * 7
+    return Library(verify)
 
 
-def verify_many(
-    points: Sequence[bytes],
-    signatures: Sequence[bytes],
-    messages: Sequence[bytes],
-    library: Library,
-) -> list[bool]:
-    """`verify_raw` over three columns of equal length, in order."""
-    import numpy as np
+def verify_block(block: SignatureBlock, library: Library) -> list[bool]:
+    """`verify_digest` of each row, in order.
 
-    count = len(points)
+    Raises `ForensicsError` (`engine-contradicted`) where OpenSSL rejects what the library passed.
+    """
+    count = len(block.key_index)
     if not count:
         return []
-    keys, key_index = _encode_keys(points)
-    signature_bytes = b"".join(signatures)
-    hashes = b"".join(hashlib.sha256(message).digest() for message in messages)
-    in_range = _check_range(np.frombuffer(signature_bytes, ">u8").reshape(count, 2, 4))
-    on_curve = np.array([load_key(point) is not None for point in keys])[key_index]
-    limbs = np.frombuffer(b"".join(map(_encode_limbs, keys)), np.uint8)
-    padded = np.minimum(np.arange(-(-count // LANES) * LANES), count - 1)
-    signature_buffer = np.frombuffer(signature_bytes, np.uint8)
-    hash_buffer = np.frombuffer(hashes, np.uint8)
-    r = _address(signature_buffer) + 64 * padded.astype(np.uint64)
-    x = _address(limbs) + 64 * key_index[padded].astype(np.uint64)
-    h = _address(hash_buffer) + 32 * padded.astype(np.uint64)
-    pointers = [r, r + np.uint64(32), h, x, x + np.uint64(32)]
-    bases = [int(_address(array)) for array in pointers]
-
-    passed: list[bool] = []
-    for first in range(0, len(padded), LANES):
-        status = library.verify_lanes([base + 8 * first for base in bases])
-        passed += ALL_PASSED if status == 0 else _split_status(status)
-    fast = np.array(passed)[:count]
-    fast &= in_range & on_curve
-    again = np.flatnonzero(~fast | (np.arange(count) % CROSS_CHECK == 0))
-    results: list[bool] = fast.tolist()
-    for index in again.tolist():
-        results[index] = verify_raw(points[index], signatures[index], messages[index])
-        if fast[index] and not results[index]:
-            raise RuntimeError(f"{NAME} accepted a signature that OpenSSL rejects")
+    keys = [load_key(point) for point in block.keys]
+    results = _verify_lanes(block, library)
+    for row in _find_out_of_range(block):
+        results[row] = False
+    doubtful = {place for place, key in enumerate(keys) if key is None}
+    if doubtful:
+        for row, place in enumerate(block.key_index):
+            results[row] &= place not in doubtful
+    checked = set(range(0, count, CROSS_CHECK))
+    if not all(results):
+        checked.update(row for row, passed in enumerate(results) if not passed)
+    for row in sorted(checked):
+        half = slice(HALF * row, HALF * (row + 1))
+        key = keys[block.key_index[row]]
+        proven = verify_digest(key, block.r[half], block.s[half], block.digests[half])
+        if results[row] and not proven:
+            message = f"{NAME} accepted a signature that OpenSSL rejects"
+            raise ForensicsError("engine-contradicted", message)
+        results[row] = proven
     return results
+
+
+def _verify_lanes(block: SignatureBlock, library: Library) -> list[bool]:
+    """What the library says, eight rows a call; the last row fills the last call."""
+    count = len(block.key_index)
+    limbs = b"".join(map(_encode_limbs, block.keys))
+    points = range(_address(limbs), _address(limbs) + len(limbs), POINT_SIZE)
+    x = array("Q", [points[place] for place in block.key_index])
+    y = array("Q", [address + HALF for address in x])
+    columns = [_list_addresses(column) for column in (block.r, block.s, block.digests)]
+    columns += [x, y]
+    for column in columns:
+        column.extend(column[-1:] * (-count % LANES))
+    calls = [_list_calls(column) for column in columns]
+    unused = repeat(None)
+    passed: list[bool] = []
+    for status in map(library.verify_lanes, *calls, unused, unused):
+        passed += ALL_PASSED if status == 0 else _split_status(status)
+    return passed[:count]
+
+
+def _list_addresses(column: bytes) -> array[int]:
+    """Where the 32 bytes of each row are."""
+    start = _address(column)
+    return array("Q", range(start, start + len(column), HALF))
+
+
+def _list_calls(pointers: array[int]) -> range:
+    """Where the eight pointers of each call are."""
+    start, count = pointers.buffer_info()
+    return range(start, start + count * pointers.itemsize, LANES * pointers.itemsize)
+
+
+def _address(data: bytes) -> int:
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
 def _split_status(status: int) -> list[bool]:
@@ -113,41 +138,17 @@ def _split_status(status: int) -> list[bool]:
     return [not status >> _LANE_BITS * lane & 0xF for lane in range(LANES)]
 
 
-def _encode_keys(points: Sequence[bytes]) -> tuple[list[bytes], npt.NDArray[np.intp]]:
-    """Distinct keys, and the position of each row's key among them."""
-    import numpy as np
-
-    positions: dict[bytes, int] = {}
-    index = [positions.setdefault(point, len(positions)) for point in points]
-    return list(positions), np.array(index, np.intp)
-
-
 def _encode_limbs(point: bytes) -> bytes:
     """X ‖ Y as little-endian limbs."""
     return point[31::-1] + point[:31:-1]
 
 
-def _check_range(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Rows of which r and s (four big-endian words each) are both in [1, n - 1]."""
-    import numpy as np
-
-    order = [
-        int.from_bytes(P256_ORDER.to_bytes(32, "big")[i : i + 8], "big") for i in (0, 8, 16, 24)
-    ]
-    below = np.zeros(words.shape[:2], bool)
-    equal = np.ones(words.shape[:2], bool)
-    for position, word in enumerate(order):
-        column = words[:, :, position].astype(np.uint64)
-        below |= equal & (column < np.uint64(word))
-        equal &= column == np.uint64(word)
-    inside: npt.NDArray[np.bool_] = np.all(below & words.any(axis=2), axis=1)
-    return inside
-
-
-def _address(array: npt.NDArray[np.uint8] | Addresses) -> np.uint64:
-    import numpy as np
-
-    return np.uint64(array.__array_interface__["data"][0])
+def _find_out_of_range(block: SignatureBlock) -> Iterator[int]:
+    """Rows of which r or s is not in [1, n - 1]."""
+    for column in (block.r, block.s):
+        # What is not begins with four bytes of ones, or is zero: most blocks have neither.
+        if _ONES in column or _ZEROS in column:
+            yield from (row for row, half in enumerate(split_halves(column)) if not in_range(half))
 
 
 def _read_processor_flags() -> frozenset[str]:

@@ -1,12 +1,13 @@
 """ECDSA P-256 / SHA-256 over many inputs: the only expensive thing that verification does.
 
-`cryptography` releases the GIL while OpenSSL works, so callers with plain threads scale. High-s
-signatures are valid (two of five public quotes have one); r and s must be in [1, n - 1].
+High-s signatures are valid (two of five public quotes have one); r and s must be in [1, n - 1].
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -15,14 +16,38 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePublicKey,
 )
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 SIGNATURE_SIZE = 64
+POINT_SIZE = 64  # X ‖ Y
+HALF = 32  # bytes of r, of s and of a digest
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _ALGORITHM = ECDSA(SHA256())
+_OF_DIGEST = ECDSA(Prehashed(SHA256()))  # saves OpenSSL a look-up of the hash, row by row
 _CURVE = SECP256R1()
+_ZERO, _ORDER = bytes(HALF), P256_ORDER.to_bytes(HALF, "big")
+
+
+@dataclass(frozen=True)
+class SignatureBlock:
+    """Many signatures as columns: of each row the place of its key among `keys` (X ‖ Y each), and
+    32 bytes of r, of s and of the SHA-256 of what was signed, one row after the other.
+    """
+
+    keys: Sequence[bytes]
+    key_index: Sequence[int]
+    r: bytes
+    s: bytes
+    digests: bytes
+
+    def __post_init__(self) -> None:
+        size = HALF * len(self.key_index)
+        if not len(self.r) == len(self.s) == len(self.digests) == size:
+            raise ValueError("columns of unequal length")
+        if any(len(key) != POINT_SIZE for key in self.keys):
+            raise ValueError("a key of another size")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -34,15 +59,30 @@ def load_key(point: bytes) -> EllipticCurvePublicKey | None:
         return None
 
 
+def in_range(half: bytes) -> bool:
+    """Whether 32 bytes, big-endian, are in [1, n - 1]."""
+    return _ZERO < half < _ORDER
+
+
 def verify_raw(point: bytes, signature: bytes, message: bytes) -> bool:
     """Verify `r ‖ s` over `message` under the key `X ‖ Y`; other lengths than 64 never verify."""
     if len(signature) != SIGNATURE_SIZE:
         return False
-    r = int.from_bytes(signature[:32], "big")
-    s = int.from_bytes(signature[32:], "big")
-    if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):
+    key = load_key(point)
+    digest = hashlib.sha256(message).digest()
+    return verify_digest(key, signature[:HALF], signature[HALF:], digest)
+
+
+def verify_digest(key: EllipticCurvePublicKey | None, r: bytes, s: bytes, digest: bytes) -> bool:
+    """Verify r and s, 32 bytes each, over the SHA-256 of a message; no key verifies nothing."""
+    if key is None or not (in_range(r) and in_range(s)):
         return False
-    return verify_der(point, encode_dss_signature(r, s), message)
+    signature = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+    try:
+        key.verify(signature, digest, _OF_DIGEST)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def verify_der(point: bytes, signature: bytes, message: bytes) -> bool:
@@ -57,9 +97,14 @@ def verify_der(point: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def verify_many(
-    points: Sequence[bytes], signatures: Sequence[bytes], messages: Sequence[bytes]
-) -> list[bool]:
-    """`verify_raw` over three columns of equal length, in order."""
-    rows = zip(points, signatures, messages, strict=True)
-    return [verify_raw(point, signature, message) for point, signature, message in rows]
+def verify_block(block: SignatureBlock) -> list[bool]:
+    """`verify_digest` of each row, in order."""
+    keys = [load_key(point) for point in block.keys]
+    columns = map(split_halves, (block.r, block.s, block.digests))
+    rows = zip(block.key_index, *columns, strict=True)
+    return [verify_digest(keys[place], r, s, digest) for place, r, s, digest in rows]
+
+
+def split_halves(column: bytes) -> Iterator[bytes]:
+    """The 32 bytes of each row."""
+    return (column[start : start + HALF] for start in range(0, len(column), HALF))

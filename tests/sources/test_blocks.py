@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from forensics.case import processes
 from forensics.case.case import create_case
 from forensics.case.tables import TABLES
 from forensics.errors import ForensicsError
-from forensics.sources import DEFAULT_LIMITS, ingest_paths, workers
+from forensics.sources import DEFAULT_LIMITS, ingest_paths
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 # Every log is large, and a block has a few lines.
@@ -124,15 +125,15 @@ def test_a_process_that_dies_ends_the_ingest_and_leaves_the_case(
     tmp_path: Path, make_quote, monkeypatch: pytest.MonkeyPatch
 ):
     log = write_log(tmp_path, make_quote)
-    start = workers._start
+    start = processes._start
 
-    def start_and_kill():
-        process = start()
+    def start_and_kill(module: str):
+        process = start(module)
         os.kill(process.pid, 9)
         process.wait()
         return process
 
-    monkeypatch.setattr(workers, "_start", start_and_kill)
+    monkeypatch.setattr(processes, "_start", start_and_kill)
     made = create_case(tmp_path / "case", name="test", at=AT, anchors=[])
     with (
         pytest.raises(ForensicsError) as caught,

@@ -10,7 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from signing import make_block, verify_many
 
+from forensics.errors import ForensicsError
 from forensics.verify import multibuffer
 from forensics.verify.engine import OPENSSL, Engine, choose_engine
 from forensics.verify.signatures import P256_ORDER, verify_raw
@@ -58,7 +60,7 @@ def test_wycheproof_vectors_in_bulk(engine: Engine):
     """Signatures in quotes have 64 bytes; the others of the file never reach an engine."""
     rows = [row for row in wycheproof() if len(row[2]) == 64]
     names, keys, signatures, messages, expected = zip(*rows, strict=True)
-    results = engine.verify_many(keys, signatures, messages)
+    results = verify_many(engine, keys, signatures, messages)
     assert [n for n, got, want in zip(names, results, expected, strict=True) if got != want] == []
 
 
@@ -98,14 +100,14 @@ def planted(count: int) -> tuple[list[bytes], list[bytes], list[bytes], list[boo
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 1000], ids=str)
 def test_planted_faults_are_told_apart(engine: Engine, count: int):
     *columns, expected = planted(count)
-    assert engine.verify_many(*columns) == expected
+    assert verify_many(engine, *columns) == expected
 
 
 @pytest.mark.parametrize("engine", engines())
 def test_threads_do_not_disturb_each_other(engine: Engine):
     *columns, expected = planted(500)
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: engine.verify_many(*columns), range(8)))
+        results = list(pool.map(lambda _: verify_many(engine, *columns), range(8)))
     assert results == [expected] * 8
 
 
@@ -121,17 +123,17 @@ class LyingLibrary:
     def __init__(self, status: int) -> None:
         self.status = status
 
-    def verify_lanes(self, _addresses: object) -> int:
+    def verify_lanes(self, *_addresses: object) -> int:
         return self.status
 
 
 def test_a_library_that_rejects_everything_is_not_believed():
     *columns, expected = planted(64)
-    assert multibuffer.verify_many(*columns, LyingLibrary(0x88888888)) == expected
+    assert multibuffer.verify_block(make_block(*columns), LyingLibrary(0x88888888)) == expected
 
 
 def test_a_library_that_accepts_everything_is_caught_by_the_cross_check():
     points, signatures, messages, _ = planted(64)
     messages[0] += b"?"
-    with pytest.raises(RuntimeError, match="OpenSSL rejects"):
-        multibuffer.verify_many(points, signatures, messages, LyingLibrary(0))
+    with pytest.raises(ForensicsError, match="OpenSSL rejects"):
+        multibuffer.verify_block(make_block(points, signatures, messages), LyingLibrary(0))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from signing import verify_many
 
 from forensics.simulate import keys
-from forensics.verify.signatures import P256_ORDER, load_key, verify_many, verify_raw
+from forensics.verify.engine import OPENSSL
+from forensics.verify.signatures import P256_ORDER, SignatureBlock, load_key, verify_raw
 
 KEY = keys.derive_key(3, "signer")
 POINT = keys.public_bytes(KEY)
@@ -82,15 +84,20 @@ def test_many_are_verified_in_order() -> None:
     signed = keys.sign(KEY, b"0")
     signatures = [keys.sign(KEY, b"7") if n == 7 else signed for n in range(100)]
 
-    results = verify_many([POINT] * 100, signatures, messages)
+    results = verify_many(OPENSSL, [POINT] * 100, signatures, messages)
 
     assert [n for n, valid in enumerate(results) if valid] == [0, 7]
 
 
 def test_none_is_verified_of_none() -> None:
-    assert verify_many([], [], []) == []
+    assert verify_many(OPENSSL, [], [], []) == []
 
 
 def test_columns_of_unequal_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        verify_many([POINT], [SIGNATURE], [])
+    with pytest.raises(ValueError, match="unequal"):
+        verify_many(OPENSSL, [POINT], [SIGNATURE], [])
+
+
+def test_a_key_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="another size"):
+        SignatureBlock([POINT[1:]], [0], SIGNATURE[:32], SIGNATURE[32:], bytes(32))

@@ -1,0 +1,31 @@
+"""Signatures row by row, for what takes them as columns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from forensics.verify.engine import Engine
+from forensics.verify.signatures import SignatureBlock
+
+
+def make_block(
+    points: Sequence[bytes], signatures: Sequence[bytes], messages: Sequence[bytes]
+) -> SignatureBlock:
+    places = {point: place for place, point in enumerate(dict.fromkeys(points))}
+    return SignatureBlock(
+        keys=list(places),
+        key_index=[places[point] for point in points],
+        r=b"".join(signature[:32] for signature in signatures),
+        s=b"".join(signature[32:] for signature in signatures),
+        digests=b"".join(hashlib.sha256(message).digest() for message in messages),
+    )
+
+
+def verify_many(
+    engine: Engine,
+    points: Sequence[bytes],
+    signatures: Sequence[bytes],
+    messages: Sequence[bytes],
+) -> list[bool]:
+    return engine.verify_block(make_block(points, signatures, messages))
