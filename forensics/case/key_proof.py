@@ -11,19 +11,21 @@ from forensics.verify.key_recovery import SignedMessage, confirm_recovery
 if TYPE_CHECKING:
     import duckdb
 
+_REPEATED = """
+CREATE OR REPLACE TEMP TABLE repeated_r AS
+SELECT signature_r FROM stored.quote GROUP BY signature_r HAVING count(*) > 1
+"""
+
 # The least and the greatest of what one key signed with one r: two different messages where there
 # are any, and the same two whatever order the quotes came in.
 _REUSED = """
-WITH repeated AS (
-    SELECT signature_r FROM stored.quote GROUP BY signature_r HAVING count(*) > 1
-),
-signing AS (
+WITH signing AS (
     SELECT c.attestation_key, q.signature_r,
            {'signed': s.head || q.report_data || s.tail,
             'quote_id': q.quote_id,
             's': q.signature_s} AS it
     FROM stored.quote AS q
-    JOIN repeated AS r ON r.signature_r = q.signature_r
+    JOIN repeated_r AS r ON r.signature_r = q.signature_r
     JOIN stored.statement AS s ON s.statement_id = q.statement_id
     JOIN stored.certification AS c ON c.certification_id = q.certification_id
     JOIN stored.fact_quote AS f ON f.quote_no = q.quote_no AND f.signature_ok
@@ -43,6 +45,11 @@ LEFT JOIN stored.fact_key_recovery AS known
 WHERE least.signed <> greatest.signed AND known.attestation_key IS NULL
 ORDER BY g.attestation_key, g.signature_r
 """
+
+
+def find_repeated(connection: duckdb.DuckDBPyConnection) -> None:
+    """Table `repeated_r`, for `prove_key_recoveries`: it needs no proven signature."""
+    connection.execute(_REPEATED)
 
 
 def prove_key_recoveries(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:

@@ -16,7 +16,7 @@ from forensics.case.collateral_proof import (
 from forensics.case.connection import connect_stored
 from forensics.case.derived import DerivedTables
 from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
-from forensics.case.key_proof import prove_key_recoveries
+from forensics.case.key_proof import find_repeated, prove_key_recoveries
 from forensics.case.platform_proof import prove_certifications, prove_chains
 from forensics.case.quote_proof import Progress, prove_quotes
 from forensics.case.report_proof import prove_reports
@@ -50,6 +50,7 @@ class Renewal:
             counts["crls"] = prove_crls(connection, tables, issuers)
             counts["quotes"] = quotes
             renew_bindings(connection, tables)
+            find_repeated(connection)
         counts |= prove_reports(connection, tables, issuers, anchors, threads)
         prove_key_recoveries(connection, tables)
         return counts

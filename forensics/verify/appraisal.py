@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from forensics.formats.collateral import EnclaveIdentity, TcbInfo, TdxModule
 from forensics.verify.archive import NO_TIME, SECOND, Selection
@@ -407,6 +408,7 @@ def conclude(results: Results, excused: Collection[str] = ()) -> str:
     return "undetermined" if failed or lacking else "accepted"
 
 
+@lru_cache(maxsize=4096)  # a few moments are told of many subjects
 def format_time(moment: int) -> str:
     """RFC 3339 with whole seconds, UTC; what lies outside the years 1970 to 9999 at their edge."""
     seconds = min(max(moment // SECOND, 0), _LAST_SECOND)

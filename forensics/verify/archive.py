@@ -16,7 +16,7 @@ expiry itself is still in force (QVL compares with `>`), to the second as Intel 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice, product
 from typing import TypeVar
@@ -57,6 +57,7 @@ class Context:
     qe_identities: tuple[DocumentFact, ...]
     root_crls: tuple[CrlFact, ...]
     pck_crls: tuple[CrlFact, ...]
+    _selected: dict[int, Selection] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def boundaries(self) -> list[int]:
@@ -71,14 +72,17 @@ class Context:
         return sorted(moments - {_NEVER, -_NEVER})
 
     def select(self, moment: int) -> Selection:
+        """What is used at a moment; found once, because many subjects share both."""
         if moment == NO_TIME:
             return Selection(None, None, None, None)
-        return Selection(
-            tcb_info=_best(self.tcb_infos, moment),
-            qe_identity=_best(self.qe_identities, moment),
-            root_crl=_best(self.root_crls, moment),
-            pck_crl=_best(self.pck_crls, moment),
-        )
+        if moment not in self._selected:
+            self._selected[moment] = Selection(
+                tcb_info=_best(self.tcb_infos, moment),
+                qe_identity=_best(self.qe_identities, moment),
+                root_crl=_best(self.root_crls, moment),
+                pck_crl=_best(self.pck_crls, moment),
+            )
+        return self._selected[moment]
 
     def alternatives(self, moment: int) -> Iterator[Selection]:
         """Every selection of authentic collateral that is in force at `moment`."""

@@ -7,6 +7,7 @@ microseconds since the epoch, UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from forensics.formats.collateral import Outline
 from forensics.formats.snp import SnpReport
@@ -120,7 +121,7 @@ class DocumentFact:
     signer_not_after: int | None = None
     root_key: bytes | None = None
 
-    @property
+    @cached_property
     def authentic(self) -> bool:
         return all(outcome[0] == "pass" for outcome in self.results.values())
 
