@@ -58,7 +58,7 @@ ThreadsOption = Annotated[
         min=1,
         max=256,
         show_default="one per CPU",
-        help="Threads that verify signatures, processes that read large logs.",
+        help="Processes that verify signatures and read large logs.",
     ),
 ]
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from forensics.verify import multibuffer
+from forensics.verify.engine import choose_engine
+
 NOW = "2026-01-06T00:00:00Z"
 MALFORMED = {
     "event_type": "enclave_attestation",
@@ -66,6 +69,18 @@ def test_a_clean_run_says_all_that_it_did(run, quiet_case: Path):
     blind = [d["id"] for d in record["detectors"] if not d["evaluated"]]
     assert "silent-enclave" in blind
     assert len(record["ledger"]["head_sha256"]) == 64
+
+
+def test_it_says_which_engine_verified(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    logs = write(tmp_path / "logs" / "kbs.jsonl", MALFORMED)
+    run("audit", tmp_path / "own", logs, "--now", NOW)
+    assert read(tmp_path / "own")["verify"]["engine"] == choose_engine().name
+    run("audit", tmp_path / "slow", logs, "--now", NOW, "--no-fast")
+    assert read(tmp_path / "slow")["verify"]["engine"] == "openssl"
+    monkeypatch.setattr(multibuffer, "load_library", lambda: None)
+    absent = run("audit", tmp_path / "absent", logs, "--now", NOW)
+    assert read(tmp_path / "absent")["verify"]["engine"] == "openssl"
+    assert "crypto_mb" not in absent.err + absent.out
 
 
 def test_the_run_is_in_the_ledger_too(run, quiet_case: Path):
