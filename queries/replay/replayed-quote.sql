@@ -33,6 +33,8 @@
 -- last_seconds_after = "seconds from the original to the last replay"
 -- enclaves = "enclave ids of original and replays"
 -- nonce_matched = "do the replays carry the original's nonce? null when none was logged on one side"
+-- margin_ms = "where nothing but time sets the replays apart: by how much the last one came after the retry window; null: the context differs"
+-- skew_explains = "false where one verifier's clock stamped original and replays, so that no skew explains margin_ms; null: several clocks, or no margin"
 -- superseded = "what newer state had been seen between original and replay: isv_svn, measurement, tcb"
 -- quotes = "number of distinct byte strings; more than one means that it was disguised"
 -- [[not_evaluable]]
@@ -54,7 +56,7 @@ WITH sighting AS (
         q.tcb_components, q.pce_svn,
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         o.observation_id, o.observation_no, o.event_id, o.session_id, o.nonce, o.enclave_id,
-        o.node_id, o.peer, o.received_at, o.claimed_ok,
+        o.node_id, o.peer, o.received_at, o.claimed_ok, o.backend_verifier,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         CASE
             WHEN o.backend_verifier IS NULL
@@ -83,7 +85,24 @@ replay AS (
         later.signing_id, later.quote_id, later.observation_id, later.observation_no,
         later.received_at, later.enclave_id, later.claimed_ok, later.place, later.scope_id,
         later.nonce = original.nonce AS nonce_matched,
-        original.received_at AS original_at
+        original.received_at AS original_at,
+        later.session_id <> original.session_id
+        OR coalesce(later.enclave_id <> original.enclave_id, FALSE)
+        OR (
+            NOT coalesce(later.session_id = original.session_id, FALSE)
+            AND (
+                coalesce(later.nonce <> original.nonce, FALSE)
+                OR coalesce(later.node_id <> original.node_id, FALSE)
+                OR coalesce(later.peer <> original.peer, FALSE)
+            )
+        ) AS elsewhere,
+        epoch(later.received_at) - epoch(
+            CASE
+                WHEN later.session_id = original.session_id THEN later.session_first_at
+                ELSE original.received_at
+            END + $retry_window
+        ) AS late_by,
+        later.backend_verifier = original.backend_verifier AS one_clock
     FROM sighting AS later
     JOIN sighting AS original
         ON original.signing_id = later.signing_id AND original.place = 1
@@ -195,7 +214,10 @@ tally AS (
         min(received_at) AS first_seen,
         max(received_at) AS last_seen,
         min(original_at) AS original_at,
-        bool_and(nonce_matched) AS nonce_matched
+        bool_and(nonce_matched) AS nonce_matched,
+        bool_or(elsewhere) AS elsewhere,
+        max(late_by) AS late_by,
+        bool_and(one_clock) AS one_clock
     FROM replay
     GROUP BY signing_id
 )
@@ -224,6 +246,12 @@ SELECT
         'last_seconds_after': CAST(epoch(t.last_seen) - epoch(t.original_at) AS BIGINT),
         'enclaves': s.enclaves,
         'nonce_matched': t.nonce_matched,
+        'margin_ms': CASE
+            WHEN NOT coalesce(t.elsewhere, FALSE) THEN CAST(t.late_by * 1000 AS BIGINT)
+        END,
+        'skew_explains': CASE
+            WHEN NOT coalesce(t.elsewhere, FALSE) AND t.one_clock THEN FALSE
+        END,
         'superseded': u.states,
         'quotes': s.quotes
     }) AS VARCHAR) AS details
