@@ -23,7 +23,7 @@ _EVENTS: Final = ("observation", "quote", "verdict", "binding", "launch", "nonce
 _CONDENSED: Final = ("reshown",)
 _KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins and scopes use
 # Beyond it tables take more time and memory to fill than working views out again takes.
-_MOST_OBSERVATIONS: Final = 300_000
+_MOST_OBSERVATIONS: Final = 500_000
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
