@@ -1,7 +1,7 @@
 -- ---
 -- id = "doppelganger-quote"
 -- title = "A good quote of code that nobody approved"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -13,7 +13,7 @@
 -- scope = ["observation_id"]
 -- discriminator = ["workload_id"]
 -- grain = "one row per measurement and workload"
--- nulls = "without a time every validity window counts; a claim that was not logged contradicts nothing; malformed or missing claims are counted as not evaluable"
+-- nulls = "without a time every validity window counts; a claim that was not logged contradicts nothing; a malformed claim is judged by the others, and it and missing ones are counted as not evaluable"
 -- false_positives = ["a build whose approval was recorded late", "a manifest that leaves a workload out"]
 -- blind_spots = ["an approved measurement in the wrong hands", "what a reference value does not name is not compared"]
 -- attack = ["look-alike enclave", "unapproved build"]
@@ -30,7 +30,7 @@
 -- enclaves = "enclave ids that presented it"
 -- sightings = "number of sightings"
 -- [[not_evaluable]]
--- reason = "verdict OK without a quote and without readable mrenclave or mrsigner claims"
+-- reason = "verdict OK without a quote, and mrenclave or mrsigner claims that cannot be read"
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation
@@ -50,31 +50,40 @@ WITH named_workload AS (
 known_signer AS (
     SELECT DISTINCT mrsigner FROM reference_value WHERE mrsigner IS NOT NULL
 ),
+-- A digest of impossible form says nothing; what stands beside it may.
+readable AS (
+    SELECT
+        observation_no,
+        CASE
+            WHEN NOT coalesce(list_contains(malformed_claims, 'mrenclave'), FALSE)
+                THEN claimed_mrenclave
+        END AS mrenclave,
+        CASE
+            WHEN NOT coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
+                THEN claimed_mrsigner
+        END AS mrsigner
+    FROM observation
+    WHERE quote_id IS NULL
+),
 -- What each accepted piece of evidence says that it is.
 statement AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.workload_id,
         n.workload_id IS NOT NULL AS workload_named,
         q.quote_id IS NULL AS by_claims,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_mrenclave ELSE q.mrenclave END AS mrenclave,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_mrsigner ELSE q.mrsigner END AS mrsigner,
+        CASE WHEN q.quote_id IS NULL THEN c.mrenclave ELSE q.mrenclave END AS mrenclave,
+        CASE WHEN q.quote_id IS NULL THEN c.mrsigner ELSE q.mrsigner END AS mrsigner,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_prodid ELSE q.isv_prodid END AS isv_prodid,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
         q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data
     FROM observation AS o
     LEFT JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN readable AS c ON c.observation_no = o.observation_no
     LEFT JOIN verdict AS v
         ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     LEFT JOIN named_workload AS n ON n.workload_id = o.workload_id
     WHERE (coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE))
-        AND (
-            q.quote_id IS NOT NULL
-            OR (
-                coalesce(o.claimed_mrenclave, o.claimed_mrsigner) IS NOT NULL
-                AND NOT coalesce(list_contains(o.malformed_claims, 'mrenclave'), FALSE)
-                AND NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
-            )
-        )
+        AND (q.quote_id IS NOT NULL OR coalesce(c.mrenclave, c.mrsigner) IS NOT NULL)
 ),
 -- The reference values that a statement fits, and in what it falls short of them. Evidence of a
 -- workload that no manifest names is judged against all.

@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -38,11 +38,18 @@
 -- type = "BIGINT"
 -- default = "3"
 -- meaning = "an hour in which at least this many sessions got secrets, and none of them has any evidence, is a hole in the verifier's log"
+-- [params.skew_sample]
+-- type = "BIGINT"
+-- default = "10"
+-- meaning = "with fewer releases that have evidence the skew of the clocks of broker and verifiers is unknown"
 -- [details]
 -- kind = "no_evidence; late: it came after the release; refused: by the verifier; fails_verification: accepted, but it does not hold; other_enclave: evidence of another one; stale: too old"
 -- secret_id = "which secret"
 -- enclave_id = "to whom, as the broker logged it"
 -- age_seconds = "of the newest evidence at the release, by the clocks of verifier and broker: only clocks that are that far apart could explain it; negative: it came later; null: none"
+-- margin_ms = "by how much a limit was missed: how long before its first evidence it was released (late), or after the end of the lifetime (stale); null for other kinds"
+-- skew_ms = "how far the broker's clock is behind the verifiers' at least: no release comes later after its evidence than so much before it; 0: some do; null: too few releases to know, or no evidence that came late"
+-- skew_explains = "that skew would explain all of them; null: skew unknown"
 -- evidence = "pieces of evidence in the session"
 -- releases = "number of releases"
 -- [[not_evaluable]]
@@ -163,16 +170,25 @@ best AS (
     SELECT
         release_no,
         min(step) AS step,
+        min(received_at) AS oldest_at,
         max(received_at) AS newest_at,
         count(*) AS evidence,
         string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
     FROM weighed
     GROUP BY release_no
 ),
+-- By one pair of clocks no release comes before its evidence: what all of them show is skew.
+clocks AS (
+    SELECT
+        count(*) AS releases,
+        max(epoch(g.released_at) - epoch(b.oldest_at)) AS longest
+    FROM given AS g
+    JOIN best AS b ON b.release_no = g.release_no
+),
 judged AS (
     SELECT
         g.release_no, g.released_at, g.session_id, g.enclave_id, g.secret_id,
-        coalesce(b.step, 7) AS step, b.newest_at, coalesce(b.evidence, 0) AS evidence,
+        coalesce(b.step, 7) AS step, b.oldest_at, b.newest_at, coalesce(b.evidence, 0) AS evidence,
         b.observations,
         floor(epoch(g.released_at) / 3600) AS hour_no
     FROM given AS g
@@ -196,9 +212,20 @@ offence AS (
             WHEN 6 THEN 'late'
             ELSE 'no_evidence'
         END AS kind,
-        j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence, j.observations
+        j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence, j.observations,
+        CASE j.step
+            WHEN 2 THEN epoch(j.released_at)
+                - epoch(j.newest_at + coalesce(t.said, $evidence_lifetime))
+            WHEN 6 THEN epoch(j.oldest_at) - epoch(j.released_at)
+        END AS margin,
+        CASE
+            WHEN c.releases < $skew_sample THEN NULL
+            WHEN j.step = 6 THEN greatest(0 - c.longest, 0)
+        END AS skew
     FROM judged AS j
     CROSS JOIN log AS l
+    CROSS JOIN lifetime AS t
+    CROSS JOIN clocks AS c
     LEFT JOIN hole AS h ON h.hour_no = j.hour_no
     WHERE j.step > 1
         AND (
@@ -228,12 +255,19 @@ SELECT
             || CAST(CAST(max(epoch(released_at) - epoch(newest_at)) AS BIGINT) AS VARCHAR)
             || ' s old'
     END
-    || coalesce(' to ' || min(enclave_id), '') AS summary,
+    || coalesce(' to ' || min(enclave_id), '')
+    || CASE
+        WHEN bool_and(coalesce(margin <= skew, FALSE)) THEN ', by clocks that are that far apart'
+        ELSE ''
+    END AS summary,
     CAST(to_json({
         'kind': kind,
         'secret_id': secret_id,
         'enclave_id': min(enclave_id),
         'age_seconds': CAST(max(epoch(released_at) - epoch(newest_at)) AS BIGINT),
+        'margin_ms': CAST(max(margin) * 1000 AS BIGINT),
+        'skew_ms': CAST(max(skew) * 1000 AS BIGINT),
+        'skew_explains': bool_and(margin <= skew),
         'evidence': max(evidence),
         'releases': count(*)
     }) AS VARCHAR) AS details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-incoherence"
 -- title = "A report that contradicts the platform that certified its key"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -14,7 +14,7 @@
 -- discriminator = ["kind"]
 -- grain = "one row per platform and kind of contradiction"
 -- nulls = "what a quote version does not have is not compared; sightings without a time cannot be explained by an update soon after"
--- false_positives = ["right after a microcode update the quoting enclave may not have certified itself again: the report is ahead, and within settle_time the platform shows a quoting enclave with that CPUSVN (medium)", "virtual quoting enclaves that fill the header with something else"]
+-- false_positives = ["right after a microcode update the quoting enclave may not have certified itself again: the report is ahead, and within settle_time the platform shows a quoting enclave with that CPUSVN (medium)", "virtual quoting enclaves that fill the header with something else, or with nothing (unstated)"]
 -- blind_spots = ["a forger who copies the old values into the report", "whoever has the PCK key as well"]
 -- attack = ["forged report under an extracted attestation key (TEE.fail, WireTap)"]
 -- spec = ["spec/dcap-verification.md, section 8.4", "Intel SGX DCAP quote format, header v3", "detector D18"]
@@ -26,7 +26,7 @@
 -- default = "6h"
 -- meaning = "after a microcode update the quoting enclave may certify itself again this much later"
 -- [details]
--- kind = "cpu_svn: report and QE report differ; qe_svn: header and QE report differ; microcode: third byte of TEE_TCB_SVN and first of the QE's CPUSVN differ; below_pck: the QE runs below what its PCK certificate says; pce_svn: header below the PCK certificate"
+-- kind = "cpu_svn: report and QE report differ; qe_svn: header and QE report differ; microcode: third byte of TEE_TCB_SVN and first of the QE's CPUSVN differ; below_pck: the QE runs below what its PCK certificate says; pce_svn: header below the PCK certificate; unstated: a version 3 header with both SVNs zero (medium)"
 -- contradictions = "each as claimed against certified; hex, numbers for SVNs"
 -- settled = "all of them are reports that run ahead of a quoting enclave which caught up within settle_time"
 -- attestation_keys = "the keys that signed"
@@ -46,7 +46,9 @@ WITH comparison AS (
         CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(ppid, attestation_key_id) AS subject_id,
         cpu_svn <> qe_cpu_svn AS differs_cpu_svn,
-        header_qe_svn <> qe_isv_svn AS differs_qe_svn,
+        header_qe_svn <> qe_isv_svn AND NOT (header_qe_svn = 0 AND header_pce_svn = 0)
+            AS differs_qe_svn,
+        header_qe_svn = 0 AND header_pce_svn = 0 AND qe_isv_svn > 0 AS unstated,
         substr(tee_tcb_svn, 5, 2) <> substr(qe_cpu_svn, 1, 2) AS differs_microcode,
         -- Two lower-case hex digits compare as the byte does.
         substr(qe_cpu_svn, 1, 2) < substr(tcb_components, 1, 2)
@@ -65,7 +67,8 @@ WITH comparison AS (
         OR substr(qe_cpu_svn, 27, 2) < substr(tcb_components, 27, 2)
         OR substr(qe_cpu_svn, 29, 2) < substr(tcb_components, 29, 2)
         OR substr(qe_cpu_svn, 31, 2) < substr(tcb_components, 31, 2) AS differs_below_pck,
-        header_pce_svn < pce_svn AS differs_pce_svn,
+        header_pce_svn < pce_svn AND NOT (header_qe_svn = 0 AND header_pce_svn = 0)
+            AS differs_pce_svn,
         header_qe_svn, qe_isv_svn, header_pce_svn, pce_svn, tee_tcb_svn, tcb_components
     FROM quote
     WHERE trusted
@@ -100,6 +103,12 @@ incoherent AS (
         CAST(header_pce_svn AS VARCHAR) || ' against ' || CAST(pce_svn AS VARCHAR)
     FROM comparison
     WHERE differs_pce_svn
+    UNION ALL
+    SELECT
+        quote_no, attestation_key_id, subject_type, subject_id, 'unstated', cpu_svn,
+        'none against ' || CAST(qe_isv_svn AS VARCHAR) || ' and ' || CAST(pce_svn AS VARCHAR)
+    FROM comparison
+    WHERE unstated
 ),
 sighting AS (
     SELECT
@@ -130,11 +139,15 @@ SELECT
     string_split(
         string_agg(s.observation_id, ' ' ORDER BY s.received_at, s.observation_no), ' '
     ) AS observation_ids,
-    CASE WHEN count(c.observation_no) = count(*) THEN 'medium' ELSE 'critical' END AS severity,
+    CASE
+        WHEN s.kind = 'unstated' OR count(c.observation_no) = count(*) THEN 'medium'
+        ELSE 'critical'
+    END AS severity,
     CASE s.kind
         WHEN 'cpu_svn' THEN 'The report claims another CPUSVN than the quoting enclave'
         WHEN 'qe_svn' THEN 'The header names another QE SVN than the quoting enclave has'
         WHEN 'microcode' THEN 'The TD report claims other microcode than the quoting enclave'
+        WHEN 'unstated' THEN 'The header names no SVNs at all, which Intel''s quoting enclave always does'
         WHEN 'below_pck' THEN 'The quoting enclave runs below its PCK certificate''s TCB'
         ELSE 'The header names a PCE SVN below the PCK certificate''s'
     END

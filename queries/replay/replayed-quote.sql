@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -15,7 +15,7 @@
 -- grain = "one row per signing event"
 -- nulls = "a sighting without time, session and context differs in nothing that is known: silent, and counted as not evaluable"
 -- false_positives = ["boot-time evidence that is served to many readers by design", "devices that queue evidence while offline"]
--- blind_spots = ["a replay whose original was never collected", "a relay within the retry window and the same session"]
+-- blind_spots = ["a replay whose original was never collected", "a relay in the same session and within the retry window, by the same enclave, node and address"]
 -- attack = ["evidence replay"]
 -- spec = ["RFC 9334, section 10", "detector D01 and D09"]
 -- created = 2026-11-23
@@ -24,7 +24,7 @@
 -- [params.retry_window]
 -- type = "INTERVAL"
 -- default = "60s"
--- meaning = "a sighting up to this much later may be a retry (same session, or no session logged)"
+-- meaning = "a sighting up to this much later may be a retry (same session, or no session logged; same enclave, node and peer)"
 -- [details]
 -- original = "observation id of the first sighting"
 -- replays = "number of replays, collector's copies aside"
@@ -56,7 +56,13 @@ WITH sighting AS (
         q.tcb_components, q.pce_svn,
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         o.observation_id, o.observation_no, o.event_id, o.session_id, o.nonce, o.enclave_id,
-        o.node_id, o.peer, o.received_at, o.claimed_ok, o.backend_verifier,
+        o.node_id, o.peer, o.backend_verifier, o.received_at, o.claimed_ok,
+        CASE
+            WHEN strpos(o.peer, ']:') > 0 THEN substr(o.peer, 1, strpos(o.peer, ']:'))
+            WHEN length(o.peer) - length(replace(o.peer, ':', '')) = 1
+                THEN substr(o.peer, 1, strpos(o.peer, ':') - 1)
+            ELSE o.peer
+        END AS address,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         CASE
             WHEN o.backend_verifier IS NULL
@@ -88,11 +94,15 @@ replay AS (
         original.received_at AS original_at,
         later.session_id <> original.session_id
         OR coalesce(later.enclave_id <> original.enclave_id, FALSE)
+        OR coalesce(later.node_id <> original.node_id, FALSE)
+        OR (
+            coalesce(later.address <> original.address, FALSE)
+            AND coalesce(later.backend_verifier = original.backend_verifier, TRUE)
+        )
         OR (
             NOT coalesce(later.session_id = original.session_id, FALSE)
             AND (
                 coalesce(later.nonce <> original.nonce, FALSE)
-                OR coalesce(later.node_id <> original.node_id, FALSE)
                 OR coalesce(later.peer <> original.peer, FALSE)
             )
         ) AS elsewhere,
@@ -120,9 +130,16 @@ replay AS (
         )
         AND CASE
             WHEN later.session_id <> original.session_id THEN TRUE
+            -- A retry comes again from where it came from; its connection may be a new one. Two
+            -- verifiers may see different ends of it.
             WHEN later.session_id = original.session_id
                 THEN coalesce(later.enclave_id <> original.enclave_id, FALSE)
-                    OR coalesce(later.received_at > later.session_first_at + $retry_window, FALSE)
+                OR coalesce(later.node_id <> original.node_id, FALSE)
+                OR (
+                    coalesce(later.address <> original.address, FALSE)
+                    AND coalesce(later.backend_verifier = original.backend_verifier, TRUE)
+                )
+                OR coalesce(later.received_at > later.session_first_at + $retry_window, FALSE)
             ELSE coalesce(later.nonce <> original.nonce, FALSE)
                 OR coalesce(later.enclave_id <> original.enclave_id, FALSE)
                 OR coalesce(later.node_id <> original.node_id, FALSE)

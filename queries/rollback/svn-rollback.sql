@@ -1,7 +1,7 @@
 -- ---
 -- id = "svn-rollback"
 -- title = "An older security version accepted after a newer one"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -13,7 +13,7 @@
 -- scope = ["workload_id", "enclave_id", "session_id", "signature_r"]
 -- discriminator = ["scope_type", "scope_id", "mrsigner", "isv_prodid", "isv_svn", "drop_no"]
 -- grain = "one row per instance, product and drop"
--- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id instances cannot be told apart: one finding for the workload, and no laggard among them"
+-- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id the container stands for the instance; without both, instances cannot be told apart: one finding for the workload, and no laggard among them; where the verifier said nothing the receipt verdict says what was accepted"
 -- false_positives = ["a roll-out that was withdrawn on purpose", "a canary phase longer than the roll-out window"]
 -- blind_spots = ["the higher SVN was never collected", "TDX has no ISVSVN: see superseded measurements"]
 -- attack = ["version rollback"]
@@ -34,7 +34,7 @@
 -- drop_no = "the instance's first, second, ... drop to this version"
 -- highest_isv_svn = "the highest version that had been out for longer than the window"
 -- highest_since = "when that version was first seen"
--- kind = "rolled_back: it ran a higher one itself; launched_old: it came after the higher one; laggard: it ran the lower one all along; unidentified: no enclave id"
+-- kind = "rolled_back: it ran a higher one itself; launched_old: it came after the higher one; laggard: it ran the lower one all along; unidentified: neither enclave nor container id"
 -- sightings = "number of accepted sightings of the lower version"
 -- replayed = "every one of them repeats evidence seen before: see replayed-quote"
 -- secrets = "number of secrets released to it meanwhile"
@@ -59,11 +59,12 @@
 -- ---
 WITH sighting AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.session_id, o.enclave_id,
+        o.observation_id, o.observation_no, o.received_at, o.session_id, o.enclave_id, o.container_id,
+        coalesce(o.enclave_id, o.container_id) AS instance_id,
         CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         q.tee, q.mrsigner, q.isv_prodid, q.isv_svn,
-        coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE) AS accepted,
+        coalesce(o.claimed_ok, v.outcome = 'accepted', FALSE) AS accepted,
         a.observation_no IS NOT NULL AS replayed
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
@@ -114,32 +115,40 @@ history AS (
     SELECT
         observation_no,
         max(isv_svn) OVER (
-            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, enclave_id
+            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, instance_id
             ORDER BY received_at, observation_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS own_highest,
         min(received_at) OVER (
-            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, enclave_id
+            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, instance_id
         ) AS own_first_at
     FROM sighting
 ),
-launched AS (
-    SELECT s.observation_no, max(l.timestamp) AS launched_at
+started AS (
+    SELECT s.observation_no, l.timestamp AS launched_at
     FROM sighting AS s
     JOIN lower AS w ON w.observation_no = s.observation_no
     JOIN launch AS l ON l.enclave_id = s.enclave_id AND l.timestamp <= s.received_at
-    GROUP BY s.observation_no
+    UNION ALL
+    SELECT s.observation_no, l.timestamp AS launched_at
+    FROM sighting AS s
+    JOIN lower AS w ON w.observation_no = s.observation_no
+    JOIN launch AS l ON l.container_id = s.container_id AND l.timestamp <= s.received_at
+    WHERE s.enclave_id IS NULL
+),
+launched AS (
+    SELECT observation_no, max(launched_at) AS launched_at FROM started GROUP BY observation_no
 ),
 -- The accepted sightings of each instance in order; a drop begins where the one before was
 -- another version or no drop yet.
 sequence AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.session_id, s.enclave_id,
+        s.observation_id, s.observation_no, s.received_at, s.session_id, s.enclave_id, s.instance_id,
         s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.isv_svn, s.replayed,
         w.highest_isv_svn, w.higher_since,
         lead(s.received_at) OVER instance AS next_at,
         w.observation_no IS NOT NULL AS is_lower,
-        s.enclave_id IS NOT NULL AND w.observation_no IS NOT NULL AND (
+        s.instance_id IS NOT NULL AND w.observation_no IS NOT NULL AND (
             coalesce(lag(s.isv_svn) OVER instance <> s.isv_svn, TRUE)
             OR lag(w.observation_no) OVER instance IS NULL
         ) AS begins
@@ -147,17 +156,18 @@ sequence AS (
     LEFT JOIN lower AS w ON w.observation_no = s.observation_no
     WHERE s.accepted
     WINDOW instance AS (
-        PARTITION BY s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.enclave_id
+        PARTITION BY s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.instance_id
         ORDER BY s.received_at, s.observation_no
     )
 ),
 numbered AS (
     SELECT
-        q.observation_id, q.observation_no, q.received_at, q.session_id, q.enclave_id, q.next_at,
+        q.observation_id, q.observation_no, q.received_at, q.session_id, q.enclave_id, q.instance_id,
+        q.next_at,
         q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.replayed,
         q.highest_isv_svn, q.is_lower,
         CASE
-            WHEN q.enclave_id IS NULL THEN 'unidentified'
+            WHEN q.instance_id IS NULL THEN 'unidentified'
             WHEN h.own_highest > q.isv_svn THEN 'rolled_back'
             WHEN h.own_first_at >= q.higher_since THEN 'launched_old'
             WHEN l.launched_at >= q.higher_since THEN 'launched_old'
@@ -165,7 +175,7 @@ numbered AS (
         END AS kind,
         sum(CASE WHEN q.begins THEN 1 ELSE 0 END) OVER (
             PARTITION BY
-                q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.enclave_id, q.isv_svn
+                q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.instance_id, q.isv_svn
             ORDER BY q.received_at, q.observation_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS drop_no
@@ -175,7 +185,7 @@ numbered AS (
 ),
 drops AS (
     SELECT
-        observation_id, observation_no, received_at, session_id, enclave_id, next_at,
+        observation_id, observation_no, received_at, session_id, enclave_id, instance_id, next_at,
         scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn, replayed, highest_isv_svn,
         kind, drop_no
     FROM numbered
@@ -198,8 +208,9 @@ secrets AS (
 ),
 told AS (
     SELECT
-        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.enclave_id,
+        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.instance_id,
         d.drop_no,
+        min(d.enclave_id) AS enclave_id,
         min(d.received_at) AS first_seen,
         max(d.received_at) AS last_seen,
         count(*) AS sightings,
@@ -216,7 +227,7 @@ told AS (
     FROM drops AS d
     LEFT JOIN secrets AS s ON s.observation_no = d.observation_no
     GROUP BY
-        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.enclave_id,
+        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.instance_id,
         d.drop_no
 ),
 -- What the instance itself had last shown above the lower version, when it had.
@@ -235,15 +246,19 @@ own_higher AS (
             AND s.tee = t.tee
             AND s.mrsigner = t.mrsigner
             AND s.isv_prodid = t.isv_prodid
-            AND s.enclave_id = t.enclave_id
+            AND s.instance_id = t.instance_id
             AND s.isv_svn > t.isv_svn
             AND s.received_at <= t.first_seen
     ) AS ordered
     WHERE place = 1
 )
 SELECT
-    CASE WHEN t.enclave_id IS NULL THEN t.scope_type ELSE 'enclave' END AS subject_type,
-    coalesce(t.enclave_id, t.scope_id) AS subject_id,
+    CASE
+        WHEN t.enclave_id IS NOT NULL THEN 'enclave'
+        WHEN t.instance_id IS NOT NULL THEN 'container'
+        ELSE t.scope_type
+    END AS subject_type,
+    coalesce(t.instance_id, t.scope_id) AS subject_id,
     t.first_seen,
     t.last_seen,
     string_split(
