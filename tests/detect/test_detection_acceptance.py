@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from forensics.case.case import Case, create_case
 from forensics.case.query import open_locked
@@ -21,6 +19,7 @@ from forensics.case.verification import verify_case
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detection import Detection, detect
 from forensics.detect.states import Round, renew
+from forensics.formats.pem import split_pem
 from forensics.simulate import simulate
 from forensics.sources import ingest_paths
 
@@ -34,8 +33,7 @@ def audit(folder: Path, **fleet: Any) -> Audited:
     """A simulated fleet as a verified case, what the detectors say, and the ground truth."""
     scenario = simulate(folder / "sim", **fleet)
     end = scenario.start + timedelta(days=scenario.days)
-    root = x509.load_pem_x509_certificate((folder / "sim" / "root_ca.pem").read_bytes())
-    anchors = [root.public_bytes(Encoding.DER)]
+    anchors = [der for _, der in split_pem((folder / "sim" / "root_ca.pem").read_bytes())]
     case = create_case(folder / "case", name="sim", at=AS_OF, anchors=anchors)
     with case.writer(action="ingest", at=AS_OF, who="test") as writer:
         ingest_paths(writer, [folder / "sim" / "evidence"])

@@ -113,9 +113,9 @@ def inject_clone_resume(scene: Scene) -> None:
     """A snapshot is resumed twice on one host: both copies answer with one channel key."""
     fleet = scene.fleet
     at = scene.at(0.72)
-    workload = _service(fleet, "gateway", 14, parts=_BOUND_KEY)
+    workload = _service(fleet, "ingress", 14, parts=_BOUND_KEY)
     platform = fleet.spare_platform("cloned")
-    key = sha256(b"channel key of the gateway").digest()
+    key = sha256(b"channel key of the ingress").digest()
     copies = [
         scene.launch(at, workload=workload, platform=platform, attests=False) for _ in range(2)
     ]
