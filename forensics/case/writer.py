@@ -49,7 +49,7 @@ class Writer:
         self.summary = Summary()
         self.notes = dict(notes or {})
         """What the entry will say beside its files; may grow until the commit."""
-        self._root = root
+        self.root = root
         self._ledger = ledger
         self._action = action
         self._at = at
@@ -67,10 +67,10 @@ class Writer:
     def __enter__(self) -> Writer:
         """Take the lock. Raises `CustodyError`: `case-busy`, or what reading the ledger raises."""
         with ExitStack() as resources:
-            resources.enter_context(hold_lock(self._root, self._wait))
-            refuse_irregular(self._root, self._ledger.refresh().live_files())
-            remove_unnamed_files(self._root, self._ledger)
-            self._staging = Staging(self._root, len(self._ledger.entries) + 1)
+            resources.enter_context(hold_lock(self.root, self._wait))
+            refuse_irregular(self.root, self._ledger.refresh().live_files())
+            remove_unnamed_files(self.root, self._ledger)
+            self._staging = Staging(self.root, len(self._ledger.entries) + 1)
             self._resources = resources.pop_all()
         return self
 
@@ -127,7 +127,7 @@ class Writer:
         if self._intake is None:
             from forensics.case.intake import Intake  # loads pyarrow and numpy
 
-            self._intake = Intake(self._root, self._ledger, self._staging, self._at)
+            self._intake = Intake(self.root, self._ledger, self._staging, self._at)
         return self._intake
 
     # Derived tables
@@ -199,15 +199,15 @@ class Writer:
         """What cannot be deleted now, or is being read, is a leftover for the next writer."""
         if not self._removed:
             return
-        with exclude_readers(self._root) as alone:
+        with exclude_readers(self.root) as alone:
             for path in self._removed if alone else ():
                 with suppress(OSError):
-                    (self._root / path).unlink(missing_ok=True)
+                    (self.root / path).unlink(missing_ok=True)
 
     def _blame_damage(self, error: BaseException) -> None:
         """Raises `CustodyError` (`custody-broken`) where the case's own files are behind it."""
         if isinstance(error, Exception):
-            damage = find_damage(error, self._root, self._ledger)
+            damage = find_damage(error, self.root, self._ledger)
             if damage is not None:
                 raise damage from error
 

@@ -237,13 +237,13 @@ def _open_or_make(plan: Plan, record: RunRecord) -> Case:
     if (plan.case / SETTINGS_NAME).exists():
         case = open_case(plan.case, plan.signer)
         record.attach(case)
-        check_paths(plan.sources)
+        check_paths(plan.sources, plan.case)
         with record.step("custody"):
             steps.check_custody(case)
         if plan.anchors:
             _check_anchors(case, read_anchors(plan.anchors, no_intel_root=True))
         return case
-    check_paths(plan.sources)
+    check_paths(plan.sources, plan.case)
     anchors = read_anchors(plan.anchors, plan.no_intel_root)
     case = steps.make_case(plan.case, anchors, plan.now, plan.signer)
     record.attach(case)

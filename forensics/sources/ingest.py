@@ -68,12 +68,14 @@ def ingest_paths(
     Logs too large to be held in memory are read by `workers` processes, or by this one; what
     comes of them is the same to the byte.
 
-    Raises `UsageError`: `unreadable-path`, before anything is written; `source-changed`, when a
-    file was written to while it was read.
+    The case may lie in a folder of evidence: it is passed over.
+
+    Raises `UsageError`: `unreadable-path` and `source-in-case`, before anything is written;
+    `source-changed`, when a file was written to while it was read.
     """
-    check_paths(paths)
+    check_paths(paths, writer.root)
     ingest = _Ingest(writer, limits, progress, workers)
-    for folder in walk_paths(paths):
+    for folder in walk_paths(paths, writer.root):
         ingest.take_folder(folder)
 
 

@@ -29,9 +29,13 @@ _SPECIAL = {
 }
 
 
-def check_paths(paths: Sequence[Path]) -> None:
-    """Raises `UsageError` (`unreadable-path`) unless each is a readable file or folder."""
+def check_paths(paths: Sequence[Path], case: Path | None = None) -> None:
+    """Raises `UsageError`: `unreadable-path` unless each is a readable file or folder, and
+    `source-in-case` for what lies in the folder `case`, which is no evidence.
+    """
     for path in paths:
+        if case is not None and path.resolve().is_relative_to(case.resolve()):
+            raise UsageError("source-in-case", f"{path} is of the case itself")
         try:
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):
@@ -45,17 +49,18 @@ def check_paths(paths: Sequence[Path]) -> None:
             raise UsageError("unreadable-path", f"cannot read {path}: {reason}") from None
 
 
-def walk_paths(paths: Sequence[Path]) -> Iterator[list[Entry]]:
-    """The files given, then each folder's own files, folder by folder."""
+def walk_paths(paths: Sequence[Path], case: Path | None = None) -> Iterator[list[Entry]]:
+    """The files given, then each folder's own files, folder by folder; not those of the case."""
     files = [_entry_of_file(path, follow=True) for path in paths if not path.is_dir()]
     if files:
         yield files
     for path in paths:
         if path.is_dir():
-            yield from _walk_folder(path)
+            yield from _walk_folder(path, case)
 
 
-def _walk_folder(root: Path) -> Iterator[list[Entry]]:
+def _walk_folder(root: Path, case: Path | None) -> Iterator[list[Entry]]:
+    left_out = None if case is None else case.resolve()
     pending = [root]
     while pending:
         folder = pending.pop()
@@ -70,7 +75,8 @@ def _walk_folder(root: Path) -> Iterator[list[Entry]]:
         for child in children:
             mode = _read_mode(child)
             if stat.S_ISDIR(mode):
-                folders.append(child)
+                if left_out is None or child.resolve() != left_out:
+                    folders.append(child)
             elif stat.S_ISREG(mode):
                 entries.append(_entry_of_file(child, follow=False))
             else:

@@ -183,6 +183,22 @@ def test_an_object_without_its_quote_is_unrecognised(bench: Bench) -> None:
     assert bench.reasons() == ["unrecognised-content"]
 
 
+def test_a_case_among_its_evidence_is_passed_over(bench: Bench, make_quote: MakeQuote) -> None:
+    """As in `audit case .`, night after night."""
+    bench.put("a.bin", make_quote(1))
+    above = bench.folder.parent
+    for _ in range(2):
+        bench.ingest(above)
+    assert bench.rows("source", "path") == [(str(bench.folder / "a.bin"),)]
+
+
+@pytest.mark.parametrize("place", ["", "case.toml", "ledger"])
+def test_the_case_is_no_evidence(bench: Bench, place: str) -> None:
+    with pytest.raises(UsageError, match="of the case itself") as raised:
+        bench.ingest(bench.case.path / place)
+    assert raised.value.code == "source-in-case"
+
+
 def test_pairs_survive_the_limit_of_what_waits(bench: Bench, make_quote: MakeQuote) -> None:
     for number in range(20):
         bench.put(f"{number:02}.bin", make_quote(number))
