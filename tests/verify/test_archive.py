@@ -9,13 +9,13 @@ import pytest
 
 from forensics.formats.collateral import Outline
 from forensics.verify.archive import MAX_ALTERNATIVES, SECOND, Archive, Context
-from forensics.verify.checks import PASS, judge
+from forensics.verify.checks import judge
 from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
 
 ROOT, CA = b"root key", b"ca key"
 ROOT_NAME, CA_NAME = b"root", b"ca"
 FMSPC = bytes(6)
-FAILED = judge(False, "", "")
+PASS, FAILED = judge(True, "", ""), judge(False, "", "")
 CHAIN = ChainFact(
     b"chain",
     {f"P{n}": PASS for n in range(1, 8)},
