@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -80,16 +80,19 @@ allowed AS (
         coalesce(o.enclave_id, o.container_id, o.quote_id, o.observation_id) AS subject_id,
         n.workload_id IS NOT NULL AS workload_named,
         q.quote_id IS NULL AS by_claims,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_mrenclave ELSE q.mrenclave END AS mrenclave,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_mrsigner ELSE q.mrsigner END AS mrsigner,
+        CASE
+            WHEN q.quote_id IS NOT NULL THEN q.mrenclave
+            WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrenclave'), FALSE)
+                THEN o.claimed_mrenclave
+        END AS mrenclave,
+        CASE
+            WHEN q.quote_id IS NOT NULL THEN q.mrsigner
+            WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
+                THEN o.claimed_mrsigner
+        END AS mrsigner,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_prodid ELSE q.isv_prodid END AS isv_prodid,
         CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
         q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data,
-        q.quote_id IS NOT NULL OR (
-            coalesce(o.claimed_mrenclave, o.claimed_mrsigner) IS NOT NULL
-            AND NOT coalesce(list_contains(o.malformed_claims, 'mrenclave'), FALSE)
-            AND NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
-        ) AS readable,
         v.status AS receipt_status,
         o.claimed_tcb_level,
         replace(replace(replace(lower(o.claimed_tcb_level), '_', ''), '-', ''), ' ', '')
@@ -149,7 +152,7 @@ contradiction AS (
     FROM allowed AS a
     LEFT JOIN approved AS y ON y.observation_no = a.observation_no
     WHERE y.observation_no IS NULL
-        AND a.readable
+        AND (NOT a.by_claims OR coalesce(a.mrenclave, a.mrsigner) IS NOT NULL)
         AND EXISTS (SELECT 1 FROM reference_value)
     UNION ALL
     SELECT
