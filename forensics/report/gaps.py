@@ -29,6 +29,7 @@ UNION ALL
 SELECT 'receipt verdict undetermined', count(*) FROM sighting WHERE receipt = 'undetermined'
 UNION ALL
 SELECT 'hindsight verdict undetermined', count(*) FROM sighting WHERE hindsight = 'undetermined'
+ORDER BY 2 DESC, 1
 """
 
 _BLOCKED = """

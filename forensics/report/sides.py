@@ -122,6 +122,7 @@ PAIRS: Mapping[str, Pair] = {
         *("the launch log: launched at", "launched_at"),
         *("first attested", "attested_at"),
     ),
+    "snp-field-drift": Pair("guest", "was", "before", "became", "became"),
     "stale-collateral": Pair(
         "evaluation number", "fetched", "fetched_evaluation", "issued by then", "missed_evaluation"
     ),
