@@ -5,15 +5,14 @@ The manifest's verdict is that of a check with plain `cryptography`; no other ve
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from vectors.real_sets import VECTORS, needs_vectors, read_sets
 
 from forensics.case.case import create_case
 from forensics.case.connection import connect
@@ -23,21 +22,13 @@ from forensics.formats.evidence import parse_evidence
 from forensics.formats.snp import SnpReport
 from forensics.sources import ingest_paths
 
-VECTORS = Path(os.environ.get("QUOTE_VECTORS", "../shared/vectors"))
-MANIFEST = VECTORS / "manifest.json"
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 CERTIFICATES = ("vcek.der", "vlek.der", "ask.der", "ark.der")
 
-pytestmark = pytest.mark.skipif(
-    not MANIFEST.is_file(), reason="QUOTE_VECTORS does not lead to the real vectors"
-)
+pytestmark = needs_vectors
 
 
-@lru_cache(maxsize=1)
-def sets() -> dict[str, dict[str, Any]]:
-    if not MANIFEST.is_file():
-        return {}
-    return {e["name"]: e for e in json.loads(MANIFEST.read_text()) if e["tee"] == "snp"}
+sets = partial(read_sets, "snp")
 
 
 each_set = pytest.mark.parametrize("name", list(sets()))

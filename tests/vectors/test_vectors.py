@@ -6,41 +6,29 @@ had to be supplied; each of those is named below with what we say.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property, partial
 from typing import Any
 
 import pytest
+from vectors.real_sets import VECTORS, needs_vectors, read_sets
 
 from forensics.case.settings import load_intel_root
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.collateral import split_envelope
 from forensics.formats.pem import split_pem
 
-VECTORS = Path(os.environ.get("QUOTE_VECTORS", "../shared/vectors"))
-MANIFEST = VECTORS / "manifest.json"
 CHAINS = (
     "pck_crl_issuer_chain.pem",
     "tcb_info_issuer_chain.pem",
     "qe_identity_issuer_chain.pem",
 )
 
-pytestmark = pytest.mark.skipif(
-    not MANIFEST.is_file(), reason="QUOTE_VECTORS does not lead to the real vectors"
-)
+pytestmark = needs_vectors
 
 
-@lru_cache(maxsize=1)
-def sets() -> dict[str, dict[str, Any]]:
-    """The quotes of the manifest by name; nothing without the vectors."""
-    if not MANIFEST.is_file():
-        return {}
-    entries = json.loads(MANIFEST.read_text())
-    return {entry["name"]: entry for entry in entries if entry["tee"] in ("sgx", "tdx")}
+sets = partial(read_sets, "sgx", "tdx")
 
 
 def complete(compare: bool) -> list[str]:
