@@ -80,7 +80,7 @@ def make_case(directory: Path, size: int) -> None:
 
 def measure(directory: Path, size: int) -> Result:
     case = open_case(directory / f"case-{size}" / "case")
-    connection = open_locked(case, check_results=False)
+    connection = open_locked(case, check_results=False, scratch=True)
     began = time.process_time()
     connection.execute(_BASELINE).fetchall()
     baseline = time.process_time() - began

@@ -7,15 +7,14 @@ it can read the case's own tables and nothing else, and no setting can be change
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from forensics.case.damage import blaming_damage, refuse_irregular
 from forensics.case.lock import keep_reading
+from forensics.case.scratch import find_spill_folder
 from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
 from forensics.case.views import FILED_SQL, JUDGED_SQL, VIEW_SQL
 
@@ -50,7 +49,7 @@ def connect_stored(
     """
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = ?", [memory_limit])
-    connection.execute("SET temp_directory = ?", [str(_spill_folder())])
+    connection.execute("SET temp_directory = ?", [str(find_spill_folder())])
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET python_enable_replacements = false")  # names are tables, not variables
     connection.execute("SET preserve_insertion_order = false")
@@ -74,12 +73,6 @@ def _silence_progress(connection: duckdb.DuckDBPyConnection) -> None:
     """In Jupyter without widgets the bar is off, and even switching it off again is refused."""
     if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
         connection.execute("SET enable_progress_bar = false")
-
-
-def _spill_folder() -> Path:
-    """DuckDB would spill into the current directory; it makes this one when it needs it."""
-    folder = os.environ.get("TMPDIR") or Path.home() / ".cache"
-    return Path(folder) / f"quote-forensics-{os.getpid()}"
 
 
 def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from forensics.case.custody import verify_custody
 from forensics.case.damage import find_damage
 from forensics.case.derived import load_rows
 from forensics.case.judgements import fill_check_results
+from forensics.case.scratch import attach_scratch
 from forensics.case.tables import CUSTODY_PROBLEM
 from forensics.errors import UsageError
 
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
 
 
 def open_locked(
-    case: CaseFolder, *, check_results: bool, custody_problems: bool = False
+    case: CaseFolder,
+    *,
+    check_results: bool,
+    custody_problems: bool = False,
+    scratch: bool = False,
 ) -> duckdb.DuckDBPyConnection:
-    """A locked-down connection; each flag fills the view of its name first."""
+    """A locked-down connection; `check_results` and `custody_problems` fill those views first.
+
+    `scratch`: with room on disk for tables that are made on it (`forensics.case.scratch`).
+    """
     connection = connect(case)
+    if scratch:
+        attach_scratch(connection)
     if check_results:
         fill_check_results(connection)
     if custody_problems:

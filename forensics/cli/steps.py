@@ -120,6 +120,7 @@ def detect(
             case,
             check_results="check_result" in inputs,
             custody_problems="custody_problem" in inputs,
+            scratch=True,
         )
         previous = load_detections(connection)
         past = recall(case, connection, previous, detectors, full=full)

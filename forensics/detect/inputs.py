@@ -15,15 +15,14 @@ from typing import Final
 import duckdb
 
 from forensics.case.contract import VIEWS
+from forensics.case.scratch import SCRATCH
 from forensics.detect.detector import Detector
 
-# Views of one row or more for each event: what is read after a detection is not among them.
-_EVENTS: Final = ("observation", "quote", "verdict", "binding", "launch", "nonce", "release")
-# Views of few rows that take a look at all evidence: worked out once, however much there is.
-_CONDENSED: Final = ("reshown",)
+# Views of one row or more for each event, and those that take a look at all evidence.
+_WORTH: Final = frozenset(
+    {"observation", "quote", "verdict", "binding", "reshown", "launch", "nonce", "release"}
+)
 _KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins and scopes use
-# Beyond it tables take more time and memory to fill than working views out again takes.
-_MOST_OBSERVATIONS: Final = 500_000
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
@@ -34,28 +33,36 @@ _MAIN: Final = "memory.main"
 def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
     """For the length of a block; the views are put back after it."""
     detectors = list(detectors)
-    [(count,)] = connection.execute(f"SELECT count(*) FROM {_MAIN}.observation").fetchall()
     if len(detectors) < _FEWEST:
         yield
         return
-    worth = _CONDENSED if count > _MOST_OBSERVATIONS else (*_CONDENSED, *_EVENTS)
-    views = {view for detector in detectors for view in detector.inputs} & set(worth)
     words = _KEYS.union(*map(_list_words, detectors))
+    views = {view for detector in detectors for view in detector.inputs} & _WORTH
     definitions = _read_definitions(connection, views)
+    room = _find_room(connection)
     for view in definitions:
         columns = ", ".join(f'"{name}"' for name in _COLUMNS[view] if name in words)
         connection.execute(
-            f'CREATE TABLE {_MAIN}."loaded_{view}" AS SELECT {columns} FROM {_MAIN}."{view}"'
+            f'CREATE TABLE {room}."loaded_{view}" AS SELECT {columns} FROM {_MAIN}."{view}"'
         )
     for view in definitions:
-        connection.execute(f'DROP VIEW {_MAIN}."{view}"')
-        connection.execute(f'ALTER TABLE {_MAIN}."loaded_{view}" RENAME TO "{view}"')
+        connection.execute(
+            f'CREATE OR REPLACE VIEW {_MAIN}."{view}" AS FROM {room}."loaded_{view}"'
+        )
     try:
         yield
     finally:
         for view, definition in definitions.items():
-            connection.execute(f'DROP TABLE {_MAIN}."{view}"')
+            connection.execute(f'DROP VIEW {_MAIN}."{view}"')
             connection.execute(definition)
+            connection.execute(f'DROP TABLE {room}."loaded_{view}"')
+
+
+def _find_room(connection: duckdb.DuckDBPyConnection) -> str:
+    """Where tables are made: on disk where the connection has a scratch database."""
+    query = "SELECT 1 FROM duckdb_databases() WHERE database_name = ?"
+    attached = connection.execute(query, [SCRATCH]).fetchall()
+    return f"{SCRATCH}.main" if attached else _MAIN
 
 
 def _list_words(detector: Detector) -> frozenset[str]:
