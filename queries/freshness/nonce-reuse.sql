@@ -1,7 +1,7 @@
 -- ---
 -- id = "nonce-reuse"
 -- title = "One challenge for several sessions"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -34,17 +34,12 @@
 -- WHERE event_type = 'enclave_attestation' AND nonce IS NULL"""
 -- ---
 -- A copied line agrees in everything.
-WITH challenge AS (
-    SELECT DISTINCT
-        nonce, coalesce(session_id, enclave_id) AS session_id, enclave_id, timestamp, issuer
+WITH reissued AS (
+    SELECT nonce
     FROM nonce
     WHERE nonce IS NOT NULL
-),
-reissued AS (
-    SELECT nonce
-    FROM challenge
     GROUP BY nonce
-    HAVING min(session_id) <> max(session_id)
+    HAVING min(coalesce(session_id, enclave_id)) <> max(coalesce(session_id, enclave_id))
 ),
 answer AS (
     SELECT
@@ -74,10 +69,15 @@ reused AS (
     UNION
     SELECT nonce FROM answered
 ),
+challenge AS (
+    SELECT DISTINCT
+        nonce, coalesce(session_id, enclave_id) AS session_id, enclave_id, timestamp, issuer
+    FROM nonce
+    WHERE nonce IN (SELECT nonce FROM reused)
+),
 party AS (
     SELECT c.nonce, c.session_id, c.enclave_id, c.timestamp AS at_time
     FROM challenge AS c
-    JOIN reused AS r ON r.nonce = c.nonce
     UNION ALL
     SELECT a.nonce, a.session_id, a.enclave_id, a.received_at AS at_time
     FROM answer AS a

@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -92,8 +92,7 @@ WITH answer AS (
 -- Medians by place in the order; evidence shown again has no time of its own.
 ranked AS (
     SELECT
-        observation_id, observation_no, received_at, enclave_id, peer, nonce, session_key,
-        platform_type, platform_id, verifier, took,
+        observation_no, platform_id, verifier, took,
         count(*) OVER (PARTITION BY platform_id, verifier) AS answers,
         row_number() OVER (PARTITION BY platform_id, verifier ORDER BY took, observation_no)
             AS place
@@ -112,7 +111,7 @@ spread AS (
             PARTITION BY r.platform_id, r.verifier
             ORDER BY abs(r.took - c.median), r.observation_no
         ) AS place
-    FROM ranked AS r
+    FROM answer AS r
     JOIN centre AS c ON c.platform_id = r.platform_id AND c.verifier = r.verifier
 ),
 usual AS (
@@ -127,7 +126,7 @@ slow AS (
         r.observation_id, r.observation_no, r.received_at, r.enclave_id, r.peer, r.nonce,
         r.session_key, r.platform_type, r.platform_id, r.verifier, r.took,
         u.median, u.deviation, u.answers, u.limit_seconds
-    FROM ranked AS r
+    FROM answer AS r
     JOIN usual AS u ON u.platform_id = r.platform_id AND u.verifier = r.verifier
     WHERE r.took >= u.limit_seconds
 ),
@@ -139,7 +138,7 @@ way AS (
         count(CASE WHEN o.peer = s.peer THEN 1 END) AS same_way,
         list_sort(list(DISTINCT o.peer) FILTER (WHERE o.peer IS NOT NULL)) AS usual_peers
     FROM slow AS s
-    JOIN ranked AS o
+    JOIN answer AS o
         ON o.platform_id = s.platform_id
         AND o.enclave_id = s.enclave_id
         AND o.observation_no <> s.observation_no

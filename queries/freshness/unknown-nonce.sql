@@ -1,7 +1,7 @@
 -- ---
 -- id = "unknown-nonce"
 -- title = "Evidence for a challenge that nobody issued, or that was issued to somebody else"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -78,22 +78,42 @@
 WITH log AS (
     SELECT min(timestamp) AS first_at, max(timestamp) AS last_at FROM nonce
 ),
+-- Whatever answers a nonce in the session and from the enclave that it was issued for is well.
+strange AS (
+    SELECT
+        o.observation_id, o.observation_no, o.received_at, o.nonce, o.claimed_ok,
+        o.session_id, o.enclave_id, o.container_id,
+        floor(epoch(o.received_at) / 3600) AS hour_no
+    FROM observation AS o
+    WHERE o.nonce IS NOT NULL
+        AND NOT EXISTS (
+            SELECT 1
+            FROM nonce AS n
+            WHERE n.nonce = o.nonce
+                AND n.session_id = o.session_id
+                AND n.enclave_id = o.enclave_id
+        )
+),
+answered AS (
+    SELECT n.nonce, n.session_id, n.enclave_id
+    FROM nonce AS n
+    WHERE n.nonce IN (SELECT nonce FROM strange)
+),
 -- What each nonce was issued for; NULL when a row of it does not say.
 issued AS (
     SELECT
         nonce,
         CASE WHEN count(session_id) = count(*) THEN max(session_id) END AS session_id,
         CASE WHEN count(enclave_id) = count(*) THEN max(enclave_id) END AS enclave_id
-    FROM nonce
-    WHERE nonce IS NOT NULL
+    FROM answered
     GROUP BY nonce
 ),
 -- A nonce that was issued twice has several.
 issued_session AS (
-    SELECT DISTINCT nonce, session_id FROM nonce WHERE session_id IS NOT NULL
+    SELECT DISTINCT nonce, session_id FROM answered WHERE session_id IS NOT NULL
 ),
 issued_enclave AS (
-    SELECT DISTINCT nonce, enclave_id FROM nonce WHERE enclave_id IS NOT NULL
+    SELECT DISTINCT nonce, enclave_id FROM answered WHERE enclave_id IS NOT NULL
 ),
 placed AS (
     SELECT
@@ -113,20 +133,25 @@ placed AS (
         END AS kind,
         i.session_id AS issued_session,
         i.enclave_id AS issued_enclave,
-        floor(epoch(o.received_at) / 3600) AS hour_no
-    FROM observation AS o
+        o.hour_no
+    FROM strange AS o
     LEFT JOIN issued AS i ON i.nonce = o.nonce
     LEFT JOIN issued_session AS s ON s.nonce = o.nonce AND s.session_id = o.session_id
     LEFT JOIN issued_enclave AS e ON e.nonce = o.nonce AND e.enclave_id = o.enclave_id
-    WHERE o.nonce IS NOT NULL
+),
+traffic AS (
+    SELECT floor(epoch(received_at) / 3600) AS hour_no, count(*) AS answers
+    FROM observation
+    WHERE nonce IS NOT NULL AND received_at IS NOT NULL
+    GROUP BY floor(epoch(received_at) / 3600)
 ),
 hole AS (
-    SELECT hour_no
-    FROM placed
-    WHERE hour_no IS NOT NULL
-    GROUP BY hour_no
-    HAVING min(kind) = 'not_issued' AND max(kind) = 'not_issued'
-        AND count(kind) = count(*) AND count(DISTINCT subject_id) >= $gap_size
+    SELECT p.hour_no
+    FROM placed AS p
+    JOIN traffic AS t ON t.hour_no = p.hour_no
+    WHERE p.kind = 'not_issued'
+    GROUP BY p.hour_no, t.answers
+    HAVING count(*) = t.answers AND count(DISTINCT p.subject_id) >= $gap_size
 ),
 offence AS (
     SELECT

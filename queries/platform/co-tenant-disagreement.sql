@@ -1,16 +1,16 @@
 -- ---
 -- id = "co-tenant-disagreement"
 -- title = "Guests of one platform disagree about the platform"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Where did enclaves or TDs of one platform report two states of it by turns?"
 -- why = "All guests run on one microcode and one TDX module at a time. An update moves them on once; a state that comes back after another was seen is told by somebody who is not there."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
--- scope = ["ppid", "chip_id"]
+-- scope = ["ppid", "chip_id", "signature_r"]
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its state"
 -- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time; TDs of TDX 1.0 report the module of their launch and count once, which takes an enclave id"
@@ -65,18 +65,18 @@
 -- ---
 WITH report AS (
     SELECT
-        quote_no, ppid, signature_r, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state
+        quote_no, ppid, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND cpu_svn IS NOT NULL
     UNION ALL
     SELECT
-        quote_no, ppid, signature_r, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
+        quote_no, ppid, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
         coalesce(mr_seam, '') || ':' || substr(coalesce(tee_tcb_svn_2, tee_tcb_svn), 1, 4) AS state
     FROM quote
     WHERE trusted AND ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
     UNION ALL
     SELECT
-        quote_no, chip_id, signature_r, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb
+        quote_no, chip_id, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb
     FROM quote
     WHERE trusted AND chip_id IS NOT NULL AND current_tcb IS NOT NULL AND committed_tcb IS NOT NULL
 ),
@@ -86,25 +86,31 @@ divided AS (
 sighting AS (
     SELECT
         r.ppid, r.part, r.state, o.observation_id, o.observation_no, o.received_at,
-        o.enclave_id, r.at_launch,
-        row_number() OVER (
-            PARTITION BY r.ppid, r.part, r.signature_r ORDER BY o.received_at, o.observation_no
-        ) AS showing,
-        row_number() OVER (
-            PARTITION BY r.ppid, r.part, r.state, r.at_launch, o.enclave_id
-            ORDER BY o.received_at, o.observation_no
-        ) AS guest_sighting
+        o.enclave_id, r.at_launch
     FROM divided AS d
     JOIN report AS r ON r.ppid = d.ppid AND r.part = d.part
     JOIN observation AS o ON o.quote_no = r.quote_no
-    WHERE o.received_at IS NOT NULL
+    -- Evidence shown again does not count.
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE o.received_at IS NOT NULL AND a.observation_no IS NULL
 ),
--- Evidence shown again does not count, and neither does a TD that repeats its launch state.
+-- Neither does a TD that repeats its launch state.
 telling AS (
     SELECT ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id
     FROM sighting
-    WHERE showing = 1
-        AND (NOT at_launch OR (enclave_id IS NOT NULL AND guest_sighting = 1))
+    WHERE NOT at_launch
+    UNION ALL
+    SELECT ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id
+    FROM (
+        SELECT
+            ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+            row_number() OVER (
+                PARTITION BY ppid, part, state, enclave_id ORDER BY received_at, observation_no
+            ) AS guest_sighting
+        FROM sighting
+        WHERE at_launch AND enclave_id IS NOT NULL
+    ) AS guest
+    WHERE guest_sighting = 1
 ),
 ordered AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-exposure"
 -- title = "Platforms that are open to a known attack"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -64,84 +64,144 @@ WITH extraction AS (
 sighting AS (
     SELECT
         q.fmspc, coalesce(q.ppid, '') AS platform_id, q.sgx_type,
-        o.observation_id, o.observation_no, o.received_at, o.session_id,
-        coalesce(o.claimed_ok, FALSE) AS claimed_ok,
-        v.status, v.advisory_ids,
-        nullif(array_to_string(list_sort(v.advisory_ids), ' '), '') AS advisories
+        r.status AS receipt_status, r.advisory_ids AS receipt_ids,
+        h.status AS hindsight_status, h.advisory_ids AS hindsight_ids,
+        o.observation_no, o.received_at, o.session_id, o.claimed_ok
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no
+    LEFT JOIN verdict AS r ON r.observation_no = o.observation_no AND r.moment = 'receipt'
+    LEFT JOIN verdict AS h ON h.observation_no = o.observation_no AND h.moment = 'hindsight'
     WHERE q.trusted AND q.fmspc IS NOT NULL
+),
+-- Sightings of one platform with the same levels, at receipt and in hindsight, are told together.
+alike AS (
+    SELECT
+        fmspc, platform_id, sgx_type,
+        receipt_status, receipt_ids, hindsight_status, hindsight_ids,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        count(*) AS sightings,
+        sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS accepted,
+        min_by(observation_no, {
+            'at': coalesce(received_at, CAST('infinity' AS TIMESTAMPTZ)), 'no': observation_no
+        }) AS earliest_no,
+        max_by(observation_no, {
+            'at': coalesce(received_at, CAST('-infinity' AS TIMESTAMPTZ)), 'no': observation_no
+        }) AS latest_no
+    FROM sighting
+    GROUP BY
+        fmspc, platform_id, sgx_type, receipt_status, receipt_ids, hindsight_status, hindsight_ids
+),
+numbered AS (
+    SELECT
+        fmspc, platform_id, sgx_type, receipt_status, receipt_ids, hindsight_status, hindsight_ids,
+        first_seen, last_seen, sightings, accepted, earliest_no, latest_no,
+        row_number() OVER (ORDER BY earliest_no) AS group_no
+    FROM alike
 ),
 -- Few levels occur in any fleet: the attacks are looked up once for each.
 level AS (
-    SELECT s.advisories, string_agg(e.attack, ', ' ORDER BY e.advisory) AS attacks
-    FROM (SELECT DISTINCT advisories FROM sighting WHERE advisories IS NOT NULL) AS s
-    LEFT JOIN extraction AS e ON strpos(' ' || s.advisories || ' ', ' ' || e.advisory || ' ') > 0
-    GROUP BY s.advisories
+    SELECT
+        n.advisory_ids, string_agg(e.attack, ', ' ORDER BY e.advisory) AS attacks
+    FROM (
+        SELECT receipt_ids AS advisory_ids FROM numbered
+        UNION
+        SELECT hindsight_ids FROM numbered
+    ) AS n
+    LEFT JOIN extraction AS e ON list_contains(n.advisory_ids, e.advisory)
+    WHERE len(n.advisory_ids) > 0
+    GROUP BY n.advisory_ids
 ),
+-- Both moments may say the same of a group: it counts once.
 exposed AS (
-    SELECT DISTINCT
-        s.fmspc, s.platform_id, s.observation_id, s.observation_no, s.received_at, s.session_id,
-        s.claimed_ok, s.status, s.advisory_ids, l.attacks,
+    SELECT
+        n.group_no, n.status, n.advisory_ids, l.attacks,
         CASE WHEN l.attacks IS NULL THEN 'advisory' ELSE 'key_extraction' END AS exposure
-    FROM sighting AS s
-    JOIN level AS l ON l.advisories = s.advisories
-    WHERE s.status IS NOT NULL
+    FROM (
+        SELECT group_no, receipt_status AS status, receipt_ids AS advisory_ids FROM numbered
+        UNION
+        SELECT group_no, hindsight_status, hindsight_ids FROM numbered
+    ) AS n
+    JOIN level AS l ON l.advisory_ids = n.advisory_ids
+    WHERE n.status IS NOT NULL
     UNION ALL
-    SELECT DISTINCT
-        fmspc, platform_id, observation_id, observation_no, received_at, session_id, claimed_ok,
-        CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR[]), CAST(NULL AS VARCHAR), 'memory_interposer'
-    FROM sighting
+    SELECT group_no, NULL, NULL, NULL, 'memory_interposer'
+    FROM numbered
     WHERE sgx_type > 0
 ),
--- The first and the last sighting of each platform bound the time of exposure.
-placed AS (
-    SELECT
-        fmspc, exposure, status, platform_id, observation_id, observation_no, received_at,
-        claimed_ok, advisory_ids, attacks,
-        row_number() OVER (
-            PARTITION BY fmspc, exposure, status, platform_id ORDER BY received_at, observation_no
-        ) AS from_first,
-        row_number() OVER (
-            PARTITION BY fmspc, exposure, status, platform_id
-            ORDER BY received_at DESC, observation_no DESC
-        ) AS from_last
-    FROM exposed
+member AS (
+    SELECT DISTINCT
+        n.fmspc, e.exposure, coalesce(e.status, '') AS status, n.platform_id, n.group_no,
+        n.first_seen, n.last_seen, n.sightings, n.accepted, n.earliest_no, n.latest_no
+    FROM exposed AS e
+    JOIN numbered AS n ON n.group_no = e.group_no
 ),
 tally AS (
     SELECT
-        fmspc, exposure, coalesce(status, '') AS status,
-        min(received_at) AS first_seen,
-        max(received_at) AS last_seen,
-        list_sort(list_distinct(flatten(
-            list(DISTINCT advisory_ids) FILTER (WHERE advisory_ids IS NOT NULL)
-        ))) AS advisory_ids,
-        list_sort(list(DISTINCT attacks) FILTER (WHERE attacks IS NOT NULL)) AS attacks,
+        fmspc, exposure, status,
+        min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen,
         count(DISTINCT platform_id) AS platforms,
-        count(DISTINCT CASE WHEN claimed_ok THEN observation_id END) AS accepted,
-        count(DISTINCT observation_id) AS sightings
-    FROM placed
-    GROUP BY fmspc, exposure, coalesce(status, '')
+        CAST(sum(accepted) AS BIGINT) AS accepted,
+        CAST(sum(sightings) AS BIGINT) AS sightings
+    FROM member
+    GROUP BY fmspc, exposure, status
+),
+cause AS (
+    SELECT
+        n.fmspc, e.exposure, coalesce(e.status, '') AS status,
+        list_sort(list_distinct(flatten(
+            list(e.advisory_ids) FILTER (WHERE e.advisory_ids IS NOT NULL)
+        ))) AS advisory_ids,
+        list_sort(list(DISTINCT e.attacks) FILTER (WHERE e.attacks IS NOT NULL)) AS attacks
+    FROM exposed AS e
+    JOIN numbered AS n ON n.group_no = e.group_no
+    GROUP BY n.fmspc, e.exposure, coalesce(e.status, '')
+),
+-- The first and the last sighting of each platform bound the time of exposure.
+bound AS (
+    SELECT
+        m.fmspc, m.exposure, m.status, m.platform_id, o.observation_id, o.observation_no,
+        o.received_at,
+        row_number() OVER (
+            PARTITION BY m.fmspc, m.exposure, m.status, m.platform_id
+            ORDER BY o.received_at, o.observation_no
+        ) AS from_first,
+        row_number() OVER (
+            PARTITION BY m.fmspc, m.exposure, m.status, m.platform_id
+            ORDER BY o.received_at DESC, o.observation_no DESC
+        ) AS from_last
+    FROM (
+        SELECT fmspc, exposure, status, platform_id, earliest_no AS observation_no FROM member
+        UNION
+        SELECT fmspc, exposure, status, platform_id, latest_no FROM member
+    ) AS m
+    JOIN observation AS o ON o.observation_no = m.observation_no
 ),
 told AS (
     SELECT
-        fmspc, exposure, coalesce(status, '') AS status,
+        fmspc, exposure, status,
         string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
             AS observation_ids
-    FROM (
-        SELECT DISTINCT fmspc, exposure, status, observation_id, observation_no, received_at
-        FROM placed
-        WHERE from_first = 1 OR from_last = 1
-    ) AS ends
-    GROUP BY fmspc, exposure, coalesce(status, '')
+    FROM bound
+    WHERE from_first = 1 OR from_last = 1
+    GROUP BY fmspc, exposure, status
 ),
 secret AS (
     SELECT s.fmspc, s.exposure, s.status, count(*) AS secrets
     FROM (
-        SELECT DISTINCT fmspc, exposure, coalesce(status, '') AS status, session_id
-        FROM exposed
-        WHERE session_id IS NOT NULL
+        SELECT DISTINCT m.fmspc, m.exposure, m.status, i.session_id
+        FROM sighting AS i
+        JOIN numbered AS n
+            ON n.fmspc = i.fmspc
+            AND n.platform_id = i.platform_id
+            AND n.sgx_type IS NOT DISTINCT FROM i.sgx_type
+            AND n.receipt_status IS NOT DISTINCT FROM i.receipt_status
+            AND n.receipt_ids IS NOT DISTINCT FROM i.receipt_ids
+            AND n.hindsight_status IS NOT DISTINCT FROM i.hindsight_status
+            AND n.hindsight_ids IS NOT DISTINCT FROM i.hindsight_ids
+        JOIN member AS m ON m.group_no = n.group_no
+        WHERE i.session_id IN (SELECT session_id FROM release)
     ) AS s
     JOIN release AS r ON r.session_id = s.session_id
     GROUP BY s.fmspc, s.exposure, s.status
@@ -162,7 +222,7 @@ SELECT
     || CASE t.exposure
         WHEN 'memory_interposer' THEN 'open to interposers on the memory bus'
         WHEN 'key_extraction' THEN t.status || ', keys can be extracted by '
-            || array_to_string(t.attacks, '; ')
+            || array_to_string(c.attacks, '; ')
         ELSE t.status || ', with published advisories'
     END
     || CASE
@@ -172,14 +232,15 @@ SELECT
         'exposure': t.exposure,
         'fmspc': t.fmspc,
         'status': nullif(t.status, ''),
-        'advisory_ids': t.advisory_ids,
-        'attacks': t.attacks,
+        'advisory_ids': c.advisory_ids,
+        'attacks': c.attacks,
         'platforms': t.platforms,
         'secrets': coalesce(s.secrets, 0),
         'accepted': t.accepted,
         'sightings': t.sightings
     }) AS VARCHAR) AS details
 FROM tally AS t
+JOIN cause AS c ON c.fmspc = t.fmspc AND c.exposure = t.exposure AND c.status = t.status
 JOIN told AS d ON d.fmspc = t.fmspc AND d.exposure = t.exposure AND d.status = t.status
 LEFT JOIN secret AS s ON s.fmspc = t.fmspc AND s.exposure = t.exposure AND s.status = t.status
 ORDER BY subject_type, subject_id, details

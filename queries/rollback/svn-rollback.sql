@@ -1,7 +1,7 @@
 -- ---
 -- id = "svn-rollback"
 -- title = "An older security version accepted after a newer one"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -77,21 +77,13 @@ WITH sighting AS (
         AND coalesce(o.workload_id, o.enclave_id) IS NOT NULL
 ),
 -- Each version of a product in a scope, with the sighting that first showed it.
-placed AS (
-    SELECT
-        scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn, received_at, observation_id,
-        row_number() OVER (
-            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn
-            ORDER BY received_at, observation_no
-        ) AS place
-    FROM sighting
-),
 version AS (
     SELECT
         scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn,
-        received_at AS first_at, observation_id AS first_observation
-    FROM placed
-    WHERE place = 1
+        min(received_at) AS first_at,
+        min_by(observation_id, {'at': received_at, 'no': observation_no}) AS first_observation
+    FROM sighting
+    GROUP BY scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn
 ),
 lower AS (
     SELECT
@@ -110,6 +102,25 @@ lower AS (
     WHERE s.accepted
     GROUP BY s.observation_no
 ),
+-- All sightings of the instances that showed a lower version.
+own AS (
+    SELECT
+        s.observation_id, s.observation_no, s.received_at, s.session_id, s.enclave_id,
+        s.instance_id, s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.isv_svn,
+        s.accepted, s.replayed
+    FROM sighting AS s
+    JOIN (
+        SELECT DISTINCT s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.instance_id
+        FROM sighting AS s
+        JOIN lower AS w ON w.observation_no = s.observation_no
+    ) AS i
+        ON i.scope_type = s.scope_type
+        AND i.scope_id = s.scope_id
+        AND i.tee = s.tee
+        AND i.mrsigner = s.mrsigner
+        AND i.isv_prodid = s.isv_prodid
+        AND i.instance_id IS NOT DISTINCT FROM s.instance_id
+),
 -- What the instance itself had shown before each sighting.
 history AS (
     SELECT
@@ -122,7 +133,7 @@ history AS (
         min(received_at) OVER (
             PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, instance_id
         ) AS own_first_at
-    FROM sighting
+    FROM own
 ),
 started AS (
     SELECT s.observation_no, l.timestamp AS launched_at
@@ -152,7 +163,7 @@ sequence AS (
             coalesce(lag(s.isv_svn) OVER instance <> s.isv_svn, TRUE)
             OR lag(w.observation_no) OVER instance IS NULL
         ) AS begins
-    FROM sighting AS s
+    FROM own AS s
     LEFT JOIN lower AS w ON w.observation_no = s.observation_no
     WHERE s.accepted
     WINDOW instance AS (
@@ -240,7 +251,7 @@ own_higher AS (
                 PARTITION BY t.first_observation ORDER BY s.received_at DESC, s.observation_no DESC
             ) AS place
         FROM told AS t
-        JOIN sighting AS s
+        JOIN own AS s
             ON s.scope_type = t.scope_type
             AND s.scope_id = t.scope_id
             AND s.tee = t.tee

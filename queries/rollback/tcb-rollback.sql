@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-rollback"
 -- title = "A platform's TCB went backwards"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -82,19 +82,19 @@ WITH sighting AS (
 -- itself, launch-time TEE SVNs apart from current ones.
 reading AS (
     SELECT
-        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        observation_no, received_at, enclave_id, platform_type,
         platform_id, fmspc, 'pck_tcb' AS part, 'components' AS series, tcb_components AS level
     FROM sighting
     WHERE tcb_components IS NOT NULL
     UNION ALL
     SELECT
-        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        observation_no, received_at, enclave_id, platform_type,
         platform_id, fmspc, 'pce_svn', 'pce', lpad(CAST(pce_svn AS VARCHAR), 5, '0')
     FROM sighting
     WHERE pce_svn IS NOT NULL
     UNION ALL
     SELECT
-        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        observation_no, received_at, enclave_id, platform_type,
         platform_id, fmspc, 'qe_isv_svn',
         qe_mrsigner || ':' || CAST(qe_isv_prodid AS VARCHAR),
         lpad(CAST(qe_isv_svn AS VARCHAR), 5, '0')
@@ -102,7 +102,7 @@ reading AS (
     WHERE qe_isv_svn IS NOT NULL AND qe_mrsigner IS NOT NULL AND qe_isv_prodid IS NOT NULL
     UNION ALL
     SELECT
-        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        observation_no, received_at, enclave_id, platform_type,
         platform_id, fmspc, 'tee_tcb_svn',
         CASE WHEN tee_tcb_svn_2 IS NULL THEN 'at_launch' ELSE 'current' END,
         coalesce(tee_tcb_svn_2, tee_tcb_svn)
@@ -110,7 +110,7 @@ reading AS (
     WHERE tee_tcb_svn IS NOT NULL
     UNION ALL
     SELECT
-        observation_id, observation_no, received_at, enclave_id, replayed, platform_type,
+        observation_no, received_at, enclave_id, platform_type,
         platform_id, fmspc, 'committed_tcb', 'snp', committed_tcb
     FROM sighting
     WHERE committed_tcb IS NOT NULL
@@ -194,7 +194,7 @@ first_shown AS (
 offence AS (
     SELECT DISTINCT
         f.platform_type, f.platform_id, f.fmspc, f.part, f.lowered, f.high_since,
-        r.observation_id, r.observation_no, r.received_at, r.replayed
+        r.observation_no, r.received_at
     FROM fallen AS f
     JOIN reading AS r
         ON r.platform_type = f.platform_type
@@ -219,8 +219,10 @@ offence AS (
 ),
 told AS (
     SELECT DISTINCT
-        platform_type, platform_id, part, observation_id, observation_no, received_at, replayed
-    FROM offence
+        o.platform_type, o.platform_id, o.part, o.observation_no, o.received_at,
+        s.observation_id, s.replayed
+    FROM offence AS o
+    JOIN sighting AS s ON s.observation_no = o.observation_no
 ),
 tally AS (
     SELECT
@@ -246,13 +248,14 @@ cause AS (
 witnessed AS (
     SELECT
         c.platform_type, c.platform_id, c.part,
-        min_by(r.observation_id, r.observation_no) AS observation_id
+        min_by(s.observation_id, s.observation_no) AS observation_id
     FROM cause AS c
     JOIN reading AS r
         ON r.platform_type = c.platform_type
         AND r.platform_id = c.platform_id
         AND r.part = c.part
         AND r.received_at = c.high_since
+    JOIN sighting AS s ON s.observation_no = r.observation_no
     GROUP BY c.platform_type, c.platform_id, c.part
 )
 SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -97,16 +97,14 @@ cut AS (
 log AS (
     SELECT max(received_at) AS last_at FROM observation
 ),
-answered AS (
-    SELECT DISTINCT nonce FROM observation WHERE nonce IS NOT NULL
-),
 asked AS (
     SELECT
         n.enclave_id, n.nonce,
         min(n.timestamp) AS issued_at,
-        max(CASE WHEN a.nonce IS NULL THEN 0 ELSE 1 END) AS known
+        max(
+            CASE WHEN n.nonce IN (SELECT nonce FROM observation WHERE nonce IS NOT NULL) THEN 1 ELSE 0 END
+        ) AS known
     FROM nonce AS n
-    LEFT JOIN answered AS a ON a.nonce = n.nonce
     WHERE n.nonce IS NOT NULL AND n.enclave_id IS NOT NULL AND n.timestamp IS NOT NULL
     GROUP BY n.enclave_id, n.nonce
 ),
@@ -119,7 +117,11 @@ numbered AS (
         ) AS answers_before
     FROM asked AS k
     CROSS JOIN log AS l
-    WHERE k.known = 1 OR k.issued_at + $answer_time <= l.last_at
+    WHERE (k.known = 1 OR k.issued_at + $answer_time <= l.last_at)
+        AND k.enclave_id IN (
+            SELECT enclave_id FROM asked WHERE known = 0 GROUP BY enclave_id
+            HAVING count(*) >= $run_length
+        )
 ),
 run AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "silent-enclave"
 -- title = "A launch that should have attested and did not"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -150,16 +150,15 @@ heard AS (
     WHERE a.container_id IS NULL OR e.container_id IS NULL
 ),
 first_heard AS (
-    SELECT launch_key, observation_id, received_at, quote_generated_at
-    FROM (
+    SELECT h.launch_key, h.observation_id, h.received_at, h.quote_generated_at
+    FROM heard AS h
+    JOIN (
         SELECT
-            launch_key, observation_id, received_at, quote_generated_at,
-            row_number() OVER (
-                PARTITION BY launch_key ORDER BY received_at, observation_no
-            ) AS place
+            launch_key,
+            min_by(observation_no, {'at': received_at, 'no': observation_no}) AS observation_no
         FROM heard
-    ) AS ordered
-    WHERE place = 1
+        GROUP BY launch_key
+    ) AS f ON f.launch_key = h.launch_key AND f.observation_no = h.observation_no
 ),
 stopped AS (
     SELECT launch_key, min(stopped_at) AS stopped_at
@@ -218,7 +217,9 @@ copied AS (
             ORDER BY received_at, observation_no
         ) AS copy
     FROM heard
-    WHERE passed IS NOT NULL AND (relaunched_at IS NULL OR received_at < relaunched_at)
+    WHERE passed IS NOT NULL
+        AND (relaunched_at IS NULL OR received_at < relaunched_at)
+        AND launch_key IN (SELECT launch_key FROM heard WHERE NOT passed)
 ),
 attempt AS (
     SELECT
