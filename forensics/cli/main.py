@@ -14,26 +14,7 @@ from typing import Annotated
 import typer
 
 from forensics import __version__
-from forensics.cli import (
-    audit,
-    collateral,
-    coverage,
-    custody,
-    detection,
-    detectors,
-    evidence,
-    explain,
-    export,
-    judge,
-    look,
-    quote,
-    report,
-    simulate,
-    summary,
-    timeline,
-    triage,
-    upkeep,
-)
+from forensics.cli.commands import CommandGroup
 from forensics.cli.output import say
 from forensics.errors import CustodyError, ForensicsError
 
@@ -42,6 +23,7 @@ INTERNAL_ERROR = 2
 
 app = typer.Typer(
     name=NAME,
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -66,30 +48,6 @@ def describe(
     Start with `quote-forensics audit CASE EVIDENCE`: it makes the case, reads the evidence,
     verifies it, runs the detectors and prints what they found.
     """
-
-
-app.command()(evidence.init)
-app.command()(evidence.ingest)
-app.command()(judge.verify)
-app.command()(detection.detect)
-app.command()(audit.audit)
-app.command()(detection.findings)
-app.command()(triage.triage)
-app.command()(look.show)
-app.command()(explain.explain)
-app.command()(collateral.collateral)
-app.command()(coverage.coverage)
-app.command()(timeline.timeline)
-app.command()(summary.summary)
-app.command()(summary.diff)
-app.command()(report.report)
-app.command()(look.sql)
-app.add_typer(quote.quote_app, name="quote")
-app.command("detectors")(detectors.detectors_command)
-app.add_typer(custody.custody_app, name="custody")
-app.command()(upkeep.compact)
-app.add_typer(export.export_app, name="export")
-app.command("simulate")(simulate.simulate_command)
 
 
 def _find_damage(error: Exception) -> CustodyError | None:
