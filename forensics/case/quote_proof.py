@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from forensics.case.arrow import Bits, Numbers
 
 _BLOCK = 1 << 11  # quotes that a prover gets at a time: it answers within a tenth of a second
+_LAST = 1 << 14  # quotes at the end that go in small blocks, so that all provers end together
+_LAST_BLOCK = 1 << 8
 _PARTS = 1 << 16  # keys and statements that are held at a time
 _RANGE = 1 << 15  # quotes whose keys and statements are held where those of all are too many
 
@@ -106,7 +108,7 @@ def prove_quotes(
     if not total:
         yield 0
         return
-    unproven = _Unproven(connection.cursor(), first, last)
+    unproven = _Unproven(connection.cursor(), first, last, total)
     with ThreadPoolExecutor(1) as pool:
         proving = pool.submit(_prove, unproven, prove, lambda done: progress(done, total))
         try:
@@ -143,10 +145,13 @@ class _Unproven:
     runs something else.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, first: int, last: int, total: int
+    ) -> None:
         self._connection = connection
         self._first = first
         self._last = last
+        self._left = total
         self._open = True
 
     def close(self) -> None:
@@ -176,9 +181,13 @@ class _Unproven:
 
         sql = _UNPROVEN.format(statements=statements, keys=keys)
         for batch in self._connection.sql(sql, params=range_).to_arrow_reader(_BLOCK):
-            if not self._open:
-                return
-            yield view_numbers(batch["quote_no"]).copy(), _make_block(batch, *parts).to_bytes()
+            size = _BLOCK if self._left > _LAST else _LAST_BLOCK
+            for start in range(0, len(batch), size):
+                if not self._open:
+                    return
+                block = batch.slice(start, size)
+                yield view_numbers(block["quote_no"]).copy(), _make_block(block, *parts).to_bytes()
+            self._left -= len(batch)
 
 
 def _make_block(
