@@ -129,8 +129,9 @@ def read_indexed(
                 wanted = [place for place, number in enumerate(numbers) if number is not None]
                 if not wanted:
                     continue
-                places = make_numbers(np.array(wanted, np.int64))
-                rows = file.read_row_group(group, columns=list(columns)).take(places)
+                rows = file.read_row_group(group, columns=list(columns))
+                if len(wanted) < len(ids):  # the first time all are, and `take` must be loaded
+                    rows = rows.take(make_numbers(np.array(wanted, np.int64)))
                 chosen = (number for number in numbers if number is not None)
                 yield from zip(chosen, _iterate_rows(rows, columns), strict=True)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 11  # quotes that a prover gets at a time: it answers within a tenth of a second
 _LAST = 1 << 14  # quotes at the end that go in small blocks, so that all provers end together
-_LAST_BLOCK = 1 << 8
+_LAST_BLOCK = 1 << 9
 _PARTS = 1 << 16  # keys and statements that are held at a time
 _RANGE = 1 << 15  # quotes whose keys and statements are held where those of all are too many
 
