@@ -1,6 +1,6 @@
 """`python -m forensics`."""
 
-from forensics.cli.main import main
+from forensics.cli.main import run
 
 if __name__ == "__main__":
-    main()
+    run()

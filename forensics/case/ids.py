@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from forensics.case.arrow import Numbers, make_numbers
+
 ID_SIZE = 32
 _RECENT_LIMIT = 1 << 15
 # Merging stops at this size, which bounds the copy that a merge needs.
@@ -23,7 +25,6 @@ _RUN_LIMIT = 1 << 20
 _ROWS_AT_ONCE = 1 << 12
 
 Ids = npt.NDArray[np.bytes_]
-Numbers = npt.NDArray[np.int64]
 
 
 class IdIndex:
@@ -128,7 +129,9 @@ def read_indexed(
                 wanted = [place for place, number in enumerate(numbers) if number is not None]
                 if not wanted:
                     continue
-                rows = file.read_row_group(group, columns=list(columns)).take(pa.array(wanted))
+                rows = file.read_row_group(group, columns=list(columns))
+                if len(wanted) < len(ids):  # the first time all are, and `take` must be loaded
+                    rows = rows.take(make_numbers(np.array(wanted, np.int64)))
                 chosen = (number for number in numbers if number is not None)
                 yield from zip(chosen, _iterate_rows(rows, columns), strict=True)
 

@@ -21,13 +21,13 @@ from forensics.verify.signatures import HALF
 
 if TYPE_CHECKING:
     import duckdb
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
 
-    Numbers = npt.NDArray[np.int64]
+    from forensics.case.arrow import Bits, Numbers
 
 _BLOCK = 1 << 11  # quotes that a prover gets at a time: it answers within a tenth of a second
+_LAST = 1 << 14  # quotes at the end that go in small blocks, so that all provers end together
+_LAST_BLOCK = 1 << 9
 _PARTS = 1 << 16  # keys and statements that are held at a time
 _RANGE = 1 << 15  # quotes whose keys and statements are held where those of all are too many
 
@@ -108,7 +108,7 @@ def prove_quotes(
     if not total:
         yield 0
         return
-    unproven = _Unproven(connection.cursor(), first, last)
+    unproven = _Unproven(connection.cursor(), first, last, total)
     with ThreadPoolExecutor(1) as pool:
         proving = pool.submit(_prove, unproven, prove, lambda done: progress(done, total))
         try:
@@ -145,10 +145,13 @@ class _Unproven:
     runs something else.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, first: int, last: int, total: int
+    ) -> None:
         self._connection = connection
         self._first = first
         self._last = last
+        self._left = total
         self._open = True
 
     def close(self) -> None:
@@ -174,11 +177,17 @@ class _Unproven:
             self._connection.execute(f"{sql} ORDER BY id", used).fetchall()
             for sql in (statements, keys)
         ]
+        from forensics.case.arrow import view_numbers  # loads numpy and pyarrow
+
         sql = _UNPROVEN.format(statements=statements, keys=keys)
         for batch in self._connection.sql(sql, params=range_).to_arrow_reader(_BLOCK):
-            if not self._open:
-                return
-            yield _numbers(batch["quote_no"]).copy(), _make_block(batch, *parts).to_bytes()
+            size = _BLOCK if self._left > _LAST else _LAST_BLOCK
+            for start in range(0, len(batch), size):
+                if not self._open:
+                    return
+                block = batch.slice(start, size)
+                yield view_numbers(block["quote_no"]).copy(), _make_block(block, *parts).to_bytes()
+            self._left -= len(batch)
 
 
 def _make_block(
@@ -187,8 +196,10 @@ def _make_block(
     """A block that has the keys and statements of its own quotes alone."""
     import numpy as np
 
-    key_places, key_index = np.unique(_numbers(batch["key_place"]), return_inverse=True)
-    places, index = np.unique(_numbers(batch["statement_place"]), return_inverse=True)
+    from forensics.case.arrow import view_numbers
+
+    key_places, key_index = np.unique(view_numbers(batch["key_place"]), return_inverse=True)
+    places, index = np.unique(view_numbers(batch["statement_place"]), return_inverse=True)
     return QuoteBlock(
         keys=[keys[place][1] for place in key_places.tolist()],
         statements=[statements[place][1:] for place in places.tolist()],
@@ -198,15 +209,6 @@ def _make_block(
         r=_flatten(batch["signature_r"], HALF),
         s=_flatten(batch["signature_s"], HALF),
     )
-
-
-def _numbers(column: pa.Array) -> Numbers:
-    """The values of a column of BIGINT without nulls. Not `to_numpy`: it loads pandas where that
-    is installed.
-    """
-    import numpy as np
-
-    return np.frombuffer(column.buffers()[1], np.int64)[column.offset :][: len(column)]
 
 
 def _flatten(column: pa.Array, size: int) -> bytes:
@@ -225,7 +227,7 @@ def _flatten(column: pa.Array, size: int) -> bytes:
 
 def _prove(
     unproven: _Unproven, prove: ProveBlocks, report: Callable[[int], None]
-) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+) -> tuple[Numbers, Bits]:
     """Quote numbers, and whether the signature of each is valid."""
     import numpy as np
 
@@ -253,19 +255,13 @@ def _file_kinds(connection: duckdb.DuckDBPyConnection, first: int, last: int) ->
         )
 
 
-def _load_outcomes(
-    connection: duckdb.DuckDBPyConnection, numbers: Numbers, valid: npt.NDArray[np.bool_]
-) -> None:
+def _load_outcomes(connection: duckdb.DuckDBPyConnection, numbers: Numbers, valid: Bits) -> None:
     """The outcomes as the temporary table `proven`."""
-    import numpy as np
     import pyarrow as pa
 
-    bits = np.packbits(valid, bitorder="little")
-    # From buffers, because `pa.array` loads pandas where that is installed.
-    columns = [
-        pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(data)])
-        for kind, data in ((pa.int64(), numbers), (pa.bool_(), bits))
-    ]
+    from forensics.case.arrow import make_bits, make_numbers
+
+    columns = [make_numbers(numbers), make_bits(valid)]
     connection.register("outcome", pa.table(columns, names=["quote_no", "signature_ok"]))
     connection.execute("CREATE OR REPLACE TEMP TABLE proven AS SELECT * FROM outcome")
     connection.unregister("outcome")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
+from forensics.case.arrow import view_numbers
 from forensics.verify.binding import SIZE, Rule
 
 
@@ -24,19 +25,20 @@ def register_rules(connection: duckdb.DuckDBPyConnection, rules: Mapping[int, Ru
         nonces: pa.ChunkedArray,
         runtime_data: pa.ChunkedArray,
     ) -> pa.Array:
-        rows = numbers.to_pylist()
+        rows = np.concatenate([view_numbers(chunk) for chunk in numbers.chunks])
         columns = (initial_states, nonces, runtime_data)
         expected: list[bytes | None] = [None] * len(rows)
-        for number in sorted(set(rows)):
+        for number in np.unique(rows).tolist():
             rule = rules.get(number)
             if rule is None:
                 continue
             listed = [column.to_pylist() for column in rule.choose(columns)]
-            if rows.count(number) == len(rows):  # most logs name one workload, block by block
+            chosen = rows == number
+            if chosen.all():  # most logs name one workload, block by block
                 return _pack(rule.expect_many(listed))
-            places = [place for place, at in enumerate(rows) if at == number]
-            chosen = [[column[place] for place in places] for column in listed]
-            for place, value in zip(places, rule.expect_many(chosen), strict=True):
+            places = np.flatnonzero(chosen).tolist()
+            picked = [[column[place] for place in places] for column in listed]
+            for place, value in zip(places, rule.expect_many(picked), strict=True):
                 expected[place] = value
         return _pack(expected)
 
@@ -52,7 +54,10 @@ def register_rules(connection: duckdb.DuckDBPyConnection, rules: Mapping[int, Ru
 
 def _pack(values: list[bytes | None]) -> pa.Array:
     """Values of `SIZE` bytes. From buffers: `pa.array` loads pandas where that is installed."""
-    data = b"".join([bytes(SIZE) if value is None else value for value in values])
-    valid = np.packbits([value is not None for value in values], bitorder="little")
-    buffers = [pa.py_buffer(valid), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.binary(SIZE), len(values), buffers)
+    try:
+        data, valid = b"".join(values), None  # type: ignore[arg-type]
+    except TypeError:  # one is null
+        data = b"".join([bytes(SIZE) if value is None else value for value in values])
+        bits = np.packbits([value is not None for value in values], bitorder="little")
+        valid = pa.py_buffer(bits)
+    return pa.Array.from_buffers(pa.binary(SIZE), len(values), [valid, pa.py_buffer(data)])

@@ -26,6 +26,11 @@ def find_spill_folder() -> Path:
     return _name_folder(0)
 
 
+def remove_spill_folder() -> None:
+    """For a process that ends before DuckDB does it."""
+    shutil.rmtree(find_spill_folder(), ignore_errors=True)
+
+
 def attach_scratch(connection: duckdb.DuckDBPyConnection) -> None:
     """Attach an empty database `scratch`, before the connection is locked.
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,3 +56,20 @@ def test_many_ids_in_and_out_of_files(tmp_path):
     for index in (loaded, grown):
         assert index.find([keys[place] for place in places]) == places
         assert index.find([digest(-1)]) == [None]
+
+
+def test_chosen_rows_are_read_without_pandas(tmp_path):
+    """pyarrow loads it for an array that is made of a list, which takes longer than the rows."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(
+        pa.table({"id": [digest(n) for n in range(3)], "data": [b"a", b"b", b"c"]}), path
+    )
+    script = (
+        "import sys; from pathlib import Path; from forensics.case.ids import *\n"
+        "index = IdIndex(); index.add(bytes.fromhex(sys.argv[2]), 7)\n"
+        "print(list(read_indexed([Path(sys.argv[1])], ('id', 'data'), index))[0][1][1])\n"
+        "print('pandas' in sys.modules)"
+    )
+    words = [sys.executable, "-c", script, str(path), digest(1).hex()]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["b'b'", "False"]

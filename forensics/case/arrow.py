@@ -1,0 +1,30 @@
+"""Columns between numpy and Arrow.
+
+Through buffers: `pa.array` of a list and `to_numpy` load pandas where that is installed, which
+takes longer than all the certificates of a fleet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Numbers = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.bool_]
+
+
+def view_numbers(column: pa.Array) -> Numbers:
+    """The values of a column of BIGINT without nulls."""
+    return np.frombuffer(column.buffers()[1], np.int64)[column.offset :][: len(column)]
+
+
+def make_numbers(values: Numbers) -> pa.Array:
+    """A column of BIGINT."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+
+
+def make_bits(values: Bits) -> pa.Array:
+    """A column of BOOLEAN."""
+    packed = np.packbits(values, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(packed)])
