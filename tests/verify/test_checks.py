@@ -112,6 +112,19 @@ def _pck_crl_without_authority(kit: Any) -> Any:
     return kit.evidence().bend_collateral(pck_crl=crl)
 
 
+def _pck_crl_of_a_foreign_ca(kit: Any) -> Any:
+    """Its issuer has the right name, is known, and is not the CA of the quote."""
+    theirs = col.build_collateral(kit.foreign, kit.plan())
+    ours = kit.evidence(handed=True).bend_collateral(pck_crl=theirs.pck_crl)
+    return ours.bend(more_certificates=(kit.foreign.root.der, kit.foreign.platform_ca.der))
+
+
+def _root_crl_of_a_foreign_root(kit: Any) -> Any:
+    theirs = col.build_collateral(kit.foreign, kit.plan())
+    ours = kit.evidence(handed=True).bend_collateral(root_ca_crl=theirs.root_ca_crl)
+    return ours.bend(more_certificates=(kit.foreign.root.der,))
+
+
 def _ca_revoked(kit: Any) -> Any:
     serials = (kit.pki.platform_ca.spec.serial,)
     return kit.evidence(collateral=kit.collateral(revoked_by_root=serials))
@@ -340,8 +353,10 @@ CASES = (
     Case(("P7",), _unknown_critical_extension, ACCEPTED),
     Case(("R1",), _root_crl_signed_by_other),
     Case(("R1",), _root_crl_without_number),
+    Case(("R1",), _root_crl_of_a_foreign_root),
     Case(("R2",), _pck_crl_signed_by_other),
     Case(("R2",), _pck_crl_without_authority),
+    Case(("R2",), _pck_crl_of_a_foreign_ca),
     Case(("R3",), _ca_revoked),
     Case(("R4",), _pck_revoked),
     Case(("T1",), _pck_expired),

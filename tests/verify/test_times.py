@@ -149,6 +149,24 @@ def test_everything_begins_at_its_moment(kit: Any, start: Edge) -> None:
     assert (at.outcome, at.failed_checks, at.strict_failures) == ("accepted", [], [])
 
 
+def test_what_a_crl_lists_counts_from_its_moment_on(kit: Any) -> None:
+    """Before it, T2 prevents only the check of what is listed."""
+    crl = kit.crl(kit.pki.platform_ca, start=EDGE, revoked=(kit.pck().spec.serial,))
+    evidence = kit.evidence().bend_collateral(pck_crl=crl)
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
+
+    told = {check: before.results[check][0] for check in ("R3", "R4", "S2", "T2")}
+    assert told == {"R3": "pass", "R4": "skipped", "S2": "pass", "T2": "fail"}
+    assert (before.outcome, at.outcome) == ("undetermined", "rejected")
+    assert at.failed_checks == ["R4"]
+
+
+def test_a_crl_of_the_future_that_lists_others_prevents_no_check(kit: Any) -> None:
+    evidence = _pck_crl(kit, EDGE, END)
+
+    assert evidence.judge(EDGE - TICK).results["R4"][0] == "pass"
+
+
 @pytest.mark.parametrize("which", ["pck_crl", "root_ca_crl"])
 def test_a_crl_without_an_end_covers_no_moment(kit: Any, which: str) -> None:
     issuer = kit.pki.platform_ca if which == "pck_crl" else kit.pki.root
