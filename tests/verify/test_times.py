@@ -161,6 +161,34 @@ def test_what_a_crl_lists_counts_from_its_moment_on(kit: Any) -> None:
     assert at.failed_checks == ["R4"]
 
 
+def test_what_a_document_says_counts_from_its_moment_on(kit: Any) -> None:
+    """Before it, another was in force that may not have revoked the platform."""
+    dates = {"tcb_overrides": _dates(EDGE, END)}
+    evidence = kit.evidence(
+        collateral=kit.collateral(levels=(kit.level(status="Revoked"),), **dates)
+    )
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
+
+    assert (before.outcome, before.failed_checks) == ("undetermined", ["V3"])
+    assert (at.outcome, at.status, at.failed_checks) == ("rejected", "Revoked", ["V3"])
+
+
+def test_what_a_document_says_counts_until_its_end(kit: Any) -> None:
+    dates = {"tcb_overrides": _dates(START, EDGE)}
+    evidence = kit.evidence(collateral=kit.collateral(levels=(kit.level(pce_svn=14),), **dates))
+    last, after = evidence.judge(EDGE + SECOND - TICK), evidence.judge(EDGE + SECOND)
+
+    assert (last.outcome, last.failed_checks) == ("rejected", ["V1", "V3"])
+    assert (after.outcome, after.failed_checks) == ("undetermined", ["T4", "V1", "V3"])
+
+
+def test_both_crls_are_in_force_while_each_is(kit: Any) -> None:
+    evidence = _pck_crl(kit, START, EDGE)
+    expected = "2026-01-01T00:00:00Z to 2026-01-10T12:00:00Z"
+
+    assert evidence.judge(EDGE).results["T2"] == ("pass", expected, "2026-01-10T12:00:00Z")
+
+
 def test_a_crl_of_the_future_that_lists_others_prevents_no_check(kit: Any) -> None:
     evidence = _pck_crl(kit, EDGE, END)
 
