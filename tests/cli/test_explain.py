@@ -11,6 +11,7 @@ import pytest
 from forensics.verify.checks import QUOTE_CHECKS
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
+CHECK_COLUMNS = ("result", "expected", "observed")
 END_OF_SAMPLE = "2026-01-08T00:00:00Z"
 
 
@@ -133,6 +134,24 @@ def test_the_moment_is_told_as_all_times_are(run, audited: Path, moment: str):
     )
     (row,) = run("sql", audited, sql, "--format", "json").records
     assert record["as_of"] == row["as_of"]
+
+
+@pytest.mark.parametrize("moment", ["receipt", "hindsight"])
+def test_check_result_tells_what_explain_tells(run, audited: Path, moment: str):
+    """Judged once for a stretch of time, each sighting has its own moment all the same."""
+    (record,) = explain(
+        run, audited, find(run, audited, "verdict-contradiction"), "--moment", moment
+    )
+    sql = (
+        "SELECT check_id, result, expected, observed FROM check_result "
+        f"WHERE observation_id = '{record['observation_id']}' AND moment = '{moment}'"
+    )
+    told = {row["check_id"]: row for row in run("sql", audited, sql, "-f", "json").records}
+    assert told == {
+        check["check_id"]: {name: check[name] for name in ("check_id", *CHECK_COLUMNS)}
+        for check in record["checks"]
+    }
+    assert told["T1"]["observed"] == record["as_of"][:19] + "Z"
 
 
 def test_explain_prints_for_people(run, audited: Path):
