@@ -81,8 +81,14 @@ def test_a_chosen_crl_is_used_for_all_that_it_is_about(run: Any, own_audited: Pa
     assert select(run, own_audited, about) != [{"pck_crl_id": older}]
 
     chosen = ("--as-of", END_OF_SAMPLE, "--collateral", older)
-    assert run("verify", own_audited, *chosen).code == 0
+    result = run("verify", own_audited, *chosen)
+    assert result.code == 0
     assert select(run, own_audited, about) == [{"pck_crl_id": older}]
+    count = f"SELECT count(*) AS n FROM verdict WHERE moment='hindsight' AND pck_crl_id='{older}'"
+    [row] = select(run, own_audited, count)
+    assert row["n"] > 0
+    told = f"with {older} alone for what it is about: {row['n']} verdict(s) rest on it"
+    assert told in result.err
 
 
 def test_a_case_without_evidence_has_nothing_to_judge(run: Any, tmp_path: Path) -> None:
