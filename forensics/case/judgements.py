@@ -7,6 +7,7 @@ and only the stretches in which evidence was received are judged.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -30,7 +31,7 @@ from forensics.formats.collateral import (
     parse_tcb_info,
 )
 from forensics.formats.snp import SnpReport
-from forensics.verify.appraisal import Appraiser, Judgement
+from forensics.verify.appraisal import Appraiser, Judgement, format_time
 from forensics.verify.archive import (
     COLLATERAL_IDS,
     CONTEXT_COLUMNS,
@@ -217,16 +218,13 @@ def _check_again(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterato
         for number, starts, moment, *ids in judged:
             used = dict(zip(COLLATERAL_IDS, ids, strict=True))
             results = bench.recall(candidate, starts, used).results
-            for check, (result, expected, observed) in results.items():
-                yield {
-                    "moment": moment,
-                    "subject_no": number,
-                    "starts": starts,
-                    "check_id": check,
-                    "result": result,
-                    "expected": expected,
-                    "observed": observed,
-                }
+            yield {
+                "moment": moment,
+                "subject_no": number,
+                "starts": starts,
+                "shown": format_time(starts),
+                "results": json.dumps(results, ensure_ascii=False),
+            }
 
 
 def _load_periods(bench: Bench, connection: duckdb.DuckDBPyConnection) -> None:

@@ -65,16 +65,23 @@ def find_matches(
     return matches
 
 
-def find_one(connection: duckdb.DuckDBPyConnection, views: Sequence[str], identifier: str) -> Match:
+def find_one(
+    connection: duckdb.DuckDBPyConnection,
+    views: Sequence[str],
+    identifier: str,
+    *,
+    same: str | None = None,
+) -> Match:
     """The only row of these views whose id starts so.
 
-    Raises `UsageError` (`no-match`, `ambiguous`).
+    Rows that agree in the column `same` count as one, that of the first of the views: ids of a
+    quote file and of its sighting begin alike. Raises `UsageError` (`no-match`, `ambiguous`).
     """
     matches = find_matches(connection, identifier, views=views)
-    found = {match.identifier for match in matches}
+    found = {match.row[same] if same else match.identifier for match in matches}
     named = " or ".join(views)
     if not found:
         raise UsageError("no-match", f"no {named} {identifier:.80} in this case")
     if len(found) > 1:
         raise UsageError("ambiguous", f"{len(found)} of {named} begin with {identifier:.80}")
-    return matches[0]
+    return min(matches, key=lambda match: views.index(match.view))

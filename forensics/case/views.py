@@ -24,6 +24,7 @@ from forensics.case.tables import (
     TRIAGE,
     Table,
 )
+from forensics.verify.checks import TIME_CHECKS
 
 # What verifiers in the field log for a good quote (design: `quote_status` OK), and the names of
 # Intel's weaker statuses: whether those are good enough is the policy's word.
@@ -139,14 +140,27 @@ FROM stored.judged AS j
 JOIN stored.quote AS q ON q.quote_no = j.quote_no
 """
 
+# A judgement holds for a stretch of time; what a time check has observed is the sighting's moment.
+_OBSERVED = f"""
+CASE WHEN c.item.key IN ({", ".join(f"'{check}'" for check in TIME_CHECKS)})
+      AND starts_with(c.item.value[3], c.shown)
+     THEN strftime(make_timestamp(epoch_us(j.as_of)), '%Y-%m-%dT%H:%M:%SZ')
+          || substr(c.item.value[3], length(c.shown) + 1)
+     ELSE c.item.value[3] END
+"""
+
 _CHECK_RESULT = f"""
 SELECT {observation_id("j")} AS observation_id,
        {to_hex("q.quote_id")} AS quote_id,
-       j.moment, c.check_id, c.result, c.expected, c.observed
+       j.moment, c.item.key AS check_id, c.item.value[1] AS result,
+       c.item.value[2] AS expected, {_OBSERVED} AS observed
 FROM stored.judged AS j
 JOIN stored.quote AS q ON q.quote_no = j.quote_no
-JOIN stored.judged_check AS c
-  ON c.moment = j.moment AND c.subject_no = j.subject_no AND c.starts = j.starts
+JOIN (
+    SELECT moment, subject_no, starts, shown,
+           unnest(map_entries(from_json(results, '"MAP(VARCHAR, VARCHAR[])"'))) AS item
+    FROM stored.judged_check
+) AS c ON c.moment = j.moment AND c.subject_no = j.subject_no AND c.starts = j.starts
 """
 
 _BINDING = f"""

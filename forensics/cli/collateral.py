@@ -30,6 +30,7 @@ def collateral(case: CaseArgument, form: FormatOption = Format.table) -> None:
             "key": entry.key,
             "versions": entry.versions,
             "unauthentic": entry.unauthentic,
+            "unproven": entry.unproven,
             "from": entry.intervals[0][0] if entry.intervals else None,
             "to": entry.intervals[-1][1] if entry.intervals else None,
             "gaps": [[to_plain(start), to_plain(end)] for start, end in entry.gaps],
@@ -37,12 +38,16 @@ def collateral(case: CaseArgument, form: FormatOption = Format.table) -> None:
         }
         for entry in coverages
     ]
-    columns = ("kind", "key", "versions", "unauthentic", "from", "to", "gaps", "picture")
+    proof = ("unauthentic", "unproven")
+    columns = ("kind", "key", "versions", *proof, "from", "to", "gaps", "picture")
     if form is Format.table:
         rows = [row | {"gaps": len(entry.gaps)} for row, entry in zip(rows, coverages, strict=True)]
-        shown = ("kind", "key", "versions", "unauthentic", "gaps", "picture")
+        shown = ("kind", "key", "versions", *proof, "gaps", "picture")
         print_records(rows, columns, form, shown=shown)
         if span:
             say(f"picture: {to_plain(span[0])} to {to_plain(span[1])}")
     else:
         print_records(rows, columns, form)
+    unproven = sum(entry.unproven for entry in coverages)
+    if unproven:
+        say(f"{unproven} document(s) and CRL(s) are not proven yet: run `verify`")

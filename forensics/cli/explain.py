@@ -60,6 +60,8 @@ def explain(
     from forensics.report.explanation import Explainer, find_subject, to_record
 
     opened = open_case(case)
+    if write is not None and write.exists():
+        raise UsageError("unwritable-path", f"{write} exists already: name a new folder")
     connection = connect(opened)
     finding, observations = find_subject(connection, identifier)
     explainer = Explainer(opened, connection)
@@ -133,4 +135,5 @@ def _write(folder: Path, explanations: list[Explanation]) -> None:
     except OSError as error:
         message = f"cannot write to {folder}: {error.strerror}"
         raise UsageError("unwritable-path", message) from None
-    say(f"wrote {folder}: run sh {folder}/repeat.sh")
+    proven = any(explanation.steps for explanation in explanations)
+    say(f"wrote {folder}: " + (f"run sh {folder}/repeat.sh" if proven else "nothing to repeat"))

@@ -22,6 +22,8 @@ from forensics.cli.options import (
 from forensics.cli.output import Format, print_records, say, to_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from forensics.case.case import Case
 
 
@@ -53,13 +55,14 @@ def verify(
 
     moment = read_time(now)
     opened = open_case(case, load_signer(sign_key))
+    chosen = _find_collateral(opened, collateral or [])
     summary = steps.verify(
         opened,
         moment if as_of is None else read_time(as_of),
         moment,
         threads=threads,
         fast=fast,
-        chosen=_find_collateral(opened, collateral or []),
+        chosen=chosen,
     )
     rows = [
         {"what": "signatures verified", "name": name, "count": count}
@@ -74,6 +77,25 @@ def verify(
     ]
     print_records(rows, ("what", "name", "count"), form)
     say(f"hindsight as of {to_plain(summary.as_of)}; signatures by {summary.engine}")
+    for identity, count in _count_verdicts(opened, chosen):
+        say(f"hindsight with {identity} alone for what it is about: {count} verdict(s) rest on it")
+
+
+def _count_verdicts(case: Case, chosen: list[bytes]) -> Iterator[tuple[str, int]]:
+    """How many verdicts of hindsight each of these versions of the collateral decides."""
+    if not chosen:
+        return
+    from forensics.case.connection import connect
+    from forensics.verify.archive import COLLATERAL_IDS
+
+    sql = (
+        "SELECT count(*) FROM verdict WHERE moment = 'hindsight' "
+        f"AND list_contains([{', '.join(COLLATERAL_IDS)}], $chosen)"
+    )
+    connection = connect(case)
+    for identity in chosen:
+        [(count,)] = connection.execute(sql, {"chosen": identity.hex()}).fetchall()
+        yield identity.hex(), count
 
 
 def _find_collateral(case: Case, identifiers: list[str]) -> list[bytes]:

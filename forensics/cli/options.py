@@ -97,7 +97,7 @@ def read_time(text: str | None) -> datetime:
     except ValueError:
         raise UsageError("bad-time", f"not an RFC 3339 time: {text!r:.60}") from None
     if moment.tzinfo is None:
-        raise UsageError("bad-time", f"a time needs its zone, e.g. {text:.40}Z")
+        raise UsageError("bad-time", f"a time needs its zone, e.g. {moment.isoformat()}Z")
     return moment.astimezone(UTC)
 
 

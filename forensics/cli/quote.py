@@ -189,7 +189,7 @@ def _read_any(opened: tuple[Case, Any] | None, name: str) -> bytes:
     from forensics.report.quote_page import load_stored
 
     case, connection = opened
-    match = find_one(connection, ("quote", "observation"), name)
+    match = find_one(connection, ("quote", "observation"), name, same="quote_id")
     return load_stored(case, match.view, match.row["quote_id"])
 
 

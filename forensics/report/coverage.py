@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from forensics.verify.archive import LAST_SECOND, SECOND
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -17,12 +19,16 @@ FULL, PART, NONE = "█", "▒", "·"
 
 @dataclass(frozen=True)
 class Coverage:
-    """One series of documents. `intervals` are when some authentic version was in force."""
+    """One series of documents. `intervals` are when some authentic version was in force.
+
+    `unproven`: versions that `verify` has not seen yet; what they are about is not known.
+    """
 
     kind: str
     key: str
     versions: int
     unauthentic: int
+    unproven: int
     intervals: tuple[Interval, ...] = field(repr=False)
 
     @property
@@ -58,7 +64,7 @@ def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:
     """
     rows = connection.execute(
         """
-        SELECT 'tcb_info' AS kind, concat(id, ' ', fmspc) AS key,
+        SELECT 'tcb_info' AS kind, id || ' ' || fmspc AS key,
                epoch_us(issued_at), epoch_us(expires_at), authentic
         FROM collateral WHERE kind = 'tcb_info'
         UNION ALL
@@ -77,9 +83,10 @@ def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:
             kind=kind,
             key=key,
             versions=len(entries),
-            unauthentic=sum(not authentic for _, _, authentic in entries),
+            unauthentic=sum(authentic is False for _, _, authentic in entries),
+            unproven=sum(authentic is None for _, _, authentic in entries),
             intervals=_merge(
-                (_moment(start), _moment(end) + timedelta(seconds=1))
+                (_moment(start), _moment(end + SECOND))
                 for start, end, authentic in entries
                 if authentic and start is not None and end is not None
             ),
@@ -108,4 +115,5 @@ def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    """The year 9999 means no end (RFC 5280 4.1.2.5), and is one here too."""
+    return datetime.fromtimestamp(min(microseconds // SECOND, LAST_SECOND), UTC)

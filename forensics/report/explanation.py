@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from forensics.case.collateral_proof import read_issuers
 from forensics.case.facts import read_candidate
 from forensics.case.judgements import Bench
-from forensics.case.lookup import find_matches
-from forensics.errors import UsageError
+from forensics.case.lookup import find_one
 from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.evidence import parse_evidence
 from forensics.formats.snp import SnpReport
@@ -25,6 +24,7 @@ from forensics.report.openssl import (
     report_steps,
     revocation_step,
 )
+from forensics.report.text import to_plain
 from forensics.verify.appraisal import Judgement, format_time
 from forensics.verify.archive import NO_TIME
 from forensics.verify.checks import CHECK_OF_ID
@@ -77,13 +77,12 @@ def find_subject(
     """(finding or None, observation ids) that an id stands for.
 
     The sightings that offend come before those that they are held against. Raises `UsageError`
-    (`no-match`).
+    (`no-match`, `ambiguous`).
     """
-    for match in find_matches(connection, identifier, views=("finding", "observation")):
-        if match.view == "finding":
-            return match.row, _order_sightings(connection, match.row)
-        return None, [match.identifier]
-    raise UsageError("no-match", f"no finding or observation {identifier:.80} in this case")
+    match = find_one(connection, ("finding", "observation"), identifier)
+    if match.view == "finding":
+        return match.row, _order_sightings(connection, match.row)
+    return None, [match.identifier]
 
 
 def _order_sightings(connection: duckdb.DuckDBPyConnection, finding: Row) -> list[str]:
@@ -114,7 +113,7 @@ class Explainer:
         explanation = Explanation(
             observation_id=observation_id,
             moment=moment,
-            as_of=None if verdict is None or verdict["as_of"] is None else str(verdict["as_of"]),
+            as_of=None if verdict is None else to_plain(verdict["as_of"]),
             outcome=verdict["outcome"] if verdict else "not judged",
         )
         quote = None

@@ -75,7 +75,7 @@ def describe_stored(
 
     Raises `UsageError` (`no-match`, `ambiguous`, `bad-id`, `no-quote`).
     """
-    match = find_one(connection, ("quote", "observation"), identifier)
+    match = find_one(connection, ("quote", "observation"), identifier, same="quote_id")
     quote_id = match.row["quote_id"]
     sighting = match.identifier if match.view == "observation" else None
     page = describe_bytes(

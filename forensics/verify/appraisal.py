@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from forensics.formats.collateral import EnclaveIdentity, TcbInfo, TdxModule
-from forensics.verify.archive import NO_TIME, SECOND, Selection
+from forensics.verify.archive import LAST_SECOND, NO_TIME, SECOND, Selection
 from forensics.verify.checks import (
     NOT_APPLICABLE,
     QUOTE_CHECKS,
@@ -47,7 +47,6 @@ from forensics.verify.tcb import (
 
 COVERAGE = frozenset(("T2", "T3", "T4", "T5"))
 _TD_15 = 3
-_LAST_SECOND = 253_402_300_799  # of the year 9999
 
 TcbInfoReader = Callable[[DocumentFact], TcbInfo]
 IdentityReader = Callable[[DocumentFact], EnclaveIdentity]
@@ -411,5 +410,5 @@ def conclude(results: Results, excused: Collection[str] = ()) -> str:
 @lru_cache(maxsize=4096)  # a few moments are told of many subjects
 def format_time(moment: int) -> str:
     """RFC 3339 with whole seconds, UTC; what lies outside the years 1970 to 9999 at their edge."""
-    seconds = min(max(moment // SECOND, 0), _LAST_SECOND)
+    seconds = min(max(moment // SECOND, 0), LAST_SECOND)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,6 +25,7 @@ from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
 from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, EndorsementFact
 
 SECOND = 1_000_000
+LAST_SECOND = 253_402_300_799  # of the year 9999: no calendar goes further
 COLLATERAL_IDS = ("tcb_info_id", "qe_identity_id", "root_crl_id", "pck_crl_id")
 """The columns of a verdict that name what a `Selection` holds, in its order."""
 NO_TIME = -(1 << 62) - 1

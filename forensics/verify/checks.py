@@ -152,6 +152,9 @@ REPORT_CHECKS = tuple(c.id for c in CHECKS if c.id.startswith("N") or c.id in _O
 QUOTE_CHECKS = tuple(c.id for c in CHECKS if not c.id.startswith("N"))
 """What is checked of SEV-SNP reports, and of SGX and TDX quotes; each in the order of `CHECKS`."""
 
+TIME_CHECKS = tuple(c.id for c in CHECKS if c.input_class == "T")
+"""What they observe begins with the moment, unless something prevents them."""
+
 NOT_APPLICABLE: Outcome = ("not_applicable", "", "does not apply to this evidence")
 _NEED_A_TIME = frozenset(("T1", "T2", "T3", "T4", "T5", "N8"))
 

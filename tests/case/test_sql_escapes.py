@@ -103,7 +103,7 @@ NO_SELECTS = [
     "WITH x AS (COPY (SELECT 1) TO '{case}/tables/out.parquet') SELECT * FROM x",
     "WITH x AS MATERIALIZED (COPY (SELECT 1) TO '{case}/tables/out.parquet') SELECT 1",
     "/* */ WITH x AS (COPY (SELECT 1) TO '{case}/tables/out.parquet') FROM x -- ",
-    "WITH x AS (INSERT INTO temp.judged_check BY NAME SELECT 'x' AS check_id RETURNING *) FROM x",
+    "WITH x AS (INSERT INTO temp.judged_check BY NAME SELECT 'x' AS moment RETURNING *) FROM x",
     "FROM query('WITH x AS (COPY (SELECT 1) TO ''{case}/tables/out.parquet'') FROM x')",
     "",
     ";",

@@ -10,6 +10,8 @@ import pytest
 
 from forensics.verify.checks import QUOTE_CHECKS
 
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+CHECK_COLUMNS = ("result", "expected", "observed")
 END_OF_SAMPLE = "2026-01-08T00:00:00Z"
 
 
@@ -94,6 +96,64 @@ def test_an_event_without_a_quote_says_what_is_lacking(run, tmp_path: Path):
     assert record["checks"] == []
 
 
+def test_what_cannot_be_repeated_is_said(run, tmp_path: Path):
+    (tmp_path / "e.jsonl").write_text('{"timestamp":"2026-01-05T00:00:00Z","event_id":"e1"}\n')
+    case, folder = tmp_path / "case", tmp_path / "proof"
+    run("audit", case, tmp_path / "e.jsonl")
+    (row,) = run("sql", case, "SELECT observation_id FROM observation", "-f", "json").records
+    result = run("explain", case, row["observation_id"], "--write", folder)
+    assert result.code == 0
+    assert result.err.splitlines()[-1] == f"wrote {folder}: nothing to repeat"
+    script = ["sh", folder / "repeat.sh"]
+    assert b"nothing to repeat" in subprocess.run(script, capture_output=True, check=True).stdout
+
+
+def test_a_folder_that_exists_is_left_alone(run, audited: Path, tmp_path: Path):
+    identifier = find(run, audited, "verdict-contradiction")
+    result = run("explain", audited, identifier, "--write", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert "exists already" in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_id_that_begins_several_is_not_guessed(run, audited: Path):
+    sql = "SELECT left(observation_id, 32) AS start FROM observation GROUP BY 1 HAVING count(*) > 1"
+    start = run("sql", audited, sql, "--format", "json").records[0]["start"]
+    result = run("explain", audited, start)
+    assert (result.code, result.out) == (2, "")
+    assert "[ambiguous]" in result.err
+
+
+@pytest.mark.parametrize("moment", ["receipt", "hindsight"])
+def test_the_moment_is_told_as_all_times_are(run, audited: Path, moment: str):
+    finding = find(run, audited, "verdict-contradiction")
+    (record,) = explain(run, audited, finding, "--moment", moment)
+    sql = (
+        f"SELECT as_of FROM verdict WHERE observation_id = '{record['observation_id']}' "
+        f"AND moment = '{moment}'"
+    )
+    (row,) = run("sql", audited, sql, "--format", "json").records
+    assert record["as_of"] == row["as_of"]
+
+
+@pytest.mark.parametrize("moment", ["receipt", "hindsight"])
+def test_check_result_tells_what_explain_tells(run, audited: Path, moment: str):
+    """Judged once for a stretch of time, each sighting has its own moment all the same."""
+    (record,) = explain(
+        run, audited, find(run, audited, "verdict-contradiction"), "--moment", moment
+    )
+    sql = (
+        "SELECT check_id, result, expected, observed FROM check_result "
+        f"WHERE observation_id = '{record['observation_id']}' AND moment = '{moment}'"
+    )
+    told = {row["check_id"]: row for row in run("sql", audited, sql, "-f", "json").records}
+    assert told == {
+        check["check_id"]: {name: check[name] for name in ("check_id", *CHECK_COLUMNS)}
+        for check in record["checks"]
+    }
+    assert told["T1"]["observed"] == record["as_of"][:19] + "Z"
+
+
 def test_explain_prints_for_people(run, audited: Path):
     out = run("explain", audited, find(run, audited, "svn-rollback")).out
     for heading in ("finding ", "checks", "collateral used", "repeat it with openssl"):
@@ -112,6 +172,20 @@ def test_collateral_lists_the_series_and_draws_them(run, audited: Path):
     assert ("crl", "Intel SGX Root CA") in kinds
     assert all(len(row["picture"]) == 60 and row["unauthentic"] == 0 for row in rows)
     assert "█" in run("collateral", audited).out
+
+
+def test_what_is_not_proven_yet_is_not_called_forged(run, tmp_path: Path):
+    case = tmp_path / "case"
+    run("init", case, "--root-ca", SAMPLE / "root_ca.pem")
+    run("ingest", case, SAMPLE / "evidence" / "collateral")
+    result = run("collateral", case, "--format", "json")
+    assert {row["unauthentic"] for row in result.records} == {0}
+    assert all(row["unproven"] == row["versions"] > 0 for row in result.records)
+    assert "not proven yet" in result.err
+    run("verify", case, "--as-of", END_OF_SAMPLE)
+    result = run("collateral", case, "--format", "json")
+    assert {row["unproven"] for row in result.records} == {0}
+    assert "not proven yet" not in result.err
 
 
 def test_judging_under_one_version_of_the_collateral(run, own_audited: Path):

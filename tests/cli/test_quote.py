@@ -35,6 +35,14 @@ def test_the_short_form_writes_the_original_bytes(run, audited: Path, tmp_path: 
     assert before.code == 0
 
 
+def test_a_quote_file_and_its_sighting_begin_alike(run, audited: Path):
+    quote_id = hashlib.sha256(next(QUOTES.glob("*.bin")).read_bytes()).hexdigest()
+    sightings = f"SELECT observation_id FROM observation WHERE quote_id = '{quote_id}'"
+    rows = run("sql", audited, sightings, "--format", "json").records
+    assert any(row["observation_id"].startswith(quote_id[:12]) for row in rows)
+    assert page_of(run, audited, quote_id[:12]) == page_of(run, audited, quote_id)
+
+
 def test_show_has_every_byte_the_verdict_and_the_findings(run, audited: Path):
     told = incident("lying-verifier")
     page = page_of(run, audited, told["quote_ids"][0])

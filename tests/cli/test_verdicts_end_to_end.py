@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from verify import test_attacks_on_chains, test_attacks_on_collateral, test_atta
 from verify.conftest import ISSUED, NOW, Evidence, Kit
 
 from forensics.simulate import collateral as col
+from forensics.simulate import pki
 from forensics.simulate.certificates import chain_pem
 from forensics.verify.checks import QUOTE_CHECKS
 
@@ -289,6 +290,23 @@ def test_a_later_tcb_info_does_not_reject_in_the_past(run: Any, kit: Kit, tmp_pa
         "receipt": "accepted UpToDate: T6",
         "hindsight": "accepted UpToDate",
     }
+
+
+def test_collateral_may_have_no_end(run: Any, kit: Kit, tmp_path: Path) -> None:
+    """RFC 5280 writes that as the year 9999, and no calendar goes further."""
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    overrides = {"nextUpdate": col.format_time(last)}
+    endless = kit.evidence(collateral=kit.collateral(tcb_overrides=overrides)).bend_collateral(
+        pck_crl=pki.build_crl(kit.pki.platform_ca, this_update=ISSUED, next_update=last)
+    )
+    case = judge(run, endless, tmp_path)
+
+    assert [row["outcome"] for row in select(run, case, "FROM verdict")] == ["accepted"] * 2
+    covered = {row["key"]: row["to"] for row in run("collateral", case, "-f", "json").records}
+    assert covered["Intel SGX PCK Platform CA"] == col.format_time(last)
+    assert run("coverage", case).code == 0
+    assert run("summary", case).code == 0
+    assert run("report", case, "--html", tmp_path / "report.html").code == 0
 
 
 # --- the proof with openssl -----------------------------------------------------------------

@@ -14,7 +14,13 @@ from typing import Any
 
 from differential import collateral_changes, quote_changes
 from differential.verifiers import Answer, Exhibit, ask_ours
-from verify import test_attacks_on_chains, test_attacks_on_collateral, test_attacks_on_quotes
+from verify import (
+    test_attacks_on_chains,
+    test_attacks_on_collateral,
+    test_attacks_on_quotes,
+    test_checks,
+    test_times,
+)
 
 from forensics.case.settings import load_intel_root
 from forensics.errors import EvidenceError
@@ -165,6 +171,20 @@ def list_attacks(kit: Any) -> Iterator[Case]:
         except EvidenceError:
             continue  # an envelope that no reader takes apart: the attack ends before a quote
         yield Case(name, exhibit_of(evidence), with_binding=True)
+
+
+# --- one check at a time --------------------------------------------------------------------
+
+
+def list_single_checks(kit: Any) -> Iterator[Case]:
+    """For every check the evidence that fails it alone; everything at both ends of its validity."""
+    for single in test_checks.CASES:
+        yield Case(str(single), exhibit_of(single.forge(kit)), with_binding=True)
+    for edge in (*test_times.STARTS, *test_times.ENDS):
+        exhibit = exhibit_of(edge.build(kit, test_times.EDGE))
+        for offset in (-1, 0, 1):
+            at = replace(exhibit, moment=int(test_times.EDGE.timestamp()) + offset)
+            yield Case(f"{edge}, {offset:+} s", at, with_binding=True)
 
 
 def exhibit_of(evidence: Any) -> Exhibit:

@@ -65,7 +65,8 @@ def overlooks_expired_root(exhibit: Exhibit, _ours: OurAnswer) -> Checks:
     moment = exhibit.moment * SECOND
     leaf_and_ca = evidence.quote_chain(exhibit)[:2]
     below = all(c is not None and moment <= c.not_after for c in leaf_and_ca)
-    ended = evidence.read_root(exhibit.root).not_after < moment
+    roots = (evidence.read_root(exhibit.root), *filter(None, evidence.quote_chain(exhibit)[2:]))
+    ended = any(root.not_after < moment for root in roots)
     return frozenset(("T1", "T3")) if below and ended else NONE
 
 
@@ -128,9 +129,14 @@ def refuses_revoked_root(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -> 
 
 
 def refuses_issuer_chain(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -> bool:
-    chains = (exhibit.tcb_info_issuer_chain, exhibit.qe_identity_issuer_chain)
-    usable = all(evidence.signs(chain, exhibit) for chain in chains)
-    return not usable and any(word in theirs.note for word in _OF_CHAINS)
+    """Of a document whose signer is known all the same: from elsewhere, or with other text."""
+    parts = (
+        (exhibit.tcb_info_issuer_chain, exhibit.tcb_info),
+        (exhibit.qe_identity_issuer_chain, exhibit.qe_identity),
+    )
+    odd = [document for chain, document in parts if not evidence.signs(chain, exhibit)]
+    known = bool(odd) and all(evidence.is_signed(document, exhibit) for document in odd)
+    return known and any(word in theirs.note for word in _OF_CHAINS)
 
 
 def refuses_rewritten_text(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -> bool:
@@ -160,6 +166,15 @@ def overlooks_pce_id(exhibit: Exhibit, _ours: OurAnswer) -> Checks:
     stated = evidence.read_tcb_info(exhibit).get("pceId")
     differ = extension is not None and extension.pce_id.hex() != str(stated).lower()
     return frozenset(("M3",)) if differ else NONE
+
+
+def overlooks_seam_attributes(exhibit: Exhibit, _ours: OurAnswer) -> Checks:
+    """They are what the document names under its mask, and nothing lies outside the mask."""
+    stated = evidence.read_seam_attributes(exhibit)
+    if stated is None:
+        return NONE
+    found, wanted, mask = stated
+    return frozenset(("D3",)) if found & mask == wanted and not found & ~mask else NONE
 
 
 def overlooks_outer_block(exhibit: Exhibit, _ours: OurAnswer) -> Checks:
@@ -255,7 +270,8 @@ def binding_overlooks_module(exhibit: Exhibit, _ours: OurAnswer) -> Checks:
 def binding_refuses_issuer_chain(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -> bool:
     _, of_tcb_info, _, _ = _statuses(theirs)
     usable = evidence.signs(exhibit.tcb_info_issuer_chain, exhibit, count=2)
-    return of_tcb_info != "OK" and not usable
+    known = evidence.is_signed(exhibit.tcb_info, exhibit)
+    return of_tcb_info != "OK" and not usable and known
 
 
 def binding_refuses_root(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -> bool:

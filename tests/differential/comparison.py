@@ -27,7 +27,9 @@ class Tally:
     unexplained: list[str] = field(default_factory=list)
 
     def add(self, case: Case) -> None:
-        ours = ask_ours(case.exhibit)
+        self.judge(case, ask_ours(case.exhibit))
+
+    def judge(self, case: Case, ours: OurAnswer) -> None:
         self.cases += 1
         self.accepted += ours.accepted
         for verifier, theirs in _ask_others(case):

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain as join
 from typing import TYPE_CHECKING, Any
 
 from forensics.errors import EvidenceError
@@ -27,7 +28,7 @@ from forensics.formats.pck import (
 )
 from forensics.simulate.certificates import chain_pem
 from forensics.verify.chain import BASIC_CONSTRAINTS, REQUIRED_EXTENSIONS, is_signed_by
-from forensics.verify.documents import SIGNER_NAME
+from forensics.verify.documents import SIGNER_NAME, Signer, find_signature
 
 if TYPE_CHECKING:
     from differential.verifiers import Exhibit
@@ -91,13 +92,25 @@ def signs(chain: bytes, exhibit: Exhibit, *, count: int | None = None) -> bool:
     ders = [certificate.der for certificate in certificates if certificate]
     if not ders or chain_pem(*ders).strip() != chain.replace(b"\r\n", b"\n").strip():
         return False
-    signer = certificates[0]
+    return count in (None, len(certificates)) and _may_sign(certificates[0], exhibit)
+
+
+def is_signed(document: bytes, exhibit: Exhibit) -> bool:
+    """Some certificate of the exhibit is of the TCB signer that signed this body of PCS."""
+    chains = (exhibit.tcb_info_issuer_chain, exhibit.qe_identity_issuer_chain)
+    known = (*quote_chain(exhibit), *join(*map(read_certificates, chains)))
+    root = read_root(exhibit.root)
+    signers = [Signer(c, root, True) for c in known if c and _may_sign(c, exhibit)]
+    _, body, signature = split_envelope(document)
+    return find_signature(body, signature, signers) is not None
+
+
+def _may_sign(certificate: Certificate | None, exhibit: Exhibit) -> bool:
     return (
-        count in (None, len(certificates))
-        and signer is not None
-        and is_signer(signer)
-        and is_signed_by(signer, read_root(exhibit.root))
-        and signer.not_before <= exhibit.moment * SECOND <= signer.not_after
+        certificate is not None
+        and is_signer(certificate)
+        and is_signed_by(certificate, read_root(exhibit.root))
+        and certificate.not_before <= exhibit.moment * SECOND <= certificate.not_after
     )
 
 
@@ -162,6 +175,20 @@ def module_version(exhibit: Exhibit) -> int:
     quote = exhibit.parsed
     svn = quote.body.get("tee_tcb_svn") if quote else None
     return svn[1] if isinstance(svn, bytes) else 0
+
+
+def read_seam_attributes(exhibit: Exhibit) -> tuple[int, int, int] | None:
+    """SEAMATTRIBUTES of a TD, with what the TCB info names for its module, and the mask."""
+    found, info = exhibit.parsed, read_tcb_info(exhibit)
+    used = f"TDX_{module_version(exhibit):02X}"
+    named = [m for m in info.get("tdxModuleIdentities", []) if m["id"].upper() == used]
+    if found is None or found.tee != "tdx" or not named:
+        return None
+    seam = found.body["seam_attributes"]
+    assert isinstance(seam, bytes)
+    stated = (named[0][name] for name in ("attributes", "attributesMask"))
+    wanted, mask = (int.from_bytes(bytes.fromhex(text), "little") for text in stated)
+    return int.from_bytes(seam, "little"), wanted, mask
 
 
 def is_signer(certificate: Certificate | None) -> bool:

@@ -260,6 +260,15 @@ KNOWN = (
         overlooks=claims.overlooks_outer_block,
     ),
     Row(
+        "dcap-seam-attributes",
+        DCAP_QVL,
+        "takes SEAMATTRIBUTES that the TDX module identity names under its mask",
+        "D3: as named, and zero",
+        "QVL wants zero whatever the document says (QuoteVerifier.cpp); Intel's name zero",
+        INTEL,
+        overlooks=claims.overlooks_seam_attributes,
+    ),
+    Row(
         "dcap-relaunch",
         DCAP_QVL,
         "evaluates TEE_TCB_SVN_2 in full: may refuse, or advise relaunch, for any level",

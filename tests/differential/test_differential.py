@@ -65,6 +65,7 @@ REAL: dict[str, Compare] = {
 }
 SIMULATED: dict[str, Compare] = {
     "attacks": lambda kit: compare(cases.list_attacks(kit)),
+    "single checks": lambda kit: compare(cases.list_single_checks(kit)),
     "random platforms": drawn(random_cases.platforms, 800),
     "random documents": drawn(random_cases.documents, 500),
     "random certificates": drawn(random_cases.certificates, 700),

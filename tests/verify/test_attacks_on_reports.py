@@ -123,6 +123,10 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
     "healthy turin": (lambda: _of_product("turin"), "accepted"),
     "healthy version 2": (lambda: Trial(report(layout=SNP_REPORT_V2, version=2)), "accepted"),
     "other form of the signature": (lambda: Trial(flip_report(report())), "accepted"),
+    "healthy vlek, chip id shown": (
+        lambda: Trial(report(VLEK, chip_id=OTHER_CHIP.chip_id), (VLEK.certificate,)),
+        "accepted",
+    ),
     "masked chip id": (lambda: Trial(report(chip_id=bytes(64))), "accepted"),
     "several certificates of the key": (
         lambda: Trial(report(), (*forge(serial=5), VCEK.certificate)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,12 @@ def _extension_absent(kit: Any) -> Any:
     return kit.sgx_evidence(kit.pck(sgx_extension=None))
 
 
+def _extension_absent_for_other_tee(kit: Any) -> Any:
+    """Which TEE the TCB info is for can be told all the same."""
+    ours = _extension_absent(kit).bend(handed=True)
+    return ours.bend_collateral(tcb_info=kit.collateral("tdx").tcb_info)
+
+
 def _unknown_critical_extension(kit: Any) -> Any:
     extra = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     return kit.sgx_evidence(kit.pck(extra=((extra, True),)))
@@ -110,6 +117,19 @@ def _pck_crl_signed_by_other(kit: Any) -> Any:
 def _pck_crl_without_authority(kit: Any) -> Any:
     crl = kit.crl(kit.pki.platform_ca, authority_key=False)
     return kit.evidence().bend_collateral(pck_crl=crl)
+
+
+def _pck_crl_of_a_foreign_ca(kit: Any) -> Any:
+    """Its issuer has the right name, is known, and is not the CA of the quote."""
+    theirs = col.build_collateral(kit.foreign, kit.plan())
+    ours = kit.evidence(handed=True).bend_collateral(pck_crl=theirs.pck_crl)
+    return ours.bend(more_certificates=(kit.foreign.root.der, kit.foreign.platform_ca.der))
+
+
+def _root_crl_of_a_foreign_root(kit: Any) -> Any:
+    theirs = col.build_collateral(kit.foreign, kit.plan())
+    ours = kit.evidence(handed=True).bend_collateral(root_ca_crl=theirs.root_ca_crl)
+    return ours.bend(more_certificates=(kit.foreign.root.der,))
 
 
 def _ca_revoked(kit: Any) -> Any:
@@ -181,6 +201,20 @@ def _signer_expired(kit: Any) -> Any:
     )
 
 
+def _signer_of_identity_expired(kit: Any) -> Any:
+    """Each document has a signer of its own, and one of them is no longer valid."""
+    spec = kit.respec(
+        kit.pki.tcb_signing,
+        key=kit.other_key,
+        validity=(datetime(2018, 5, 21, tzinfo=UTC), datetime(2025, 5, 21, tzinfo=UTC)),
+    )
+    identity = json.loads(kit.collateral().qe_identity.body)
+    return kit.evidence().bend_collateral(
+        qe_identity=kit.sign(identity, kit.other_key),
+        qe_identity_issuer_chain=chain_pem(Identity.issue(spec).der, kit.pki.root.der),
+    )
+
+
 def _next_update(document: str, text: str) -> Callable[[Any], Any]:
     overrides = {"nextUpdate": text}
     return lambda kit: kit.evidence(collateral=kit.collateral(**{document: overrides}))
@@ -238,6 +272,11 @@ def _seam_attributes_allowed_by_document(kit: Any) -> Any:
     modules = (col.TdxModule(1, (col.SvnLevel(4),), attributes=attributes),)
     quote = kit.tdx(body={"seam_attributes": attributes})
     return kit.evidence(quote, kit.collateral("tdx", modules=modules))
+
+
+def _seam_attributes_asked_for(kit: Any) -> Any:
+    modules = (col.TdxModule(1, (col.SvnLevel(4),), attributes=b"\x01".ljust(8, b"\0")),)
+    return kit.evidence(kit.tdx(), kit.collateral("tdx", modules=modules))
 
 
 def _qe_report_signed_by_other(kit: Any) -> Any:
@@ -337,11 +376,14 @@ CASES = (
     Case(("P5",), _pck_signed_by_other),
     Case(("P6",), _extension_without_fmspc),
     Case(("P6",), _extension_absent),
+    Case(("P6", "M1"), _extension_absent_for_other_tee),
     Case(("P7",), _unknown_critical_extension, ACCEPTED),
     Case(("R1",), _root_crl_signed_by_other),
     Case(("R1",), _root_crl_without_number),
+    Case(("R1",), _root_crl_of_a_foreign_root),
     Case(("R2",), _pck_crl_signed_by_other),
     Case(("R2",), _pck_crl_without_authority),
+    Case(("R2",), _pck_crl_of_a_foreign_ca),
     Case(("R3",), _ca_revoked),
     Case(("R4",), _pck_revoked),
     Case(("T1",), _pck_expired),
@@ -354,6 +396,7 @@ CASES = (
     Case(("S5",), _identity_of_version_1),
     Case(("S6",), _identity_altered),
     Case(("T3",), _signer_expired, UNDETERMINED),
+    Case(("T3",), _signer_of_identity_expired, UNDETERMINED),
     Case(("T4",), _next_update("tcb_overrides", EXPIRED), UNDETERMINED, "tcb_info_expired"),
     Case(("T5",), _next_update("qe_overrides", EXPIRED), UNDETERMINED, "qe_identity_expired"),
     Case(("T4", "S3"), _next_update("tcb_overrides", "never"), name="tcb_info_without_end"),
@@ -369,6 +412,7 @@ CASES = (
     Case(("D2",), _module_signer),
     Case(("D3",), _seam_attributes),
     Case(("D3",), _seam_attributes_allowed_by_document),
+    Case(("D3",), _seam_attributes_asked_for),
     Case(("K1",), _qe_report_signed_by_other),
     Case(("K2",), _other_key_bound),
     Case(("K3",), _tail_of_qe_report_data, ACCEPTED),
@@ -424,6 +468,8 @@ def test_every_check_has_a_case() -> None:
         (_ppid_instead_of_chain, {"P1": "F4", "P7": "F4", "K1": "P1", "R1": "P1", "T1": "P1"}),
         (_two_certificates, {"P2": "P1", "P7": "P1", "K1": "P1", "R4": "P1", "S2": "P1"}),
         (_extension_without_fmspc, {"M2": "S3", "V1": "S3", "V3": "S3"}),
+        (lambda kit: kit.evidence(without=("root_ca_crl",)), {"T2": "R1", "R3": "R1", "S2": "R1"}),
+        (lambda kit: kit.evidence(without=("pck_crl",)), {"T2": "R2", "R4": "R2"}),
         (_tcb_info_of_version_4, {"V1": "S3", "V3": "S3"}),
         (_identity_of_version_1, {"E1": "S5", "E6": "S5", "V1": "S5", "V3": "S5"}),
         (_tdx_tcb_info_for_sgx, {"V1": "M1", "V3": "M1"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,7 +12,7 @@ import pytest
 
 from forensics.formats.der import iterate_elements, read_exactly
 from forensics.simulate import collateral as col
-from forensics.simulate import keys
+from forensics.simulate import keys, pki
 from forensics.simulate.certificates import Identity, chain_pem
 from forensics.simulate.sgx_extension import encode_length
 from forensics.verify.appraisal import format_time
@@ -21,44 +22,50 @@ TICK = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
 
 
-def _pck_chain(kit: Any, end: datetime) -> Any:
-    return kit.sgx_evidence(kit.pck(validity=(datetime(2025, 6, 1, tzinfo=UTC), end)))
+START = datetime(2018, 5, 21, tzinfo=UTC)
+END = datetime(2033, 5, 21, tzinfo=UTC)
 
 
-def _ca(kit: Any, end: datetime) -> Any:
-    return kit.sgx_evidence(ca=kit.ca(validity=(datetime(2018, 5, 21, tzinfo=UTC), end)))
+def _pck_chain(kit: Any, start: datetime, end: datetime) -> Any:
+    return kit.sgx_evidence(kit.pck(validity=(start, end)))
 
 
-def _root(kit: Any, end: datetime) -> Any:
-    return kit.sgx_evidence(root=kit.root(validity=(datetime(2018, 5, 21, tzinfo=UTC), end)))
+def _ca(kit: Any, start: datetime, end: datetime) -> Any:
+    return kit.sgx_evidence(ca=kit.ca(validity=(start, end)))
 
 
-def _signer(kit: Any, end: datetime) -> Any:
-    spec = kit.respec(kit.pki.tcb_signing, validity=(datetime(2025, 5, 6, tzinfo=UTC), end))
+def _root(kit: Any, start: datetime, end: datetime) -> Any:
+    return kit.sgx_evidence(root=kit.root(validity=(start, end)))
+
+
+def _signer(kit: Any, start: datetime, end: datetime) -> Any:
+    spec = kit.respec(kit.pki.tcb_signing, validity=(start, end))
     chain = chain_pem(Identity.issue(spec).der, kit.pki.root.der)
     return kit.evidence().bend_collateral(
         tcb_info_issuer_chain=chain, qe_identity_issuer_chain=chain
     )
 
 
-def _tcb_info(kit: Any, end: datetime) -> Any:
-    overrides = {"nextUpdate": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return kit.evidence(collateral=kit.collateral(tcb_overrides=overrides))
+def _tcb_info(kit: Any, start: datetime, end: datetime) -> Any:
+    return kit.evidence(collateral=kit.collateral(tcb_overrides=_dates(start, end)))
 
 
-def _qe_identity(kit: Any, end: datetime) -> Any:
-    overrides = {"nextUpdate": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return kit.evidence(collateral=kit.collateral(qe_overrides=overrides))
+def _qe_identity(kit: Any, start: datetime, end: datetime) -> Any:
+    return kit.evidence(collateral=kit.collateral(qe_overrides=_dates(start, end)))
 
 
-def _pck_crl(kit: Any, end: datetime) -> Any:
-    days = (end - kit.ISSUED) / timedelta(days=1)
-    return kit.evidence().bend_collateral(pck_crl=kit.crl(kit.pki.platform_ca, days=days))
+def _dates(start: datetime, end: datetime) -> dict[str, str]:
+    return {"issueDate": col.format_time(start), "nextUpdate": col.format_time(end)}
 
 
-def _root_crl(kit: Any, end: datetime) -> Any:
-    days = (end - kit.ISSUED) / timedelta(days=1)
-    return kit.evidence().bend_collateral(root_ca_crl=kit.crl(kit.pki.root, days=days))
+def _pck_crl(kit: Any, start: datetime, end: datetime) -> Any:
+    crl = pki.build_crl(kit.pki.platform_ca, this_update=start, next_update=end)
+    return kit.evidence().bend_collateral(pck_crl=crl)
+
+
+def _root_crl(kit: Any, start: datetime, end: datetime) -> Any:
+    crl = pki.build_crl(kit.pki.root, this_update=start, next_update=end)
+    return kit.evidence().bend_collateral(root_ca_crl=crl)
 
 
 def without_end(crl: bytes, key: keys.PrivateKey) -> bytes:
@@ -77,29 +84,46 @@ def element(tag: int, contents: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class End:
+class Edge:
+    """What fails beyond it, and the outcome there; all else is in force on both sides."""
+
     check: str
-    build: Any
+    forge: Callable[[Any, datetime, datetime], Any]
     outcome: str
+    starts: bool
 
     def __str__(self) -> str:
-        return f"{self.check}{self.build.__name__}"
+        return f"{self.check}{self.forge.__name__}"
+
+    def build(self, kit: Any, moment: datetime) -> Any:
+        """Evidence of which one thing begins, or ends, at the moment."""
+        return self.forge(kit, *((moment, END) if self.starts else (START, moment)))
 
 
 ENDS = (
-    End("T1", _pck_chain, "rejected"),
-    End("T1", _ca, "rejected"),
-    End("T1", _root, "rejected"),
-    End("T2", _pck_crl, "undetermined"),
-    End("T2", _root_crl, "undetermined"),
-    End("T3", _signer, "undetermined"),
-    End("T4", _tcb_info, "undetermined"),
-    End("T5", _qe_identity, "undetermined"),
+    Edge("T1", _pck_chain, "rejected", starts=False),
+    Edge("T1", _ca, "rejected", starts=False),
+    Edge("T1", _root, "rejected", starts=False),
+    Edge("T2", _pck_crl, "undetermined", starts=False),
+    Edge("T2", _root_crl, "undetermined", starts=False),
+    Edge("T3", _signer, "undetermined", starts=False),
+    Edge("T4", _tcb_info, "undetermined", starts=False),
+    Edge("T5", _qe_identity, "undetermined", starts=False),
+)
+STARTS = (  # QVL looks at the beginning of CRLs only; T6 is ours, and strict
+    Edge("T6", _pck_chain, "accepted", starts=True),
+    Edge("T6", _ca, "accepted", starts=True),
+    Edge("T6", _root, "accepted", starts=True),
+    Edge("T2", _pck_crl, "undetermined", starts=True),
+    Edge("T2", _root_crl, "undetermined", starts=True),
+    Edge("T6", _signer, "accepted", starts=True),
+    Edge("T6", _tcb_info, "accepted", starts=True),
+    Edge("T6", _qe_identity, "accepted", starts=True),
 )
 
 
 @pytest.mark.parametrize("end", ENDS, ids=str)
-def test_the_moment_of_expiry_is_in_force(kit: Any, end: End) -> None:
+def test_the_moment_of_expiry_is_in_force(kit: Any, end: Edge) -> None:
     evidence = end.build(kit, EDGE)
 
     for moment in (EDGE - SECOND, EDGE, EDGE + SECOND - TICK):
@@ -107,7 +131,7 @@ def test_the_moment_of_expiry_is_in_force(kit: Any, end: End) -> None:
 
 
 @pytest.mark.parametrize("end", ENDS, ids=str)
-def test_a_second_after_expiry_is_not(kit: Any, end: End) -> None:
+def test_a_second_after_expiry_is_not(kit: Any, end: Edge) -> None:
     judgement = end.build(kit, EDGE).judge(EDGE + SECOND)
 
     assert judgement.failed_checks == [end.check]
@@ -115,13 +139,60 @@ def test_a_second_after_expiry_is_not(kit: Any, end: End) -> None:
     assert judgement.status is None
 
 
-@pytest.mark.parametrize("which", ["pck_crl", "root_ca_crl"])
-def test_a_crl_begins_at_its_moment(kit: Any, which: str) -> None:
-    issuer = kit.pki.platform_ca if which == "pck_crl" else kit.pki.root
-    evidence = kit.evidence().bend_collateral(**{which: kit.crl(issuer, start=EDGE)})
+@pytest.mark.parametrize("start", STARTS, ids=str)
+def test_everything_begins_at_its_moment(kit: Any, start: Edge) -> None:
+    evidence = start.build(kit, EDGE)
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
 
-    assert evidence.judge(EDGE - TICK).failed_checks == ["T2"]
-    assert evidence.judge(EDGE).outcome == "accepted"
+    assert [*before.failed_checks, *before.strict_failures] == [start.check]
+    assert before.outcome == start.outcome
+    assert (at.outcome, at.failed_checks, at.strict_failures) == ("accepted", [], [])
+
+
+def test_what_a_crl_lists_counts_from_its_moment_on(kit: Any) -> None:
+    """Before it, T2 prevents only the check of what is listed."""
+    crl = kit.crl(kit.pki.platform_ca, start=EDGE, revoked=(kit.pck().spec.serial,))
+    evidence = kit.evidence().bend_collateral(pck_crl=crl)
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
+
+    told = {check: before.results[check][0] for check in ("R3", "R4", "S2", "T2")}
+    assert told == {"R3": "pass", "R4": "skipped", "S2": "pass", "T2": "fail"}
+    assert (before.outcome, at.outcome) == ("undetermined", "rejected")
+    assert at.failed_checks == ["R4"]
+
+
+def test_what_a_document_says_counts_from_its_moment_on(kit: Any) -> None:
+    """Before it, another was in force that may not have revoked the platform."""
+    dates = {"tcb_overrides": _dates(EDGE, END)}
+    evidence = kit.evidence(
+        collateral=kit.collateral(levels=(kit.level(status="Revoked"),), **dates)
+    )
+    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
+
+    assert (before.outcome, before.failed_checks) == ("undetermined", ["V3"])
+    assert (at.outcome, at.status, at.failed_checks) == ("rejected", "Revoked", ["V3"])
+
+
+def test_what_a_document_says_counts_until_its_end(kit: Any) -> None:
+    dates = {"tcb_overrides": _dates(START, EDGE)}
+    evidence = kit.evidence(collateral=kit.collateral(levels=(kit.level(pce_svn=14),), **dates))
+    last, after = evidence.judge(EDGE + SECOND - TICK), evidence.judge(EDGE + SECOND)
+
+    assert (last.outcome, last.failed_checks) == ("rejected", ["V1", "V3"])
+    assert (after.outcome, after.failed_checks) == ("undetermined", ["T4", "V1", "V3"])
+
+
+def test_both_crls_are_in_force_while_each_is(kit: Any) -> None:
+    evidence = _pck_crl(kit, START, EDGE)
+    expected = "2026-01-01T00:00:00Z to 2026-01-10T12:00:00Z"
+
+    assert evidence.judge(EDGE).results["T2"] == ("pass", expected, "2026-01-10T12:00:00Z")
+
+
+def test_a_crl_of_the_future_that_lists_others_prevents_no_check(kit: Any) -> None:
+    evidence = _pck_crl(kit, EDGE, END)
+
+    assert evidence.judge(EDGE - TICK).results["R4"][0] == "pass"
 
 
 @pytest.mark.parametrize("which", ["pck_crl", "root_ca_crl"])
@@ -132,25 +203,6 @@ def test_a_crl_without_an_end_covers_no_moment(kit: Any, which: str) -> None:
 
     assert judgement.failed_checks == ["T2"]
     assert judgement.results["T2"][1:] == ("CRLs with nextUpdate", "no nextUpdate")
-
-
-@pytest.mark.parametrize("which", ["tcb_overrides", "qe_overrides"])
-def test_documents_of_the_future_are_accepted_with_a_strict_failure(kit: Any, which: str) -> None:
-    """QVL does not look at issueDate; T6 does."""
-    overrides = {"issueDate": EDGE.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    evidence = kit.evidence(collateral=kit.collateral(**{which: overrides}))
-    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
-
-    assert (before.outcome, before.strict_failures) == ("accepted", ["T6"])
-    assert (at.outcome, at.strict_failures) == ("accepted", [])
-
-
-def test_a_certificate_of_the_future_is_a_strict_failure(kit: Any) -> None:
-    evidence = kit.sgx_evidence(kit.pck(not_before=EDGE))
-    before, at = evidence.judge(EDGE - TICK), evidence.judge(EDGE)
-
-    assert (before.outcome, before.strict_failures) == ("accepted", ["T6"])
-    assert (at.outcome, at.strict_failures) == ("accepted", [])
 
 
 def test_expired_collateral_hides_what_only_newer_could_mend(kit: Any) -> None:

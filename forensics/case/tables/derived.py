@@ -45,15 +45,13 @@ HINDSIGHT = Table(
 JUDGED_CHECK = Table(
     "judged_check",
     "derived",
-    "One row per judgement and check; never stored, filled when `check_result` is asked for.",
+    "One row per judgement; never stored, filled when `check_result` is asked for.",
     (
         Column("moment", "text", "receipt or hindsight"),
         Column("subject_no", "i64", "the subject judged"),
         Column("starts", "i64", "the judgement's first moment"),
-        Column("check_id", "text", "e.g. K5"),
-        Column("result", "text", "pass, fail, error, skipped or not_applicable"),
-        Column("expected", "text", "what would have passed"),
-        Column("observed", "text", "what was there"),
+        Column("shown", "text", "that moment as the time checks show it"),
+        Column("results", "json", "check id -> [result, expected, observed]"),
     ),
 )
 

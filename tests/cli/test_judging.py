@@ -1,0 +1,101 @@
+"""`verify --as-of` and `verify --collateral`, as somebody types them for the first time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+END_OF_SAMPLE = "2026-01-08T00:00:00Z"
+
+
+def select(run: Any, case: Path, sql: str) -> list[dict[str, Any]]:
+    result = run("sql", case, sql, "--format", "json")
+    assert result.code == 0, result.err
+    return result.records
+
+
+@pytest.mark.parametrize("text", ["2026-01-08", "2026-01-08T12:00:00", "20260108T120000"])
+def test_a_time_without_a_zone_is_refused_with_one_that_is_read(
+    run: Any, own_audited: Path, text: str
+) -> None:
+    refused = run("verify", own_audited, "--as-of", text)
+    assert refused.code == 2
+    told = re.search(r"e\.g\. (\S+)", refused.err)
+    assert told is not None
+    assert run("verify", own_audited, "--as-of", told[1]).code == 0
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-13-01T00:00:00Z", "1e9", "2026-01-08T25:00:00Z"])
+def test_what_is_no_time_is_refused(run: Any, audited: Path, text: str) -> None:
+    result = run("verify", audited, "--as-of", text)
+    assert result.code == 2
+    assert "[bad-time]" in result.err
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_any_time_can_be_asked_for(run: Any, own_audited: Path, edge: str) -> None:
+    before = "SELECT * FROM verdict WHERE moment = 'receipt' ORDER BY ALL"
+    receipts = select(run, own_audited, before)
+    assert run("verify", own_audited, "--as-of", edge).code == 0
+    told = select(run, own_audited, "SELECT DISTINCT outcome FROM verdict WHERE moment='hindsight'")
+    assert {row["outcome"] for row in told} <= {"rejected", "undetermined"}
+    assert select(run, own_audited, before) == receipts
+
+
+def identifier_of(run: Any, case: Path, column: str, view: str) -> str:
+    return str(select(run, case, f"SELECT {column} FROM {view} ORDER BY 1 LIMIT 1")[0][column])
+
+
+@pytest.mark.parametrize(
+    ("column", "view"), [("certificate_id", "certificate"), ("quote_id", "quote")]
+)
+def test_nothing_is_judged_with_what_is_no_collateral(
+    run: Any, audited: Path, column: str, view: str
+) -> None:
+    identifier = identifier_of(run, audited, column, view)
+    result = run("verify", audited, "--as-of", END_OF_SAMPLE, "--collateral", identifier)
+    assert result.code == 2
+    assert "[no-match]" in result.err
+
+
+@pytest.mark.parametrize("text", ["", "abc", "zzzz", "0" * 65, "' OR 1=1 --", "../../etc"])
+def test_what_is_no_id_is_refused(run: Any, audited: Path, text: str) -> None:
+    result = run("verify", audited, "--as-of", END_OF_SAMPLE, "--collateral", text)
+    assert result.code == 2
+    assert "[bad-id]" in result.err
+
+
+def test_a_chosen_crl_is_used_for_all_that_it_is_about(run: Any, own_audited: Path) -> None:
+    """The oldest list of a CA: newer ones count for nothing, and it is named in the verdicts."""
+    older = select(
+        run,
+        own_audited,
+        "SELECT crl_id FROM crl WHERE issuer = 'Intel SGX PCK Platform CA' "
+        "ORDER BY this_update, crl_id LIMIT 1",
+    )[0]["crl_id"]
+    about = "SELECT DISTINCT pck_crl_id FROM verdict WHERE moment = 'hindsight' AND pck_crl_id IN "
+    about += "(SELECT crl_id FROM crl WHERE issuer = 'Intel SGX PCK Platform CA')"
+    assert select(run, own_audited, about) != [{"pck_crl_id": older}]
+
+    chosen = ("--as-of", END_OF_SAMPLE, "--collateral", older)
+    result = run("verify", own_audited, *chosen)
+    assert result.code == 0
+    assert select(run, own_audited, about) == [{"pck_crl_id": older}]
+    count = f"SELECT count(*) AS n FROM verdict WHERE moment='hindsight' AND pck_crl_id='{older}'"
+    [row] = select(run, own_audited, count)
+    assert row["n"] > 0
+    told = f"with {older} alone for what it is about: {row['n']} verdict(s) rest on it"
+    assert told in result.err
+
+
+def test_a_case_without_evidence_has_nothing_to_judge(run: Any, tmp_path: Path) -> None:
+    case = tmp_path / "case"
+    run("init", case)
+    assert run("verify", case, "--as-of", END_OF_SAMPLE).code == 0
+    assert run("verify", case, "--collateral", "ffff").code == 2
+    assert run("explain", case, "ffff").code == 2
+    assert run("collateral", case, "--format", "json").records == []
+    assert select(run, case, "FROM check_result") == []
