@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+
+from forensics.detect.findings import Cause
+from forensics.report.conflicts import BLAME
 
 ROOT = Path(__file__).parents[2]
 NEXT_NIGHT = ("--as-of", "2026-01-09T00:00:00Z", "--now", "2026-01-09T02:30:00Z")
@@ -58,7 +61,7 @@ def audit(case: Path, tool: Path, *arguments: object) -> dict[str, Any]:
 
 
 def test_another_version_judges_receipts_and_hindsight_alike(
-    own_audited: Path, next_version: Path, run
+    own_audited: Path, next_version: Path, run, tmp_path: Path
 ) -> None:
     record = audit(own_audited, next_version)
     assert record["tool"]["version"] == "99.0.0"
@@ -72,6 +75,23 @@ def test_another_version_judges_receipts_and_hindsight_alike(
     assert {cause for _, cause in changes} == {"detector"}
     rows = run("findings", own_audited, "--format", "json").records
     assert not [row for row in rows if row["detector"] == "hindsight-exposure"]
+    page = tmp_path / "report.html"
+    assert run("report", own_audited, "--html", page).code == 0
+    new = sum(c["count"] for c in record["changes"] if c["state"] == "new")
+    assert f"In the newest run: {new} new by the tool: " in page.read_text()
+
+
+def test_every_cause_has_words() -> None:
+    assert set(BLAME) == set(get_args(Cause))
+
+
+def test_the_report_says_what_the_world_brought(audited: Path, run, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run("report", audited, "--html", page).code == 0
+    text = page.read_text()
+    assert "In the newest run: 19 new by the world: evidence." in text
+    assert text.count("new since 2026-") >= 19
+    assert "the tool:" not in text
 
 
 def test_the_version_before_takes_it_back(own_audited: Path, next_version: Path) -> None:
