@@ -381,7 +381,7 @@ RELEASE = View(
 
 REFERENCE_VALUE = View(
     "reference_value",
-    "One row per approved measurement.",
+    "One row per approved measurement and window; of one approval, as the newest manifest has it.",
     (
         *_PLACE,
         *_columns(
@@ -400,7 +400,8 @@ REFERENCE_VALUE = View(
             ("valid_from", TIME, "inclusive; null = always"),
             ("valid_to", TIME, "exclusive; null = for ever"),
             ("approved_at", TIME, "when it was approved, if the entry says so"),
-            ("recorded_at", TIME, "when this tool first read it"),
+            ("recorded_at", TIME, "when this tool first read it, with this window or a wider one"),
+            ("workload_recorded_at", TIME, "when this tool first read approvals of the workload"),
         ),
     ),
 )

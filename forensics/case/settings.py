@@ -158,18 +158,25 @@ def parse_settings(values: Mapping[str, object]) -> Settings:
     ):
         raise TypeError("defaults must be a table of texts, numbers and truth values")
     anchors = tuple(_parse_anchor(item) for item in stated)
-    signing_keys = tuple(parse_public_key(item["ed25519"]) for item in keys)
+    signing_keys = tuple(parse_public_key(_read_text(item, "ed25519")) for item in keys)
     return Settings(name, created, anchors, defaults, signing_keys)
 
 
-def _parse_anchor(stated: Mapping[str, str]) -> Anchor:
-    blocks = split_pem(stated["certificate"].encode())
+def _parse_anchor(stated: Mapping[str, object]) -> Anchor:
+    blocks = split_pem(_read_text(stated, "certificate").encode())
     anchor = Anchor(blocks[0][1])
     said = (stated["sha256"], stated["public_key_sha256"])
     if len(blocks) != 1 or said != (anchor.certificate_id, anchor.key_id):
         message = f"case.toml: trust anchor {said[0]!r} is not the certificate beside it"
         raise CustodyError("anchor-mismatch", message)
     return anchor
+
+
+def _read_text(table: Mapping[str, object], name: str) -> str:
+    value = table[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text")
+    return value
 
 
 def _describe(error: Exception) -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from forensics.case.ledger import TOOL_VERSION
 from forensics.case.provers import hire_provers
 from forensics.case.tables import FACT_QUOTE, QUOTE, RECEIPT
 from forensics.verify.engine import choose_engine
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.case.ledger import Entry
     from forensics.case.quote_proof import Progress
 
 _COVERED = "evidence_entry"  # ledger note: the last ingest that the receipts take into account
@@ -66,7 +68,11 @@ def verify_case(
     if chosen:
         notes["collateral"] = ", ".join(sorted(identity.hex() for identity in chosen))
     with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
-        stale = not covers_evidence(case) or not case.files(RECEIPT.name)
+        stale = (
+            not covers_evidence(case)
+            or not case.files(RECEIPT.name)
+            or not _judged_by_this_version(case)
+        )
         ledger = case.ledger
         unproven = ledger.rows(QUOTE.name) - ledger.rows(FACT_QUOTE.name) if stale else 0
         with hire_provers(engine, unproven, threads) as prove:
@@ -92,7 +98,18 @@ def _last_evidence(case: Case) -> int:
 
 def _covered_evidence(case: Case) -> int:
     """What the last `verify` took into account; -1 when there was none."""
-    for entry in reversed(case.ledger.entries):
-        if _COVERED in entry.notes:
-            return int(entry.notes[_COVERED])
-    return -1
+    last = _last_verify(case)
+    return -1 if last is None else int(last.notes[_COVERED])
+
+
+def _judged_by_this_version(case: Case) -> bool:
+    """Whether receipts are of this version of the tool, as hindsight will be.
+
+    Else the two would differ by what changed in the tool, and look like an exposure.
+    """
+    last = _last_verify(case)
+    return last is not None and last.tool.version == TOOL_VERSION
+
+
+def _last_verify(case: Case) -> Entry | None:
+    return next((e for e in reversed(case.ledger.entries) if _COVERED in e.notes), None)

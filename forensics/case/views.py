@@ -208,7 +208,28 @@ SELECT {to_hex("source_id")} AS source_id, source_line, timestamp, session_id, e
 FROM stored.release
 """
 
+_APPROVED = (
+    *("workload_id", "mrenclave", "mrsigner", "isv_prodid", "min_isv_svn", "mrtd"),
+    *("rtmr0", "rtmr1", "rtmr2", "rtmr3", "measurement", "host_data"),
+)
+
+# Approvals add up, but of one approval the newest word counts: so its window can be closed. It is
+# known since the first manifest whose window covers that of the newest.
 _REFERENCE_VALUE = f"""
+WITH entry AS (
+    SELECT r.*, s.ledger_entry, s.ingested_at,
+           min(s.ingested_at) OVER (PARTITION BY r.workload_id) AS workload_recorded_at,
+           md5(CAST([{", ".join(f"CAST(r.{name} AS VARCHAR)" for name in _APPROVED)}] AS VARCHAR))
+               AS approved,
+           coalesce(r.valid_from, CAST('-infinity' AS TIMESTAMPTZ)) AS starts,
+           coalesce(r.valid_to, CAST('infinity' AS TIMESTAMPTZ)) AS ends
+    FROM stored.reference_value AS r
+    LEFT JOIN stored.source AS s ON s.source_id = r.source_id
+),
+newest AS (
+    SELECT * FROM entry
+    QUALIFY ledger_entry IS NOT DISTINCT FROM max(ledger_entry) OVER (PARTITION BY approved)
+)
 SELECT {to_hex("r.source_id")} AS source_id, r.source_line, r.workload_id,
        {to_hex("r.mrenclave")} AS mrenclave, {to_hex("r.mrsigner")} AS mrsigner,
        r.isv_prodid, r.min_isv_svn, {to_hex("r.mrtd")} AS mrtd,
@@ -217,9 +238,12 @@ SELECT {to_hex("r.source_id")} AS source_id, r.source_line, r.workload_id,
        {to_hex("r.measurement")} AS measurement, {to_hex("r.host_data")} AS host_data,
        r.valid_from, r.valid_to,
        TRY_CAST(r.extra ->> '$.approved_at' AS TIMESTAMPTZ) AS approved_at,
-       s.ingested_at AS recorded_at
-FROM stored.reference_value AS r
-LEFT JOIN stored.source AS s ON s.source_id = r.source_id
+       (
+           SELECT min(e.ingested_at) FROM entry AS e
+           WHERE e.approved = r.approved AND e.starts <= r.starts AND e.ends >= r.ends
+       ) AS recorded_at,
+       r.workload_recorded_at
+FROM newest AS r
 """
 
 _LISTED_PLATFORM = f"""

@@ -9,13 +9,17 @@ in the case's journal and so in the ledger.
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from forensics.cli.output import say, to_plain
 from forensics.errors import UsageError
@@ -104,24 +108,41 @@ def _describe(finding: Finding) -> dict[str, Any]:
 
 
 def _call(command: Sequence[str], text: bytes) -> tuple[int | None, str]:
-    """One call: its exit code, and what went wrong."""
+    """One call: its exit code, and what went wrong.
+
+    It ends when the command does, whoever it left behind and whatever those still hold open.
+    """
     try:
-        done = subprocess.run(
-            list(command),
-            input=text,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        with tempfile.TemporaryFile() as said:
+            code = _run(command, text, said)
+            size = said.seek(0, os.SEEK_END)
+            said.seek(max(0, size - 4 * _LONGEST_MESSAGE))
+            words = said.read().decode("utf-8", "replace").strip()[-_LONGEST_MESSAGE:]
     except subprocess.TimeoutExpired:
         return None, f"no end after {TIMEOUT:g} s"
     except OSError as error:
         return None, f"cannot start: {error.strerror or error}"
-    if done.returncode == 0:
+    if code == 0:
         return 0, ""
-    said = done.stderr.decode("utf-8", "replace").strip()[-_LONGEST_MESSAGE:]
-    return done.returncode, f"exit code {done.returncode}" + (f": {said}" if said else "")
+    return code, f"exit code {code}" + (f": {words}" if words else "")
+
+
+def _run(command: Sequence[str], text: bytes, said: IO[bytes]) -> int:
+    """The exit code. What does not end in time is killed with all that it started."""
+    with subprocess.Popen(
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=True,
+    ) as process:
+        try:
+            process.communicate(text, timeout=TIMEOUT)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode
 
 
 def _record(

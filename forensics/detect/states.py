@@ -71,7 +71,8 @@ def _meet(found: Finding, old: Finding | None, run: Round) -> Finding:
     if word and word.closes(found.observation_ids):
         return _enter(found, old, "closed", run, "triage")
     if old is not None and old.state in OPEN:
-        return _enter(found, old, "recurring", run, old.cause)
+        seen = old.state != "unobserved"
+        return _enter(found, old, "recurring", run, old.cause if seen else run.explain(found, True))
     state: State = "new" if found.opened_at is None else "reopened"
     cause = run.explain(found, True)
     if old is not None and old.state == "suppressed" and cause != "evidence":
@@ -87,7 +88,9 @@ def _miss(old: Finding, run: Round) -> Finding:
     # More is unjudged than when it was seen: its subject may be among them.
     doubtful = unjudged is None or unjudged > (old.unjudged or 0)
     if doubtful or old.fingerprint in run.waiting:
-        return _enter(old, old, "unobserved", run, old.cause) if old.state in OPEN else old
+        if old.state not in OPEN:
+            return old
+        return _enter(old, old, "unobserved", run, run.explain(old, False))
     if old.state == "resolved":
         return old
     return _enter(replace(old, suppression=None), old, "resolved", run, run.explain(old, False))

@@ -67,7 +67,7 @@ def decode_crl(data: bytes) -> bytes:
 def parse_crl(data: bytes) -> Crl:
     """Parse a CRL in any of its encodings. Raises `EvidenceError`."""
     if len(data) > 2 * MAX_CRL_SIZE:
-        raise EvidenceError("bad-crl", f"CRL of {len(data)} bytes")
+        raise EvidenceError("too-large", f"CRL of {len(data)} bytes")
     der = decode_crl(data)
     try:
         with warnings.catch_warnings():
@@ -87,7 +87,7 @@ def parse_crl(data: bytes) -> Crl:
 
 def _read(der: bytes, crl: x509.CertificateRevocationList) -> Crl:
     if len(crl) > MAX_ENTRIES:
-        raise EvidenceError("bad-crl", f"{len(crl)} entries")
+        raise EvidenceError("too-large", f"CRL of {len(crl)} entries; the limit is {MAX_ENTRIES}")
     next_update = crl.next_update_utc
     number: int | None = None
     has_authority_key_id = False

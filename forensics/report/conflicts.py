@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forensics.detect.findings import OPEN, Finding, rank
+from forensics.detect.findings import NEWS, OPEN, Finding, rank
 from forensics.detect.store import load_findings
 from forensics.report.explanation import compare_claims
 from forensics.report.sides import PAIRS
@@ -21,6 +21,17 @@ Row = dict[str, Any]
 SHOWN = 100  # findings, most severe first
 _SIGHTINGS = 6  # of each
 
+
+# Why a finding came into its state, by what the view `finding` calls it.
+BLAME = {
+    "evidence": "the world: evidence",
+    "time": "the world: time that passed",
+    "manifest": "what we know of it: a manifest",
+    "collateral": "what we know of it: collateral",
+    "detector": "the tool: a detector, its parameters or the version changed",
+    "suppression": "people: a suppression",
+    "triage": "people: triage",
+}
 
 # What sightings of one piece of evidence should have in common, or explain.
 _CONTEXT = ("received_at", "enclave_id", "node_id", "peer", "session_id", "nonce", "quote_id")
@@ -47,19 +58,28 @@ class Told:
     sightings: tuple[Row, ...]
 
     @property
+    def why(self) -> str:
+        """What brought it into its state."""
+        return BLAME[self.finding.cause or "evidence"]
+
+    @property
     def more_sightings(self) -> int:
         return len(self.finding.observation_ids) - len(self.sightings)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`told` are the first of all `total` active ones; `inactive` counts the rest by state."""
+    """`told` are the first of all `total` active ones; `inactive` counts the rest by state.
+
+    `news` counts what the newest run opened: by state and by what brought it.
+    """
 
     told: tuple[Told, ...]
     total: int
     severities: tuple[tuple[str, int], ...]
     detectors: tuple[tuple[str, str, int], ...]
     inactive: tuple[tuple[str, int], ...]
+    news: tuple[tuple[str, str, int], ...]
 
 
 def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
@@ -72,12 +92,14 @@ def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
     severities = Counter(finding.severity for finding in active)
     detectors = Counter((finding.severity, finding.detector) for finding in active)
     inactive = Counter(f.state for f in findings if f.state not in OPEN)
+    news = Counter((f.state, BLAME[f.cause or "evidence"]) for f in active if f.state in NEWS)
     return Findings(
         told=tuple(_tell(finding, sightings) for finding in shown),
         total=len(active),
         severities=tuple(severities.items()),
         detectors=tuple((*key, number) for key, number in detectors.items()),
         inactive=tuple(sorted(inactive.items())),
+        news=tuple((*key, number) for key, number in sorted(news.items())),
     )
 
 

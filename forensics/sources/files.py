@@ -42,7 +42,9 @@ def _read_der(data: bytes, original: bytes) -> tuple[str, Record]:
     """A CRL or a certificate: what can be read as neither is refused as the latter."""
     try:
         parse_crl(data)
-    except EvidenceError:
+    except EvidenceError as problem:
+        if problem.code == "too-large":
+            return CRL, refuse(original, None, problem)
         record = read_der(data, original, is_crl=False)
         if record.problem is None:
             return CERTIFICATES, record

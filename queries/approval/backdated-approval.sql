@@ -1,7 +1,7 @@
 -- ---
 -- id = "backdated-approval"
 -- title = "Code that was approved after it had been let in"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -47,26 +47,22 @@
 -- WHERE q.trusted AND coalesce(o.claimed_ok, FALSE)
 --     AND (o.workload_id IS NULL OR o.received_at IS NULL)"""
 -- ---
-WITH first_manifest AS (
-    SELECT workload_id, min(recorded_at) AS recorded_at
-    FROM reference_value
-    WHERE workload_id IS NOT NULL
-    GROUP BY workload_id
-),
 -- From when on each entry was known; NULL: always.
-entry AS (
+WITH entry AS (
     SELECT
         r.workload_id, r.mrenclave, r.mrsigner, r.isv_prodid, r.min_isv_svn, r.mrtd, r.rtmr0,
         r.rtmr1, r.rtmr2, r.rtmr3, r.measurement, r.host_data, r.valid_from, r.valid_to,
         r.approved_at IS NOT NULL AS stated,
         CASE
             WHEN r.approved_at IS NOT NULL THEN r.approved_at
-            WHEN r.recorded_at > f.recorded_at THEN r.recorded_at - $recording_lag
+            WHEN r.recorded_at > r.workload_recorded_at THEN r.recorded_at - $recording_lag
         END AS known_at
     FROM reference_value AS r
-    JOIN first_manifest AS f ON f.workload_id = r.workload_id
-    WHERE r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
-        OR r.measurement IS NOT NULL
+    WHERE r.workload_id IS NOT NULL
+        AND (
+            r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+            OR r.measurement IS NOT NULL
+        )
 ),
 -- Workloads whose approvals were all there from the beginning have nothing to show.
 dated AS (

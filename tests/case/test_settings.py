@@ -79,6 +79,8 @@ def test_a_missing_case(tmp_path):
         ("-----BEGIN", "----BEGIN", "bad-settings"),
         ("[[trust_anchor]]", "[trust_anchor]", "bad-settings"),
         ("sha256 = ", "sha256 = 1 #", "anchor-mismatch"),
+        ("certificate = ", "certificate = 1\nother = ", "bad-settings"),
+        ("[[trust_anchor]]", "[[signing_key]]\ned25519 = 1\n[[trust_anchor]]", "bad-settings"),
     ],
 )
 def test_damaged_settings(tmp_path, old, new, code):

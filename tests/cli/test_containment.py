@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +131,64 @@ def test_a_command_that_takes_too_long_is_ended(run, tmp_path: Path, monkeypatch
     monkeypatch.setattr(containment, "ATTEMPTS", 1)
     result = audit(run, tmp_path, f'"{sys.executable}" -c "import time; time.sleep(60)"')
     assert "no end after 0.2 s" in result.err
+
+
+STARTER = """\
+import subprocess, sys
+program = "import sys, time; print('there', flush=True); time.sleep(float(sys.argv[1]))"
+other = subprocess.Popen([sys.executable, "-c", program, "600"], stdout=subprocess.PIPE)
+other.stdout.readline()
+open(sys.argv[1], "a").write(f"{other.pid}\\n")
+if sys.argv[2] == "stay":
+    other.wait()
+"""
+
+
+@pytest.fixture
+def starter(tmp_path: Path) -> Path:
+    path = tmp_path / "starter.py"
+    path.write_text(STARTER)
+    return path
+
+
+def is_running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    with suppress(OSError):
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_command_that_leaves_a_process_behind_has_ended(
+    run, tmp_path: Path, starter: Path, monkeypatch
+):
+    """That process holds the command's stderr open. It is no reason to call again."""
+    monkeypatch.setattr(containment, "TIMEOUT", 30.0)
+    seen = tmp_path / "seen"
+    audit(run, tmp_path, f'"{sys.executable}" "{starter}" "{seen}" leave')
+    [pid] = map(int, seen.read_text().split())
+    alive = is_running(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert alive
+    [row] = journal(run, tmp_path / "case")
+    assert (row["attempts"], row["exit_code"]) == (1, 0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_what_takes_too_long_is_ended_with_all_that_it_started(
+    run, tmp_path: Path, starter: Path, monkeypatch
+):
+    monkeypatch.setattr(containment, "TIMEOUT", 5.0)
+    monkeypatch.setattr(containment, "ATTEMPTS", 1)
+    seen = tmp_path / "seen"
+    result = audit(run, tmp_path, f'"{sys.executable}" "{starter}" "{seen}" stay')
+    assert "no end after 5 s" in result.err
+    [pid] = map(int, seen.read_text().split())
+    for _ in range(50):
+        if not is_running(pid):
+            break
+        time.sleep(0.1)
+    assert not is_running(pid)
 
 
 def test_a_command_that_keeps_failing_is_not_called_for_every_finding(

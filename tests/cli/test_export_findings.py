@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ from forensics.cli.export_findings import FindingFormat
 from forensics.detect.catalog import load_catalog
 from forensics.detect.findings import make_finding
 from forensics.report import formats
-from forensics.report.exchange import write_csv
+from forensics.report.exchange import to_timesketch, write_csv
 from forensics.report.metrics import METRICS, PREFIX, write_metrics
 from forensics.report.outgoing import Outgoing
 from forensics.report.siem import OCSF_VERSION, to_ecs_line, to_event, to_ocsf, to_syslog
@@ -292,18 +295,62 @@ def test_the_definitions_of_ecs_do_look(export, ecs) -> None:
 
 # Timesketch
 
+TIMESKETCH = """\
+import json, sys
+from timesketch.lib.utils import read_and_validate_jsonl
+for event in read_and_validate_jsonl(sys.stdin.buffer):
+    print(json.dumps(event))
+"""
 
-def test_timesketch_lines(export) -> None:
-    """What its reader of JSON lines demands of each, and what it would compute itself."""
-    records = lines(export("timesketch"))
-    for record in records:
-        assert {"message", "datetime", "timestamp_desc"} <= set(record)
-        moment = datetime.fromisoformat(record["datetime"])
-        assert moment.tzinfo is not None
-        assert record["timestamp"] == round(moment.timestamp() * 1_000_000)
-        assert all(isinstance(tag, str) for tag in record["tag"])
-        assert not any(isinstance(v, str) and len(v) > 32766 for v in record.values())
-    assert {"Finding first seen", "Finding opened"} <= {r["timestamp_desc"] for r in records}
+
+def read_as_timesketch(text: str) -> tuple[list[dict[str, Any]], str]:
+    """The events that a Timesketch server reads from JSON lines, and its complaint."""
+    package = CONSUMERS / "python"
+    if not package.exists() or find_spec("pandas") is None:
+        pytest.skip("no Timesketch: CONTRIBUTING.md says how it is installed")
+    done = subprocess.run(
+        [sys.executable, "-c", TIMESKETCH],
+        input=text.encode("utf-8", "backslashreplace"),
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True,
+        check=False,
+    )
+    complaint = done.stderr.decode()
+    assert bool(done.returncode) == bool(complaint), complaint
+    return [json.loads(line) for line in done.stdout.splitlines()], complaint
+
+
+def test_timesketch_reads_every_line(export) -> None:
+    text = export("timesketch")
+    events, complaint = read_as_timesketch(text)
+    assert complaint == ""
+    assert events == lines(text)
+    assert {"Finding first seen", "Finding opened"} <= {e["timestamp_desc"] for e in events}
+    assert all(isinstance(tag, str) for event in events for tag in event["tag"])
+    assert not any(isinstance(v, str) and len(v) > 32766 for e in events for v in e.values())
+
+
+def test_timesketch_takes_our_times_for_the_same_moments(export) -> None:
+    """Without our microseconds it computes its own, from the text."""
+    given = lines(export("timesketch"))
+    bare = [{name: value for name, value in e.items() if name != "timestamp"} for e in given]
+    events, _ = read_as_timesketch("".join(f"{json.dumps(event)}\n" for event in bare))
+    for event, own in zip(events, given, strict=True):
+        assert abs(event["timestamp"] - own["timestamp"]) <= 1  # it rounds down
+
+
+def test_a_hostile_finding_is_one_event_of_timesketch() -> None:
+    [line] = to_timesketch(hostile(first_seen=datetime(2026, 1, 5, tzinfo=UTC)))
+    [event], _ = read_as_timesketch(line)
+    assert event["subject_id"] == json.loads(line)["subject_id"]
+
+
+def test_the_reader_of_timesketch_does_look(export) -> None:
+    event = lines(export("timesketch"))[0]
+    for name in ("message", "timestamp_desc"):
+        broken = {key: value for key, value in event.items() if key != name}
+        assert f"Missing field(s) at line 1: {name}" in read_as_timesketch(json.dumps(broken))[1]
+    assert "Error parsing JSON at line 1" in read_as_timesketch("{")[1]
 
 
 # SARIF

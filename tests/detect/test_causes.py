@@ -176,3 +176,46 @@ def test_a_changed_manifest_judges_history_again(nights: Nights) -> None:
     nights.ingest("m2.toml", MANIFEST.format(MRENCLAVE))
     [row] = told(nights.judge(catalog))
     assert row[1:] == ("resolved", "manifest")
+
+
+def window(mrenclave: str, **times: datetime) -> str:
+    words = "".join(f', {name} = "{at.isoformat()}"' for name, at in times.items())
+    return MANIFEST.format(f'{mrenclave}"{words} }}, {{ mrenclave = "{"cd" * 32}')
+
+
+def test_a_later_manifest_closes_the_window_of_an_approval(nights: Nights) -> None:
+    catalog = only("doppelganger-quote")
+    claim = attestation(1, mrenclave=MRENCLAVE, workload_id="payments", quote_status="OK")
+    nights.events("a.jsonl", claim)
+    nights.ingest("m1.toml", window(MRENCLAVE))
+    assert told(nights.judge(catalog)) == []
+    nights.ingest("m2.toml", window(MRENCLAVE, valid_to=FIRST - timedelta(hours=2)))
+    [row] = told(nights.judge(catalog))
+    assert row[1:] == ("new", "manifest")
+    nights.ingest("m3.toml", MANIFEST.format("cd" * 32))  # what it leaves out stays as it was
+    [row] = told(nights.judge(catalog))
+    assert row[1:] == ("recurring", "manifest")
+    nights.ingest("m4.toml", window(MRENCLAVE, valid_to=FIRST))
+    [row] = told(nights.judge(catalog))
+    assert row[1:] == ("resolved", "manifest")
+
+
+def test_an_approval_is_known_since_a_window_that_covers_it(nights: Nights) -> None:
+    day = timedelta(days=1)
+    later = {"ends_sooner": FIRST - day, "ends_later": FIRST + day}
+    nights.ingest("m1.toml", window(MRENCLAVE, valid_to=FIRST))
+    recorded = {}
+    for name, end in later.items():
+        nights.number += 1
+        nights.ingest(f"{name}.toml", window(MRENCLAVE, valid_to=end))
+        rows = open_locked(nights.case, check_results=False).sql(
+            "SELECT valid_to, recorded_at, workload_recorded_at FROM reference_value "
+            "WHERE mrenclave = $mrenclave",
+            params={"mrenclave": MRENCLAVE},
+        )
+        [row] = rows.to_arrow_table().to_pylist()
+        recorded[name] = tuple(row.values())
+    assert recorded == {
+        "ends_sooner": (FIRST - day, FIRST, FIRST),
+        "ends_later": (FIRST + day, FIRST + 2 * day, FIRST),
+    }

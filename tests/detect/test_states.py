@@ -96,6 +96,24 @@ def test_what_was_not_judged_again_is_unobserved_and_stays_open(run: dict[str, A
     assert states(*nights, ([FOUND], night(3)))[-1] == "recurring"
 
 
+def test_unobserved_has_a_cause_of_its_own() -> None:
+    def by(number: int, cause: str, **known: Any) -> Round:
+        return night(number, explain=lambda _finding, _found: cause, **known)
+
+    told = live(
+        ([FOUND], by(0, "evidence")),
+        ([], by(1, "detector", judged={DETECTOR.id: 1})),
+        ([FOUND], by(2, "collateral")),
+        ([FOUND], by(3, "time")),
+    )
+    assert [(f.state, f.cause) for f in told] == [
+        ("new", "evidence"),
+        ("unobserved", "detector"),
+        ("recurring", "collateral"),
+        ("recurring", "collateral"),
+    ]
+
+
 def test_a_gap_that_was_there_before_hides_nothing() -> None:
     gap = {"judged": {DETECTOR.id: 4}}
     assert states(([FOUND], night(0, **gap)), ([], night(1, **gap))) == ["new", "resolved"]

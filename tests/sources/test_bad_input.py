@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ import zstandard
 
 import forensics
 from forensics.errors import UsageError
+from forensics.formats.crl import MAX_ENTRIES
+from forensics.formats.der import SEQUENCE, iterate_elements, read_exactly
+from forensics.simulate.pki import build_crl, make_pki
 from forensics.sources import DEFAULT_LIMITS
 from forensics.sources.reasons import REASONS
 
@@ -186,6 +190,36 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
         "bad-manifest",
     ),
 }
+
+
+def encode_element(tag: int, contents: bytes) -> bytes:
+    size = len(contents)
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    length = octets if size < 0x80 else bytes([0x80 | len(octets)]) + octets
+    return bytes([tag]) + length + contents
+
+
+def make_crl(entries: int) -> bytes:
+    """A CRL that has one entry so many times; its signature does not hold."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    crl = build_crl(make_pki(1).root, this_update=at, next_update=at, revoked=[1])
+    (tag, signed), *signature = iterate_elements(read_exactly(crl, SEQUENCE))
+    fields = list(iterate_elements(signed))
+    fields[5] = (SEQUENCE, fields[5][1] * entries)  # revokedCertificates
+    signed = b"".join(encode_element(*field) for field in fields)
+    parts = [(tag, signed), *signature]
+    return encode_element(SEQUENCE, b"".join(encode_element(*part) for part in parts))
+
+
+def test_a_crl_with_too_many_entries_is_named_as_one(bench: Bench) -> None:
+    bench.put("most.der", make_crl(MAX_ENTRIES))
+    bench.put("more.der", make_crl(MAX_ENTRIES + 1))
+    bench.put("more.hex", make_crl(MAX_ENTRIES + 1).hex())
+    bench.ingest()
+    reasons = bench.rows("quarantine", "reason, message")
+    assert reasons == [("too-large", "CRL of 200001 entries; the limit is 200000")] * 2
+    assert bench.rows("source", "kind") == [("crl",)] * 3
+    assert len(bench.rows("crl", "crl_id")) == 1
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
