@@ -10,6 +10,7 @@
 -- why = "What runs on one's own hosts was started by one's own runtime. An instance that attests and has no launch is a shadow: somebody else started it, or took its name."
 -- inputs = ["launch", "observation"]
 -- requires = ["launch", "observation"]
+-- waits_for = ["launch"]
 -- in_full = "a missing launch counts only where the launch log covers host and hour, which all launches tell"
 -- discriminator = []
 -- grain = "one row per container, else enclave"
