@@ -139,8 +139,7 @@ def describe(total: Counts, options: argparse.Namespace) -> str:
         "",
         "What is slight is true, and no incident: known-exposure lists published advisories of "
         "every fleet; svn-rollback, laggards of an upgrade; qe-svn-rollback, old evidence that was "
-        "shown again; relay-suspected, answers that were slow and nothing else; stale-collateral, "
-        "a cache that missed an issue of the same evaluation number.",
+        "shown again.",
         "",
         "| detector | labels | recall | findings | precision | grave | slight |",
         "|---|---|---|---|---|---|---|",

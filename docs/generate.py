@@ -304,6 +304,7 @@ def _describe_detector(detector: Detector) -> list[str]:
         ("a later run reads", _describe_reading(detector)),
         ("grain", detector.grain),
         ("NULLs", detector.nulls),
+        ("clocks", detector.clocks or ""),
         ("benign causes", "; ".join(detector.false_positives)),
         ("blind spots", "; ".join(detector.blind_spots)),
         ("not evaluable", "; ".join(gap.reason for gap in detector.not_evaluable)),

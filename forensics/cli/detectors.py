@@ -20,7 +20,7 @@ from forensics.errors import UsageError
 _COLUMNS = (
     *("id", "title", "severity", "status", "version", "folder", "question", "why", "inputs"),
     *("requires", "waits_for", "params", "false_positives", "blind_spots", "attack", "spec"),
-    *("nulls", "created", "updated", "sql_sha256"),
+    *("nulls", "clocks", "created", "updated", "sql_sha256"),
 )
 _SHOWN = ("id", "severity", "version", "title")
 

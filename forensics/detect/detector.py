@@ -60,7 +60,8 @@ class Detector:
     findings about one subject apart; they and the subject make the fingerprint, by the rule that
     `fingerprint_version` numbers. `waits_for` names views of whose absence it concludes something:
     their feeds are waited for (`forensics.detect.feeds`). `signed` says that only proven evidence
-    may raise a finding.
+    may raise a finding. `clocks` says whose clocks its times are by, where no detail of the finding
+    does.
 
     `scope`, `pending` and `widens` say how little has to be read when little is new: see
     `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
@@ -85,6 +86,7 @@ class Detector:
     grain: str
     discriminator: tuple[str, ...]
     nulls: str
+    clocks: str | None
     false_positives: tuple[str, ...]
     blind_spots: tuple[str, ...]
     attack: tuple[str, ...]
@@ -174,6 +176,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
         nulls=header.text("nulls"),
+        clocks=header.text("clocks", empty=True),
         false_positives=header.texts("false_positives"),
         blind_spots=header.texts("blind_spots"),
         attack=header.texts("attack"),

@@ -58,7 +58,7 @@ PAIRS: Mapping[str, Pair] = {
         "measurement", "the reference values say", "reasons", "accepted all the same", "subject_id"
     ),
     "expired-collateral-accepted": Pair(
-        "collateral", "expired, seconds before", "overdue_seconds", "OK said by", "verifiers"
+        "collateral", "expired, ms before", "margin_ms", "OK said by", "verifiers"
     ),
     "fail-then-pass": Pair("verdict", "refused by", "refused_by", "accepted by", "accepted_by"),
     "firmware-drift": Pair("firmware", "this platform alone", "value", "others", "others"),
@@ -67,7 +67,7 @@ PAIRS: Mapping[str, Pair] = {
     ),
     "impossible-rate": Pair("one key", "on hosts", "nodes", "quotes within one window", "peak"),
     "impossible-time": Pair(
-        "order of time", "by the clocks of", "clocks", "impossible by seconds", "margin_seconds"
+        "order of time", "by the clocks of", "clocks", "impossible by, ms", "margin_ms"
     ),
     "invalid-evidence": Pair("signature", "quotes that it fails for", "quotes", *_ACCEPTED),
     "known-bad-verifier": Pair(
@@ -139,11 +139,9 @@ PAIRS: Mapping[str, Pair] = {
         "token", "claims that disagree", "claims", "about the quote", "other_quotes"
     ),
     "trusted-rogue": _RULE,
-    "two-places-at-once": Pair(
-        "place", "in all of", "places", "for seconds at once", "overlap_seconds"
-    ),
+    "two-places-at-once": Pair("place", "in all of", "places", "at once, for ms", "margin_ms"),
     "unexpected-attestation": Pair(
-        "instance", "launched, seconds later", "launched_later_seconds", "attested as", "enclave_id"
+        "instance", "launched, ms later", "margin_ms", "attested as", "enclave_id"
     ),
     "unknown-nonce": Pair("nonce", "the nonce log says", "kind", *_ACCEPTED),
     "unlisted-platform": Pair("platform", "the list says", "kind", *_ACCEPTED),

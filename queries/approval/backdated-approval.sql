@@ -1,7 +1,7 @@
 -- ---
 -- id = "backdated-approval"
 -- title = "Code that was approved after it had been let in"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -35,7 +35,9 @@
 -- stated = "the approval says so itself; else it is when this tool first read it, less recording_lag"
 -- valid_from = "from when on that approval claims to hold"
 -- valid_to = "until when; null = for ever"
--- margin_seconds = "how long before the approval the first of the evidence came, by the clocks of verifier and approver: they would have to be that far apart"
+-- margin_ms = "how long before the approval the first of the evidence came, by the clocks of verifier and approver: they would have to be that far apart"
+-- skew_ms = "how far the verifier's clock was behind the host's, the way not taken off: quote_generated_at less received_at; null: no evidence says when it was made. Nothing ties the approver's clock to others"
+-- skew_explains = "by the clocks of the hosts that made it, all of the evidence is younger than the approval; null: not known"
 -- enclaves = "enclave ids that were let in"
 -- sightings = "number of sightings"
 -- [[not_evaluable]]
@@ -71,6 +73,7 @@ dated AS (
 accepted AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.workload_id, o.enclave_id,
+        o.quote_generated_at AS made_at,
         q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2,
         q.rtmr3, q.measurement, q.host_data
     FROM observation AS o
@@ -116,7 +119,9 @@ offence AS (
         END AS subject_type,
         coalesce(a.mrenclave, a.mrtd, a.measurement, a.mrsigner) AS subject_id,
         a.workload_id, a.observation_id, a.observation_no, a.received_at, a.enclave_id,
-        c.known_at, c.stated, c.valid_from, c.valid_to
+        c.known_at, c.stated, c.valid_from, c.valid_to,
+        epoch(c.known_at) - epoch(a.received_at) AS margin,
+        epoch(a.made_at) - epoch(a.received_at) AS skew
     FROM accepted AS a
     JOIN covering AS c ON c.observation_no = a.observation_no AND c.place = 1
     WHERE a.received_at + $clock_tolerance < c.known_at
@@ -130,17 +135,25 @@ SELECT
         AS observation_ids,
     'high' AS severity,
     'Accepted for workload ' || workload_id || ' '
-    || CAST(CAST(epoch(known_at) - epoch(min(received_at)) AS BIGINT) AS VARCHAR)
+    || CAST(CAST(max(margin) AS BIGINT) AS VARCHAR)
     || ' s before it was approved'
     || CASE WHEN bool_and(stated) THEN '' ELSE ', as far as is known' END
-    || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s))' AS summary,
+    || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s))'
+    || CASE
+        WHEN bool_and(coalesce(margin <= skew, FALSE)) THEN ', by the hosts'' own clocks after it'
+        ELSE ''
+    END AS summary,
     CAST(to_json({
         'workload_id': workload_id,
         'approved_at': known_at,
         'stated': bool_and(stated),
         'valid_from': min(valid_from),
         'valid_to': max(valid_to),
-        'margin_seconds': CAST(epoch(known_at) - epoch(min(received_at)) AS BIGINT),
+        'margin_ms': CAST(max(margin) * 1000 AS BIGINT),
+        'skew_ms': CAST(max(skew) * 1000 AS BIGINT),
+        'skew_explains': CASE
+            WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE))
+        END,
         'enclaves': list_sort(list(DISTINCT enclave_id) FILTER (WHERE enclave_id IS NOT NULL)),
         'sightings': count(*)
     }) AS VARCHAR) AS details

@@ -14,6 +14,7 @@
 -- discriminator = ["workload_id"]
 -- grain = "one row per measurement and workload"
 -- nulls = "without a time every validity window counts; a claim that was not logged contradicts nothing; a malformed claim is judged by the others, and it and missing ones are counted as not evaluable"
+-- clocks = "the verifier's against the approver's, which nothing ties together: an approval is from a day to a day, and a sighting within the clocks' reach of its ends is told without a margin"
 -- false_positives = ["a build whose approval was recorded late", "a manifest that leaves a workload out"]
 -- blind_spots = ["an approved measurement in the wrong hands", "what a reference value does not name is not compared"]
 -- attack = ["look-alike enclave", "unapproved build"]

@@ -13,6 +13,7 @@
 -- discriminator = ["reason"]
 -- grain = "one row per instance and reason"
 -- nulls = "allowed events that lack what the comparison needs are counted as not evaluable; an event without a mode has the policy's; a logged level that is none of Intel's names is not compared"
+-- clocks = "the verifier's against the approver's, which nothing ties together: an approval is from a day to a day, and a sighting within the clocks' reach of its ends is told without a margin"
 -- false_positives = ["a policy exception that the manifest does not record", "a manifest newer than the verifier's policy"]
 -- blind_spots = ["evidence whose policy decision was not logged"]
 -- attack = ["policy bypass", "compromised verifier"]

@@ -1,7 +1,7 @@
 -- ---
 -- id = "post-measurement-change"
 -- title = "A measured instance that changed after it was measured"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -31,6 +31,9 @@
 -- was = "value of the first evidence"
 -- became = "other values, not approved when they were seen"
 -- after_seconds = "from the first evidence to the first change, by the verifier's clock"
+-- margin_ms = "by how much the last sighting of other values came after boot_time, by the verifiers' clocks"
+-- skew_ms = "how much of the time since the first evidence the verifiers' clocks and the ways to them are, by the host's own clock, which says when both were made; else 0 where one verifier stamped both; null: not known"
+-- skew_explains = "by the host's own clock all of them were made within boot_time; null: not known"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings with other values"
 -- [[not_evaluable]]
@@ -53,7 +56,8 @@
 WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.container_id, o.enclave_id,
-        o.workload_id, o.claimed_ok, q.quote_no,
+        o.workload_id, o.claimed_ok, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier, q.quote_no,
         coalesce(q.mrtd, q.mrenclave) AS measurement
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
@@ -69,13 +73,15 @@ scope AS (
     SELECT
         CASE WHEN container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
         coalesce(container_id, enclave_id) AS subject_id, measurement, 'register' AS nature,
-        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no
+        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no,
+        made_at, verifier
     FROM sighting
     UNION ALL
     SELECT
         'enclave' AS subject_type, enclave_id AS subject_id, measurement,
         'configuration' AS nature,
-        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no
+        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no,
+        made_at, verifier
     FROM sighting
     WHERE enclave_id IS NOT NULL
 ),
@@ -113,7 +119,7 @@ part AS (
 reading AS (
     SELECT
         s.subject_type, s.subject_id, s.measurement, p.part, s.observation_id, s.observation_no,
-        s.received_at, s.workload_id, s.claimed_ok,
+        s.received_at, s.workload_id, s.claimed_ok, s.made_at, s.verifier,
         CASE p.part
             WHEN 'rtmr0' THEN q.rtmr0 WHEN 'rtmr1' THEN q.rtmr1
             WHEN 'rtmr2' THEN q.rtmr2 WHEN 'rtmr3' THEN q.rtmr3
@@ -131,10 +137,12 @@ reading AS (
 ordered AS (
     SELECT
         subject_type, subject_id, measurement, part, observation_id, observation_no, received_at,
-        workload_id, claimed_ok, state,
+        workload_id, claimed_ok, made_at, verifier, state,
         first_value(state) OVER life AS was,
         first_value(observation_id) OVER life AS first_observation,
-        first_value(received_at) OVER life AS first_at
+        first_value(received_at) OVER life AS first_at,
+        first_value(made_at) OVER life AS first_made,
+        first_value(verifier) OVER life AS first_verifier
     FROM reading
     WHERE state IS NOT NULL
     WINDOW life AS (
@@ -158,7 +166,12 @@ approved AS (
 offence AS (
     SELECT
         o.subject_type, o.subject_id, o.measurement, o.part, o.observation_id, o.observation_no,
-        o.received_at, o.claimed_ok, o.state, o.was, o.first_observation, o.first_at
+        o.received_at, o.claimed_ok, o.state, o.was, o.first_observation, o.first_at,
+        epoch(o.received_at) - epoch(o.first_at + $boot_time) AS margin,
+        coalesce(
+            epoch(o.received_at) - epoch(o.first_at) - (epoch(o.made_at) - epoch(o.first_made)),
+            CASE WHEN o.verifier = o.first_verifier THEN 0 END
+        ) AS skew
     FROM ordered AS o
     LEFT JOIN approved AS a ON a.observation_no = o.observation_no AND a.part = o.part
     WHERE o.state <> o.was
@@ -178,13 +191,23 @@ SELECT
     upper(part) || ' changed '
     || CAST(CAST(epoch(min(received_at)) - epoch(min(first_at)) AS BIGINT) AS VARCHAR)
     || ' s after the first evidence, under the same measurement ('
-    || CAST(count(*) AS VARCHAR) || ' sighting(s))' AS summary,
+    || CAST(count(*) AS VARCHAR) || ' sighting(s))'
+    || CASE
+        WHEN bool_and(coalesce(margin < skew, FALSE))
+            THEN ', by the host''s own clock while it booted'
+        ELSE ''
+    END AS summary,
     CAST(to_json({
         'part': part,
         'measurement': min(measurement),
         'was': min(was),
         'became': list_sort(list(DISTINCT state)),
         'after_seconds': CAST(epoch(min(received_at)) - epoch(min(first_at)) AS BIGINT),
+        'margin_ms': CAST(max(margin) * 1000 AS BIGINT),
+        'skew_ms': CAST(max(skew) * 1000 AS BIGINT),
+        'skew_explains': CASE
+            WHEN count(skew) > 0 THEN bool_and(coalesce(margin < skew, FALSE))
+        END,
         'accepted': CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT),
         'sightings': count(*)
     }) AS VARCHAR) AS details

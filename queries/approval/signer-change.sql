@@ -1,7 +1,7 @@
 -- ---
 -- id = "signer-change"
 -- title = "A known service under another signer or product id"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -31,6 +31,9 @@
 -- isv_prodid = "the new identity"
 -- before = "identities that the workload had shown until then, signer:product"
 -- known_since = "first evidence of the workload"
+-- margin_ms = "how long after settle_time the new identity was seen first, by the clocks of the verifiers"
+-- skew_ms = "how much of the time between the two the verifiers' clocks and the ways to them are, by the clocks of the hosts, which say when both quotes were made; else 0 where one verifier stamped both; null: not known"
+-- skew_explains = "by the hosts' own clocks it came within settle_time; null: not known"
 -- elsewhere = "other workloads that had shown the same signer"
 -- enclaves = "enclave ids that presented it"
 -- accepted = "number of sightings that the verifier called good"
@@ -55,6 +58,7 @@ WITH sighting AS (
     SELECT
         o.workload_id, q.mrenclave, q.isv_svn, q.measurement AS snp_measurement, o.observation_id,
         o.observation_no, o.received_at, o.enclave_id, o.claimed_ok,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
         -- An SNP guest is signed for by its author key, else by its ID key, or by nobody.
         coalesce(
             q.mrsigner,
@@ -107,7 +111,7 @@ approved AS (
 offence AS (
     SELECT
         l.workload_id, l.mrsigner, l.isv_prodid, l.first_at, l.known_since, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.claimed_ok
+        s.observation_no, s.received_at, s.enclave_id, s.claimed_ok, s.made_at, s.verifier
     FROM late AS l
     JOIN sighting AS s
         ON s.workload_id = l.workload_id
@@ -124,9 +128,38 @@ told AS (
             AS observation_ids,
         list_sort(list(DISTINCT enclave_id) FILTER (WHERE enclave_id IS NOT NULL)) AS enclaves,
         CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
-        count(*) AS sightings
+        count(*) AS sightings,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier
     FROM offence
     GROUP BY workload_id, mrsigner, isv_prodid, first_at, known_since
+),
+-- The first evidence of the workload, and what its host and its verifier said of the time.
+beginning AS (
+    SELECT
+        w.workload_id,
+        CASE WHEN count(s.made_at) = count(*) THEN min(s.made_at) END AS first_made,
+        CASE
+            WHEN count(s.verifier) = count(*) AND min(s.verifier) = max(s.verifier)
+                THEN min(s.verifier)
+        END AS verifier
+    FROM (SELECT DISTINCT workload_id, known_since FROM told) AS w
+    JOIN sighting AS s ON s.workload_id = w.workload_id AND s.received_at = w.known_since
+    GROUP BY w.workload_id
+),
+timed AS (
+    SELECT
+        t.workload_id, t.mrsigner, t.isv_prodid,
+        epoch(t.first_seen) - epoch(t.known_since + $settle_time) AS margin,
+        coalesce(
+            epoch(t.first_seen) - epoch(t.known_since)
+            - (epoch(t.first_made) - epoch(b.first_made)),
+            CASE WHEN t.verifier = b.verifier THEN 0 END
+        ) AS skew
+    FROM told AS t
+    JOIN beginning AS b ON b.workload_id = t.workload_id
 ),
 past AS (
     SELECT
@@ -161,6 +194,7 @@ SELECT
     END
     || ', ' || CAST(CAST(epoch(t.first_seen) - epoch(t.known_since) AS BIGINT) AS VARCHAR)
     || ' s after its first evidence (' || CAST(t.sightings AS VARCHAR) || ' sighting(s))'
+    || CASE WHEN m.margin < m.skew THEN ', by the hosts'' own clocks from the start' ELSE '' END
         AS summary,
     CAST(to_json({
         'kind': CASE WHEN p.signer_known THEN 'product' ELSE 'signer' END,
@@ -168,12 +202,17 @@ SELECT
         'isv_prodid': t.isv_prodid,
         'before': p.before,
         'known_since': t.known_since,
+        'margin_ms': CAST(m.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(m.skew * 1000 AS BIGINT),
+        'skew_explains': m.margin < m.skew,
         'elsewhere': o.elsewhere,
         'enclaves': t.enclaves,
         'accepted': t.accepted,
         'sightings': t.sightings
     }) AS VARCHAR) AS details
 FROM told AS t
+JOIN timed AS m
+    ON m.workload_id = t.workload_id AND m.mrsigner = t.mrsigner AND m.isv_prodid = t.isv_prodid
 JOIN past AS p
     ON p.workload_id = t.workload_id AND p.mrsigner = t.mrsigner AND p.isv_prodid = t.isv_prodid
 LEFT JOIN other AS o

@@ -1,7 +1,7 @@
 -- ---
 -- id = "fail-then-pass"
 -- title = "Refused, and soon after accepted elsewhere"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -30,6 +30,9 @@
 -- accepted_by = "verifiers that accepted"
 -- refusals = "refusals before the acceptances"
 -- seconds_apart = "the shortest time between refusal and acceptance, by the clocks of the verifiers"
+-- margin_ms = "the longest: by that much their clocks would have to be apart for every acceptance to have come first"
+-- skew_ms = "how much of that the verifiers' clocks and the ways to them are, by the host's own clock, which says when new evidence was made; else 0 where one verifier stamped both; null: not known, as of one signing event before two verifiers"
+-- skew_explains = "by the host's own clock all that was accepted had been made before what was refused; null: not known"
 -- receipts = "recomputed outcomes of the accepted evidence"
 -- pairs = "acceptances that followed a refusal"
 -- [[not_evaluable]]
@@ -43,7 +46,7 @@ WITH said AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok,
         coalesce(o.backend_verifier, 'unnamed verifier') AS verifier,
-        q.signing_id,
+        o.backend_verifier, o.quote_generated_at AS made_at, q.signing_id,
         CASE
             WHEN o.enclave_id IS NOT NULL THEN 'enclave'
             WHEN o.container_id IS NOT NULL THEN 'container'
@@ -64,6 +67,14 @@ followed AS (
         p.verifier,
         f.observation_no AS refused_no, f.verifier AS refused_by,
         epoch(p.received_at) - epoch(f.received_at) AS apart,
+        coalesce(
+            CASE
+                WHEN coalesce(p.signing_id <> f.signing_id, TRUE)
+                    THEN epoch(p.received_at) - epoch(f.received_at)
+                        - (epoch(p.made_at) - epoch(f.made_at))
+            END,
+            CASE WHEN p.backend_verifier = f.backend_verifier THEN 0 END
+        ) AS skew,
         CASE
             WHEN p.signing_id = f.signing_id THEN 'same_evidence'
             WHEN p.verifier <> f.verifier THEN 'other_verifier'
@@ -81,7 +92,7 @@ followed AS (
 ranked AS (
     SELECT
         subject_type, subject_id, observation_id, observation_no, received_at, verifier,
-        refused_no, refused_by, apart,
+        refused_no, refused_by, apart, skew,
         min(CASE kind WHEN 'same_evidence' THEN 1 WHEN 'other_verifier' THEN 2 ELSE 3 END)
             OVER (PARTITION BY observation_no) AS strength
     FROM followed
@@ -89,7 +100,7 @@ ranked AS (
 kinds AS (
     SELECT
         subject_type, subject_id, observation_id, observation_no, received_at, verifier,
-        refused_no, refused_by, apart,
+        refused_no, refused_by, apart, skew,
         CASE strength
             WHEN 1 THEN 'same_evidence' WHEN 2 THEN 'other_verifier' ELSE 'retry'
         END AS kind
@@ -121,6 +132,8 @@ told AS (
         list_sort(list(DISTINCT verifier)) AS accepted_by,
         count(DISTINCT refused_no) AS refusals,
         CAST(min(apart) AS BIGINT) AS seconds_apart,
+        max(apart) AS margin, max(skew) AS skew,
+        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(apart <= skew, FALSE)) END AS explained,
         count(DISTINCT observation_no) AS pairs
     FROM kinds
     GROUP BY subject_type, subject_id, kind
@@ -140,13 +153,17 @@ SELECT
     || array_to_string(t.refused_by, ', ') || ', and '
     || CAST(t.seconds_apart AS VARCHAR) || ' s later '
     || CASE t.kind WHEN 'same_evidence' THEN '' ELSE 'new evidence was ' END
-    || 'accepted by ' || array_to_string(t.accepted_by, ', ') AS summary,
+    || 'accepted by ' || array_to_string(t.accepted_by, ', ')
+    || CASE WHEN t.explained THEN ', by the host''s own clock the other way round' ELSE '' END AS summary,
     CAST(to_json({
         'kind': t.kind,
         'refused_by': t.refused_by,
         'accepted_by': t.accepted_by,
         'refusals': t.refusals,
         'seconds_apart': t.seconds_apart,
+        'margin_ms': CAST(t.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(t.skew * 1000 AS BIGINT),
+        'skew_explains': t.explained,
         'receipts': s.receipts,
         'pairs': t.pairs
     }) AS VARCHAR) AS details

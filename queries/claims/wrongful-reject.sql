@@ -14,6 +14,7 @@
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "what was not approved, not bound or not determined may have been refused for that: no finding; where the manifests name no measurements, or no rule, that is not asked"
+-- clocks = "the verifier's against the approver's, which nothing ties together: an approval is from a day to a day, and a refusal within the clocks' reach of its ends is told without a margin"
 -- false_positives = ["a policy that is stricter than the manifest", "a refusal for freshness: late, replayed or unknown nonces"]
 -- blind_spots = ["refusals that were logged without the quote"]
 -- attack = ["denial of service through the verifier"]

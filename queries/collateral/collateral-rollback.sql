@@ -13,6 +13,7 @@
 -- discriminator = ["kind", "series", "used"]
 -- grain = "one row per verifier, platform family and number that it went back to; one per series of documents that went back"
 -- nulls = "a number without a verifier's name or without a time has no order and is counted; a verifier that logs no number cannot be judged"
+-- clocks = "one each: a verifier's uses are in the order of its own clock, issues in that of their issuer's dates; the two are never compared"
 -- false_positives = ["caches behind one name that alternate for longer than cache_lifetime", "documents (low): Intel serves an early and a standard set side by side, and a case may hold both", "revocation lists (low): an authority may drop certificates that have expired"]
 -- blind_spots = ["verifiers that do not log the TCB evaluation number", "a rollback within one evaluation number"]
 -- attack = ["collateral rollback"]

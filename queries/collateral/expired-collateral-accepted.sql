@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -13,8 +13,8 @@
 -- scope = ["observation_id"]
 -- discriminator = ["kind", "item"]
 -- grain = "one row per verifier, else instance, and kind and item"
--- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; a verifier that does not log when it fetched its collateral can only be unresolved"
--- false_positives = ["unresolved: the verifier had newer collateral than the case", "a grace period that the operator declared", "a verifier whose clock is wrong by overdue_seconds or more: nothing in the data ties it to the clock of the collateral's issuer"]
+-- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; only the time of its fetch says what a verifier judged with: where that is not logged, or newer may have come since, the finding is unresolved and medium, as verdict-contradiction's is where collateral may have been other; lists that were all issued later are not expired, and counted"
+-- false_positives = ["unresolved: the verifier had newer collateral than the case", "a grace period that the operator declared", "a verifier whose clock is wrong by margin_ms or more: nothing in the data ties it to the clock of the collateral's issuer"]
 -- blind_spots = ["a verifier that logs a fetch that it never made", "a fetch from a cache that itself served expired documents"]
 -- attack = ["frozen collateral", "suppressed revocation"]
 -- spec = ["Intel SGX DCAP: nextUpdate of TCB info, enclave identity and CRLs", "detector D30"]
@@ -24,7 +24,9 @@
 -- [details]
 -- kind = "fetched: by its own log the verifier had nothing newer; certificate: a certificate of the evidence or of the collateral's signer had expired; unresolved: the newest that the case has had expired"
 -- item = "tcb_info, qe_identity, pck_crl, crl, pck_chain or signing_chain"
--- overdue_seconds = "how long after the expiry, at most, by the verifier's clock; null where only the check is known"
+-- margin_ms = "how long after the expiry, at most, by the verifier's clock; null where only the check is known"
+-- skew_ms = "how far the verifier's clock was ahead of the host's, the way included: received_at less quote_generated_at; null: not logged, or no margin"
+-- skew_explains = "by the clocks of the hosts that made it, all of the evidence is older than the expiry; null: not known, or no margin"
 -- verifiers = "verifiers that said OK"
 -- enclaves = "enclave ids that were let in"
 -- sightings = "number of sightings"
@@ -40,11 +42,32 @@
 -- [[not_evaluable]]
 -- reason = "claimed OK, but the quote was not kept"
 -- count = "SELECT count(*) AS unjudged FROM observation WHERE claimed_ok AND quote_id IS NULL"
+-- [[not_evaluable]]
+-- reason = "claimed OK, and the revocation lists in the case were all issued later, or do not say when they end"
+-- count = """
+-- WITH first_list AS (
+--     SELECT issuer, min(this_update) AS first_at FROM crl WHERE authentic GROUP BY issuer
+-- ),
+-- list AS (
+--     SELECT c.crl_id, c.this_update, c.next_update, f.first_at
+--     FROM crl AS c
+--     LEFT JOIN first_list AS f ON f.issuer = c.issuer
+-- )
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+-- LEFT JOIN list AS p ON p.crl_id = v.pck_crl_id
+-- LEFT JOIN list AS r ON r.crl_id = v.root_crl_id
+-- WHERE o.claimed_ok AND list_contains(v.failed_checks, 'T2')
+--     AND NOT coalesce(o.received_at >= p.next_update + INTERVAL '1' SECOND, FALSE)
+--     AND NOT coalesce(o.received_at >= r.next_update + INTERVAL '1' SECOND, FALSE)
+--     AND NOT coalesce(p.this_update > o.received_at AND o.received_at >= p.first_at, FALSE)
+--     AND NOT coalesce(r.this_update > o.received_at AND o.received_at >= r.first_at, FALSE)"""
 -- ---
 WITH judged AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.collateral_fetched_at,
-        o.backend_verifier, o.enclave_id,
+        o.backend_verifier, o.enclave_id, o.quote_generated_at AS made_at,
         CASE
             WHEN o.backend_verifier IS NOT NULL THEN 'verifier'
             WHEN o.enclave_id IS NOT NULL THEN 'enclave'
@@ -55,7 +78,7 @@ WITH judged AS (
         upper(q.tee) || ' ' || q.fmspc AS tcb_info_key,
         CASE q.tee WHEN 'tdx' THEN 'TD_QE' ELSE 'QE' END AS qe_identity_key,
         q.pck_ca AS pck_crl_key,
-        v.failed_checks
+        v.failed_checks, v.tcb_info_id, v.qe_identity_id, v.pck_crl_id, v.root_crl_id
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
@@ -106,6 +129,33 @@ fetched AS (
         )
     WHERE j.received_at >= h.expires_at + INTERVAL '1' SECOND
 ),
+-- Lists that were not in force: the newest of the case had expired, or it came later, and then
+-- the ones before it count.
+listed AS (
+    SELECT observation_no, received_at, pck_crl_id AS crl_id
+    FROM judged
+    WHERE list_contains(failed_checks, 'T2')
+    UNION ALL
+    SELECT observation_no, received_at, root_crl_id AS crl_id
+    FROM judged
+    WHERE list_contains(failed_checks, 'T2')
+),
+lapsed AS (
+    SELECT observation_no, max(next_update) AS expires_at
+    FROM (
+        SELECT l.observation_no, l.received_at, c.next_update
+        FROM listed AS l
+        JOIN crl AS c ON c.crl_id = l.crl_id
+        UNION ALL
+        SELECT l.observation_no, l.received_at, b.next_update
+        FROM listed AS l
+        JOIN crl AS c ON c.crl_id = l.crl_id AND c.this_update > l.received_at
+        JOIN crl AS b
+            ON b.issuer = c.issuer AND b.authentic AND b.this_update <= l.received_at
+    ) AS ended
+    WHERE received_at >= next_update + INTERVAL '1' SECOND
+    GROUP BY observation_no
+),
 offence AS (
     SELECT observation_no, 'fetched' AS kind, item, expires_at FROM fetched
     UNION ALL
@@ -119,23 +169,23 @@ offence AS (
     FROM judged
     WHERE list_contains(failed_checks, 'T3')
     UNION ALL
-    SELECT j.observation_no, 'unresolved' AS kind, 'tcb_info' AS item,
-        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    SELECT j.observation_no, 'unresolved' AS kind, 'tcb_info' AS item, d.expires_at
     FROM judged AS j
+    LEFT JOIN collateral AS d ON d.collateral_id = j.tcb_info_id
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'tcb_info'
     WHERE list_contains(j.failed_checks, 'T4') AND f.observation_no IS NULL
     UNION ALL
-    SELECT j.observation_no, 'unresolved' AS kind, 'qe_identity' AS item,
-        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    SELECT j.observation_no, 'unresolved' AS kind, 'qe_identity' AS item, d.expires_at
     FROM judged AS j
+    LEFT JOIN collateral AS d ON d.collateral_id = j.qe_identity_id
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'qe_identity'
     WHERE list_contains(j.failed_checks, 'T5') AND f.observation_no IS NULL
     UNION ALL
-    SELECT j.observation_no, 'unresolved' AS kind, 'crl' AS item,
-        CAST(NULL AS TIMESTAMPTZ) AS expires_at
+    SELECT j.observation_no, 'unresolved' AS kind, 'crl' AS item, d.expires_at
     FROM judged AS j
+    JOIN lapsed AS d ON d.observation_no = j.observation_no
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'pck_crl'
-    WHERE list_contains(j.failed_checks, 'T2') AND f.observation_no IS NULL
+    WHERE f.observation_no IS NULL
 ),
 told AS (
     SELECT
@@ -144,7 +194,10 @@ told AS (
         max(j.received_at) AS last_seen,
         string_split(string_agg(j.observation_id, ' ' ORDER BY j.received_at, j.observation_no), ' ')
             AS observation_ids,
-        CAST(max(epoch(j.received_at) - epoch(x.expires_at)) AS BIGINT) AS overdue_seconds,
+        max(epoch(j.received_at) - epoch(x.expires_at)) AS margin,
+        max(CASE WHEN x.expires_at IS NOT NULL THEN epoch(j.received_at) - epoch(j.made_at) END)
+            AS skew,
+        bool_and(coalesce(j.made_at <= x.expires_at, FALSE)) AS explained,
         list_sort(list(DISTINCT j.backend_verifier) FILTER (WHERE j.backend_verifier IS NOT NULL))
             AS verifiers,
         list_sort(list(DISTINCT j.enclave_id) FILTER (WHERE j.enclave_id IS NOT NULL)) AS enclaves,
@@ -169,16 +222,19 @@ SELECT
         ELSE 'a revocation list'
     END
     || CASE kind
-        WHEN 'fetched' THEN ' that had expired up to ' || CAST(overdue_seconds AS VARCHAR)
+        WHEN 'fetched' THEN ' that had expired up to ' || CAST(CAST(margin AS BIGINT) AS VARCHAR)
             || ' s before'
         WHEN 'certificate' THEN ' that had expired'
         ELSE ' that had expired, or under one that the case does not have'
     END
+    || CASE WHEN explained THEN ', by the hosts'' own clocks not yet' ELSE '' END
     || ', ' || CAST(sightings AS VARCHAR) || ' time(s)' AS summary,
     CAST(to_json({
         'kind': kind,
         'item': item,
-        'overdue_seconds': overdue_seconds,
+        'margin_ms': CAST(margin * 1000 AS BIGINT),
+        'skew_ms': CAST(skew * 1000 AS BIGINT),
+        'skew_explains': CASE WHEN skew IS NOT NULL THEN explained END,
         'verifiers': verifiers,
         'enclaves': enclaves,
         'sightings': sightings

@@ -1,7 +1,7 @@
 -- ---
 -- id = "stale-collateral"
 -- title = "Judged with old collateral while newer was out"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -14,6 +14,7 @@
 -- discriminator = ["series"]
 -- grain = "one row per verifier, else instance, and platform family"
 -- nulls = "an OK without the time of the fetch is counted; documents without an evaluation number cannot outdate another one"
+-- clocks = "one, the verifier's own: it stamped both fetch and receipt, so no skew is in margin_ms; the issue dates are the issuer's, and only say whether there was newer"
 -- false_positives = ["an outage of the collateral service: all verifiers at once", "a site without network that carries collateral in on a schedule: give it a policy"]
 -- blind_spots = ["a fetch from a cache that is itself old", "a verifier that logs a fetch that it never made"]
 -- attack = ["frozen collateral"]
@@ -29,6 +30,7 @@
 -- series = "TEE and FMSPC"
 -- age_seconds = "how old the fetch was, at most, by the verifier's own clock"
 -- limit_seconds = "how old it may be"
+-- margin_ms = "by how much it was older, at most"
 -- missed_issues = "TCB infos of the family issued between fetch and evidence, at most"
 -- fetched_evaluation = "highest TCB evaluation number at the fetch"
 -- missed_evaluation = "highest at the evidence: where it is higher, the finding is medium, else low"
@@ -117,6 +119,7 @@ told AS (
             AS observation_ids,
         CAST(max(epoch(o.received_at) - epoch(o.collateral_fetched_at)) AS BIGINT) AS age_seconds,
         CAST(max(o.limit_seconds) AS BIGINT) AS limit_seconds,
+        max(epoch(o.received_at) - epoch(o.collateral_fetched_at) - o.limit_seconds) AS margin,
         max(h.missed_issues) AS missed_issues,
         min(h.fetched_evaluation) AS fetched_evaluation,
         max(h.missed_evaluation) AS missed_evaluation,
@@ -146,6 +149,7 @@ SELECT
         'series': series,
         'age_seconds': age_seconds,
         'limit_seconds': limit_seconds,
+        'margin_ms': CAST(margin * 1000 AS BIGINT),
         'missed_issues': missed_issues,
         'fetched_evaluation': fetched_evaluation,
         'missed_evaluation': missed_evaluation,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-recovery-lag"
 -- title = "A platform that does not follow the TCB recovery"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -33,6 +33,9 @@
 -- evaluation = "lowest TCB evaluation number that calls it out of date"
 -- demoted_at = "when the first archived TCB info with that number was issued"
 -- lag_seconds = "from then to its last evidence"
+-- margin_ms = "by how much that is over patience, by the clocks of verifier and issuer"
+-- skew_ms = "how far the verifier's clock was ahead of the host's at that evidence, the way included: received_at less quote_generated_at; null: not logged. Nothing ties the issuer's clock to others"
+-- skew_explains = "by the host's own clock it was made within patience; null: not known"
 -- family_platforms = "platforms of the family with evidence since the demotion"
 -- family_lagging = "how many of them are out of date in their last evidence"
 -- advisory_ids = "Intel's advisories for the level"
@@ -56,7 +59,7 @@ WITH issue AS (
 ),
 sighting AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at,
+        o.observation_id, o.observation_no, o.received_at, o.quote_generated_at AS made_at,
         CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(q.ppid, q.attestation_key_id) AS subject_id,
         upper(q.tee) AS tee, q.fmspc, v.status,
@@ -82,10 +85,10 @@ demoted AS (
     GROUP BY s.subject_type, s.subject_id, s.tee, s.fmspc
 ),
 newest AS (
-    SELECT subject_type, subject_id, tee, fmspc, received_at, lagging
+    SELECT subject_type, subject_id, tee, fmspc, received_at, made_at, lagging
     FROM (
         SELECT
-            subject_type, subject_id, tee, fmspc, received_at, lagging,
+            subject_type, subject_id, tee, fmspc, received_at, made_at, lagging,
             row_number() OVER (
                 PARTITION BY subject_type, subject_id, tee, fmspc
                 ORDER BY received_at DESC, observation_no DESC
@@ -97,7 +100,9 @@ newest AS (
 -- Still out of date in its newest evidence, and that came after the operator's time had run out.
 late AS (
     SELECT d.subject_type, d.subject_id, d.tee, d.fmspc, d.demoted_at, d.evaluation,
-        n.received_at AS newest_at
+        n.received_at AS newest_at,
+        epoch(n.received_at) - epoch(d.demoted_at + $patience) AS margin,
+        epoch(n.received_at) - epoch(n.made_at) AS skew
     FROM demoted AS d
     JOIN newest AS n
         ON n.subject_type = d.subject_type
@@ -118,6 +123,7 @@ family AS (
 told AS (
     SELECT
         l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at,
+        l.margin, l.skew,
         min(s.received_at) AS first_seen,
         string_split(string_agg(s.observation_id, ' ' ORDER BY s.received_at, s.observation_no), ' ')
             AS observation_ids,
@@ -133,7 +139,8 @@ told AS (
         AND s.lagging
         AND s.received_at >= l.demoted_at + $patience
     GROUP BY
-        l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at
+        l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at,
+        l.margin, l.skew
 )
 SELECT
     t.subject_type,
@@ -146,7 +153,9 @@ SELECT
     || CAST(CAST(floor((epoch(t.newest_at) - epoch(t.demoted_at)) / 86400) AS BIGINT) AS VARCHAR)
     || ' days after TCB evaluation ' || CAST(t.evaluation AS VARCHAR) || ' ('
     || CAST(f.lagging AS VARCHAR) || ' of ' || CAST(f.platforms AS VARCHAR)
-    || ' platforms of the family lag)' AS summary,
+    || ' platforms of the family lag)'
+    || CASE WHEN t.margin < t.skew THEN ', by the host''s own clock not yet too late' ELSE '' END
+        AS summary,
     CAST(to_json({
         'tee': t.tee,
         'fmspc': t.fmspc,
@@ -154,6 +163,9 @@ SELECT
         'evaluation': t.evaluation,
         'demoted_at': t.demoted_at,
         'lag_seconds': CAST(epoch(t.newest_at) - epoch(t.demoted_at) AS BIGINT),
+        'margin_ms': CAST(t.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(t.skew * 1000 AS BIGINT),
+        'skew_explains': t.margin < t.skew,
         'family_platforms': f.platforms,
         'family_lagging': f.lagging,
         'advisory_ids': t.advisory_ids,

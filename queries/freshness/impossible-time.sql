@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -26,12 +26,12 @@
 -- meaning = "contradictions up to this may be two clocks"
 -- [details]
 -- kind = "before_nonce, before_making, before_certificate, verified_first (before it was received), against_sequence (later by the writer's count, earlier by its clock)"
--- margin_seconds = "by how much, at most"
+-- margin_ms = "by how much, at most"
 -- clocks = "whose clocks disagree"
 -- clock_sightings = "sightings under the same clocks that have both times"
 -- clock_impossible = "how many of them are impossible as well"
--- known_skew_seconds = "by how much the clocks disagree as a rule: the smallest margin where a tenth of ten and more sightings are impossible, else 0; null: too few to tell"
--- explained = "the margin is at most twice the known skew; null: not known"
+-- skew_ms = "by how much the clocks disagree as a rule: the smallest margin where a tenth of ten and more sightings are impossible, else 0; null: too few to tell"
+-- skew_explains = "the margin is at most twice the known skew; null: not known"
 -- accepted = "sightings that the verifier called good"
 -- sightings = "number of sightings"
 -- [[not_evaluable]]
@@ -174,11 +174,11 @@ told AS (
         max(received_at) AS last_seen,
         string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
             AS observation_ids,
-        CAST(max(margin) AS BIGINT) AS margin_seconds,
+        max(margin) AS margin,
         list_sort(list(DISTINCT clocks)) AS clocks,
         max(sightings) AS clock_sightings,
         max(impossible) AS clock_impossible,
-        CAST(max(known_skew) AS BIGINT) AS known_skew_seconds,
+        max(known_skew) AS known_skew,
         bool_and(known_skew > 0 AND margin <= 2 * known_skew) AS explained,
         CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
         count(*) AS seen
@@ -199,7 +199,7 @@ SELECT
         WHEN 'verified_first' THEN 'Verified before it was received, by '
         ELSE 'Later in the writer''s count, earlier by its clock, by '
     END
-    || CAST(margin_seconds AS VARCHAR) || ' s'
+    || CAST(CAST(margin AS BIGINT) AS VARCHAR) || ' s'
     || CASE
         WHEN explained THEN ' (the clocks disagree as a rule)'
         WHEN explained IS NULL THEN ' (skew of the clocks unknown)'
@@ -208,12 +208,12 @@ SELECT
     || ', ' || CAST(seen AS VARCHAR) || ' sighting(s)' AS summary,
     CAST(to_json({
         'kind': kind,
-        'margin_seconds': margin_seconds,
+        'margin_ms': CAST(margin * 1000 AS BIGINT),
         'clocks': clocks,
         'clock_sightings': clock_sightings,
         'clock_impossible': clock_impossible,
-        'known_skew_seconds': known_skew_seconds,
-        'explained': explained,
+        'skew_ms': CAST(known_skew * 1000 AS BIGINT),
+        'skew_explains': explained,
         'accepted': accepted,
         'sightings': seen
     }) AS VARCHAR) AS details

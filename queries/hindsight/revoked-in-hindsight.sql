@@ -15,6 +15,7 @@
 -- discriminator = ["kind", "serial"]
 -- grain = "one row per platform and revoked certificate"
 -- nulls = "where neither verifier nor verdict accepted, nothing was exposed; evidence without a time counts as before the revocation"
+-- clocks = "the verifier's against the issuer's dates of its lists, which nothing ties together; they only say before or after, a revoked certificate is told either way"
 -- false_positives = ["a certificate that was revoked because it was superseded or out of use: reason codes are not kept"]
 -- blind_spots = ["revocations on lists that nobody archived", "the revocation is dated by the first archived list that has it: it may be older"]
 -- attack = ["key extraction (TEE.fail and its kin)"]

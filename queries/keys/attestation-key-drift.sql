@@ -1,7 +1,7 @@
 -- ---
 -- id = "attestation-key-drift"
 -- title = "A platform signs with another attestation key although nothing about it changed"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -27,6 +27,9 @@
 -- keys = "the attestation keys, in the order of their first sighting"
 -- qe_ids = "QE_IDs that came with them"
 -- interleaved = "an earlier key was seen again after a later one had appeared: no reset does that"
+-- margin_ms = "how long after, at most, by the clocks of the verifiers: they would have to be that far apart; null: not interleaved"
+-- skew_ms = "how much of that the verifiers' clocks and the ways to them are, by the platform's own clock, which says when the quotes were made; else 0 where one verifier stamped all; null: not known, or not interleaved"
+-- skew_explains = "by the platform's own clock none came back; null: not known, or not interleaved"
 -- sightings = "number of sightings with any of the keys"
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
@@ -59,7 +62,8 @@ drifted AS (
 sighting AS (
     SELECT
         s.ppid, s.tee, s.quoting_enclave, s.attestation_key_id, s.qe_id,
-        o.observation_id, o.observation_no, o.received_at,
+        o.observation_id, o.observation_no, o.received_at, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier,
         row_number() OVER (
             PARTITION BY s.ppid, s.tee, s.quoting_enclave, s.attestation_key_id
             ORDER BY o.received_at, o.observation_no
@@ -78,6 +82,11 @@ key_life AS (
         ppid, tee, quoting_enclave, attestation_key_id,
         min(received_at) AS first_at,
         max(received_at) AS last_at,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE WHEN count(made_at) = count(*) THEN max(made_at) END AS last_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier,
         min(observation_no) AS first_no,
         count(*) AS sightings,
         min(coalesce(qe_id, '')) AS least_qe_id,
@@ -90,6 +99,11 @@ pair AS (
     SELECT
         a.ppid, a.tee, a.quoting_enclave,
         coalesce(a.last_at > b.first_at, FALSE) AS interleaved,
+        epoch(a.last_at) - epoch(b.first_at) AS margin,
+        coalesce(
+            epoch(a.last_at) - epoch(b.first_at) - (epoch(a.last_made) - epoch(b.first_made)),
+            CASE WHEN a.verifier = b.verifier THEN 0 END
+        ) AS skew,
         a.least_qe_id <= b.greatest_qe_id AND b.least_qe_id <= a.greatest_qe_id AS same_qe_id
     FROM key_life AS a
     JOIN key_life AS b
@@ -108,6 +122,9 @@ judged AS (
     SELECT
         ppid, tee, quoting_enclave,
         bool_or(interleaved) AS interleaved,
+        max(CASE WHEN interleaved THEN margin END) AS margin,
+        max(CASE WHEN interleaved THEN skew END) AS skew,
+        bool_and(NOT interleaved OR coalesce(margin <= skew, FALSE)) AS explained,
         bool_or(same_qe_id) AS same_qe_id
     FROM pair
     GROUP BY ppid, tee, quoting_enclave
@@ -150,6 +167,7 @@ SELECT
     CAST(k.key_count AS VARCHAR) || ' attestation keys (' || t.tee
     || ') under one state of the quoting enclave'
     || CASE
+        WHEN j.interleaved AND j.explained THEN ', by turns, by its own clock one after the other'
         WHEN j.interleaved THEN ', by turns'
         WHEN j.same_qe_id THEN ''
         ELSE '; QE_ID changed with the key: perhaps a reset of the owner epoch'
@@ -160,6 +178,9 @@ SELECT
         'keys': k.attestation_keys,
         'qe_ids': q.qe_ids,
         'interleaved': j.interleaved,
+        'margin_ms': CAST(j.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(j.skew * 1000 AS BIGINT),
+        'skew_explains': CASE WHEN j.skew IS NOT NULL THEN j.explained END,
         'sightings': k.sightings
     }) AS VARCHAR) AS details
 FROM told AS t

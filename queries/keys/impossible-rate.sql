@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-rate"
 -- title = "One attestation key at work faster, or in more places, than its platform can"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -48,6 +48,8 @@
 -- nodes = "hosts as logged"
 -- turns = "how often the host changed within travel_time; null for burst"
 -- shortest_ms = "shortest time between two hosts, by the clocks of the verifiers that received the quotes; null for burst"
+-- margin_ms = "how much less than travel_time that is; null for burst, whose times are those of a queue where one was flushed (bursting_keys)"
+-- skew_explains = "by the hosts' own clocks, which say when the quotes were made, the host changed less often than min_turns; false where one verifier stamped all, and nothing says when they were made; null: not known, or burst"
 -- ppids = "platforms that certified the key"
 -- sightings = "number of sightings told"
 -- [[not_evaluable]]
@@ -68,7 +70,8 @@
 WITH sighting AS (
     SELECT
         q.attestation_key_id, q.signature_r, q.ppid, o.node_id, o.observation_id,
-        o.observation_no, o.received_at
+        o.observation_no, o.received_at, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
@@ -95,14 +98,14 @@ roaming AS (
 fresh AS (
     SELECT
         attestation_key_id, ppid, node_id, observation_id, observation_no, received_at,
-        is_busy, is_roaming,
+        made_at, verifier, is_busy, is_roaming,
         row_number() OVER (
             PARTITION BY attestation_key_id ORDER BY received_at, observation_no
         ) AS place
     FROM (
         SELECT
             s.attestation_key_id, s.ppid, s.node_id, s.observation_id, s.observation_no,
-            s.received_at,
+            s.received_at, s.made_at, s.verifier,
             b.attestation_key_id IS NOT NULL AS is_busy,
             r.attestation_key_id IS NOT NULL AS is_roaming,
             row_number() OVER (
@@ -156,14 +159,19 @@ peak AS (
 ),
 turn AS (
     SELECT
-        attestation_key_id, ppid, node_id, observation_id, observation_no, received_at,
+        attestation_key_id, ppid, node_id, observation_id, observation_no, received_at, made_at,
+        verifier,
+        lag(node_id) OVER made_order AS made_node_before,
+        lag(made_at) OVER made_order AS made_before,
         lag(node_id) OVER key_order AS node_before,
         lag(received_at) OVER key_order AS before_at,
         lead(node_id) OVER key_order AS node_after,
         lead(received_at) OVER key_order AS after_at
     FROM fresh
     WHERE is_roaming AND node_id IS NOT NULL
-    WINDOW key_order AS (PARTITION BY attestation_key_id ORDER BY received_at, observation_no)
+    WINDOW
+        key_order AS (PARTITION BY attestation_key_id ORDER BY received_at, observation_no),
+        made_order AS (PARTITION BY attestation_key_id ORDER BY made_at, observation_no)
 ),
 turns AS (
     SELECT
@@ -173,6 +181,26 @@ turns AS (
     WHERE node_before <> node_id AND received_at < before_at + $travel_time
     GROUP BY attestation_key_id
     HAVING count(*) >= $min_turns
+),
+-- The same question by the hosts' own clocks, and whether there is another clock at all.
+clock AS (
+    SELECT
+        t.attestation_key_id,
+        CASE
+            WHEN count(t.made_at) = count(*)
+                THEN sum(
+                    CASE
+                        WHEN t.made_node_before <> t.node_id
+                            AND t.made_at < t.made_before + $travel_time
+                            THEN 1
+                        ELSE 0
+                    END
+                ) < $min_turns
+            WHEN count(t.verifier) = count(*) AND min(t.verifier) = max(t.verifier) THEN FALSE
+        END AS explained
+    FROM turn AS t
+    JOIN turns AS n ON n.attestation_key_id = t.attestation_key_id
+    GROUP BY t.attestation_key_id
 ),
 told AS (
     SELECT
@@ -219,6 +247,7 @@ SELECT
             ) || ' s'
         ELSE 'One attestation key at work on several hosts by turns: ' || CAST(n.turns AS VARCHAR)
             || ' change(s), down to ' || CAST(CAST(n.shortest AS BIGINT) AS VARCHAR) || ' s'
+            || CASE WHEN c.explained THEN ', by the hosts'' own clocks fewer' ELSE '' END
     END AS summary,
     CAST(to_json({
         'kind': t.kind,
@@ -227,6 +256,11 @@ SELECT
         'nodes': t.nodes,
         'turns': CASE WHEN t.kind = 'by_turns' THEN n.turns END,
         'shortest_ms': CASE WHEN t.kind = 'by_turns' THEN CAST(n.shortest * 1000 AS BIGINT) END,
+        'margin_ms': CASE
+            WHEN t.kind = 'by_turns'
+                THEN CAST((epoch($travel_time) - n.shortest) * 1000 AS BIGINT)
+        END,
+        'skew_explains': CASE WHEN t.kind = 'by_turns' THEN c.explained END,
         'ppids': t.ppids,
         'sightings': t.sightings
     }) AS VARCHAR) AS details
@@ -234,4 +268,5 @@ FROM tally AS t
 LEFT JOIN burst_extent AS e ON e.attestation_key_id = t.attestation_key_id
 LEFT JOIN peak AS p ON p.attestation_key_id = t.attestation_key_id
 LEFT JOIN turns AS n ON n.attestation_key_id = t.attestation_key_id
+LEFT JOIN clock AS c ON c.attestation_key_id = t.attestation_key_id
 ORDER BY subject_type, subject_id, details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "anti-affinity"
 -- title = "Replicas that share a platform although they must not"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -31,6 +31,9 @@
 -- enclaves = "its instances that were together"
 -- replicas = "its instances anywhere while those were together"
 -- overlap_seconds = "the longest time that two of them were together, by the clocks of the verifiers"
+-- margin_ms = "by how much that is over handover"
+-- skew_ms = "how much of the time together the verifiers' clocks and the ways to them are, by the host's own clock, which says when the quotes were made; else 0 where one verifier stamped all; null: not known"
+-- skew_explains = "by the host's own clock none were together for longer than handover; null: not known"
 -- share = "all: no replica was elsewhere (high); majority: more than half (medium); minority (low)"
 -- sightings = "first and last sightings of those instances there"
 -- [[not_evaluable]]
@@ -46,7 +49,8 @@
 WITH sighting AS (
     SELECT
         o.workload_id, o.enclave_id, coalesce(q.ppid, q.chip_id) AS ppid, o.observation_id,
-        o.observation_no, o.received_at
+        o.observation_no, o.received_at, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier
     FROM observation AS o
     JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
     JOIN quote AS q ON q.quote_no = o.quote_no
@@ -60,6 +64,11 @@ stay AS (
     SELECT
         workload_id, ppid, enclave_id,
         min(received_at) AS first_at, max(received_at) AS last_at,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE WHEN count(made_at) = count(*) THEN max(made_at) END AS last_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier,
         min_by(observation_id, observation_no) AS first_observation,
         max_by(observation_id, observation_no) AS last_observation
     FROM sighting
@@ -69,7 +78,16 @@ pair AS (
     SELECT
         a.workload_id, a.ppid, a.enclave_id, b.enclave_id AS neighbour_id,
         greatest(a.first_at, b.first_at) AS from_at,
-        least(a.last_at, b.last_at) AS to_at
+        least(a.last_at, b.last_at) AS to_at,
+        epoch(least(a.last_at, b.last_at)) - epoch(greatest(a.first_at, b.first_at)) AS overlap,
+        CASE
+            WHEN a.first_made IS NOT NULL AND b.first_made IS NOT NULL
+                THEN epoch(least(a.last_made, b.last_made))
+                    - epoch(greatest(a.first_made, b.first_made))
+        END AS overlap_made,
+        a.verifier = b.verifier AS one_clock,
+        epoch(least(a.last_at, b.last_at))
+        - epoch(greatest(a.first_at, b.first_at) + $handover) AS margin
     FROM stay AS a
     JOIN stay AS b
         ON b.workload_id = a.workload_id AND b.ppid = a.ppid AND b.enclave_id <> a.enclave_id
@@ -79,9 +97,15 @@ together AS (
     SELECT
         workload_id, ppid,
         min(from_at) AS from_at, max(to_at) AS to_at,
-        max(epoch(to_at) - epoch(from_at)) AS overlap,
+        max(overlap) AS overlap, max(margin) AS margin, max(skew) AS skew,
+        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained,
         count(DISTINCT enclave_id) AS mates
-    FROM pair
+    FROM (
+        SELECT
+            workload_id, ppid, enclave_id, from_at, to_at, overlap, margin,
+            coalesce(overlap - overlap_made, CASE WHEN one_clock THEN 0 END) AS skew
+        FROM pair
+    ) AS timed
     GROUP BY workload_id, ppid
 ),
 replica AS (
@@ -126,12 +150,17 @@ SELECT
     END AS severity,
     CAST(g.mates AS VARCHAR) || ' of ' || CAST(r.replicas AS VARCHAR) || ' instances of workload '
     || t.workload_id || ' shared a platform, for up to '
-    || CAST(CAST(g.overlap AS BIGINT) AS VARCHAR) || ' s' AS summary,
+    || CAST(CAST(g.overlap AS BIGINT) AS VARCHAR) || ' s'
+    || CASE WHEN g.explained THEN ', by the host''s own clock no longer than they may' ELSE '' END
+        AS summary,
     CAST(to_json({
         'workload_id': t.workload_id,
         'enclaves': t.enclaves,
         'replicas': r.replicas,
         'overlap_seconds': CAST(g.overlap AS BIGINT),
+        'margin_ms': CAST(g.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(g.skew * 1000 AS BIGINT),
+        'skew_explains': g.explained,
         'share': CASE
             WHEN g.mates >= r.replicas THEN 'all' WHEN g.mates * 2 > r.replicas THEN 'majority'
             ELSE 'minority'

@@ -14,6 +14,7 @@
 -- discriminator = ["kind"]
 -- grain = "one row per container, else enclave, and one per channel key"
 -- nulls = "sightings without a time, and workloads without a launch event, are counted where a quote came; a platform or host that was seen too seldom has no home"
+-- clocks = "the verifiers': they would have to be home_time apart to move a sighting out of the time in which its platform is at home, which most of its evidence tells, and not its order; peers by turns (channel_key, medium) are in the order of their receipt, and two verifiers could seem to take turns that one platform did not"
 -- false_positives = ["a host whose platform was replaced: the old one is not seen again", "load balancers that end the channel for their backends, and clients behind changing addresses (channel_key: medium)"]
 -- blind_spots = ["a diversion within one host", "a machine that takes over a host for good: see platform-relocation", "peer certificates are not compared: no log has them"]
 -- attack = ["diversion of an attested channel"]

@@ -1,7 +1,7 @@
 -- ---
 -- id = "clone-resume"
 -- title = "One memory, run twice"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -29,7 +29,9 @@
 -- kind = "by_turns: one instance answers again after another one had taken over, on the same platform; register_returned: a run-time register shows an old value after a later one"
 -- platform = "PPID or chip id, else attestation key (but not of SNP)"
 -- instances = "containers, else enclaves, that answered with the key"
--- margin_seconds = "how long after the first evidence of the later state the earlier one was seen last: by that much evidence would have to be late, or clocks apart"
+-- margin_ms = "how long after the first evidence of the later state the earlier one was seen last: by that much evidence would have to be late, or clocks apart"
+-- skew_ms = "how much of that the verifiers' clocks and the ways to them are, by the host's own clock, which says when both were made; else 0 where one verifier stamped all; null: not known"
+-- skew_explains = "by the host's own clock the earlier state was there last before the later one came; null: not known"
 -- accepted = "number of sightings told that the verifier called good"
 -- sightings = "number of sightings told"
 -- [[not_evaluable]]
@@ -60,6 +62,7 @@ WITH bound AS (
         ) AS platform,
         coalesce(o.container_id, o.enclave_id) AS instance,
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
         q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
         row_number() OVER (
             PARTITION BY o.runtime_data_id, q.attestation_key_id, q.signature_r
@@ -91,7 +94,7 @@ aspect AS (
 reading AS (
     SELECT
         b.key_id, b.platform, a.kind, a.aspect, b.instance, b.observation_id, b.observation_no,
-        b.received_at, b.claimed_ok,
+        b.received_at, b.claimed_ok, b.made_at, b.verifier,
         CASE a.aspect
             WHEN 'instance' THEN b.instance
             WHEN 'rtmr0' THEN b.rtmr0 WHEN 'rtmr1' THEN b.rtmr1
@@ -105,7 +108,12 @@ reading AS (
 stay AS (
     SELECT
         key_id, platform, kind, aspect, state,
-        min(received_at) AS first_at, max(received_at) AS last_at
+        min(received_at) AS first_at, max(received_at) AS last_at,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE WHEN count(made_at) = count(*) THEN max(made_at) END AS last_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier
     FROM reading
     WHERE state IS NOT NULL
     GROUP BY key_id, platform, kind, aspect, state
@@ -115,7 +123,12 @@ returned AS (
     SELECT
         old.key_id, old.platform, old.kind, old.aspect, old.state,
         new.state AS new_state, new.first_at AS new_at,
-        epoch(old.last_at) - epoch(new.first_at) AS margin
+        epoch(old.last_at) - epoch(new.first_at) AS margin,
+        coalesce(
+            epoch(old.last_at) - epoch(new.first_at)
+            - (epoch(old.last_made) - epoch(new.first_made)),
+            CASE WHEN old.verifier = new.verifier THEN 0 END
+        ) AS skew
     FROM stay AS old
     JOIN stay AS new
         ON new.key_id = old.key_id AND new.platform = old.platform
@@ -136,7 +149,9 @@ told AS (
         )
 ),
 cause AS (
-    SELECT key_id, platform, kind, max(margin) AS margin
+    SELECT
+        key_id, platform, kind, max(margin) AS margin, max(skew) AS skew,
+        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained
     FROM returned
     GROUP BY key_id, platform, kind
 ),
@@ -166,12 +181,15 @@ SELECT
         ELSE 'Under one channel key a run-time register went back to an earlier value'
     END
     || ', up to ' || CAST(CAST(c.margin AS BIGINT) AS VARCHAR) || ' s after a later one ('
-    || CAST(t.sightings AS VARCHAR) || ' sighting(s))' AS summary,
+    || CAST(t.sightings AS VARCHAR) || ' sighting(s))'
+    || CASE WHEN c.explained THEN ', by the host''s own clock in order' ELSE '' END AS summary,
     CAST(to_json({
         'kind': t.kind,
         'platform': t.platform,
         'instances': t.instances,
-        'margin_seconds': CAST(c.margin AS BIGINT),
+        'margin_ms': CAST(c.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(c.skew * 1000 AS BIGINT),
+        'skew_explains': c.explained,
         'accepted': t.accepted,
         'sightings': t.sightings
     }) AS VARCHAR) AS details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "platform-relocation"
 -- title = "A platform reappears elsewhere"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -40,6 +40,9 @@
 -- places_before = "places of that kind before the move"
 -- places_after = "and after it: none of them had been seen before"
 -- away_seconds = "seconds between the last sighting before and the first one after"
+-- margin_ms = "by how much that is over away_time"
+-- skew_ms = "how much of it the verifiers' clocks and the ways to them are, by the clocks of the platform in its two places, which say when the quotes were made; else 0 where one verifier stamped all; null: not known"
+-- skew_explains = "by the platform's own clocks it was away for less than away_time; null: not known"
 -- moved_together = "platforms that made a move of that kind on the same day (UTC)"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
@@ -59,7 +62,7 @@
 -- Evidence shown again elsewhere does not move its maker.
 WITH place AS (
     SELECT q.ppid, 'node' AS kind, o.node_id AS place, o.received_at, o.observation_id,
-        o.observation_no
+        o.observation_no, o.quote_generated_at AS made_at, o.backend_verifier AS verifier
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
@@ -74,7 +77,8 @@ WITH place AS (
             THEN substr(o.peer, 1, length(o.peer) - strpos(reverse(o.peer), '.'))
             ELSE o.peer
         END AS place,
-        o.received_at, o.observation_id, o.observation_no
+        o.received_at, o.observation_id, o.observation_no, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
@@ -85,7 +89,9 @@ moved AS (
     SELECT ppid, kind FROM place GROUP BY ppid, kind HAVING min(place) <> max(place)
 ),
 fresh AS (
-    SELECT p.ppid, p.kind, p.place, p.received_at, p.observation_id, p.observation_no
+    SELECT
+        p.ppid, p.kind, p.place, p.received_at, p.observation_id, p.observation_no, p.made_at,
+        p.verifier
     FROM place AS p
     JOIN moved AS m ON m.ppid = p.ppid AND m.kind = p.kind
 ),
@@ -93,6 +99,11 @@ stay AS (
     SELECT
         ppid, kind, place,
         min(received_at) AS first_at, max(received_at) AS last_at,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE WHEN count(made_at) = count(*) THEN max(made_at) END AS last_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier,
         min_by(observation_id, observation_no) AS first_observation,
         max_by(observation_id, observation_no) AS last_observation
     FROM fresh
@@ -126,11 +137,26 @@ told AS (
         list_sort(list(DISTINCT s.place) FILTER (WHERE s.last_at <= c.left_at)) AS places_before,
         list_sort(list(DISTINCT s.place) FILTER (WHERE s.first_at >= c.arrived_at)) AS places_after,
         min(CASE WHEN s.last_at = c.left_at THEN s.place END) AS moved_from,
+        max(CASE WHEN s.last_at = c.left_at THEN s.last_made END) AS left_made,
+        min(CASE WHEN s.place = c.moved_to THEN s.first_made END) AS arrived_made,
+        min(CASE WHEN s.last_at = c.left_at THEN s.verifier END) AS left_verifier,
+        min(CASE WHEN s.place = c.moved_to THEN s.verifier END) AS arrived_verifier,
         min(CASE WHEN s.last_at = c.left_at THEN s.last_observation END) AS last_before,
         min(CASE WHEN s.place = c.moved_to THEN s.first_observation END) AS first_after
     FROM cut AS c
     JOIN stay AS s ON s.ppid = c.ppid AND s.kind = c.kind
     GROUP BY c.ppid, c.kind, c.moved_to, c.arrived_at, c.left_at
+),
+timed AS (
+    SELECT
+        ppid, kind, moved_to, arrived_at, left_at, places_before, places_after, moved_from,
+        last_before, first_after,
+        epoch(arrived_at) - epoch(left_at + $away_time) AS margin,
+        coalesce(
+            epoch(arrived_at) - epoch(left_at) - (epoch(arrived_made) - epoch(left_made)),
+            CASE WHEN arrived_verifier = left_verifier THEN 0 END
+        ) AS skew
+    FROM told
 ),
 day AS (
     SELECT kind, floor(epoch(arrived_at) / 86400) AS day_no, count(DISTINCT ppid) AS platforms
@@ -152,7 +178,9 @@ SELECT
     || CASE
         WHEN d.platforms > 1 THEN '; ' || CAST(d.platforms AS VARCHAR)
             || ' platforms moved on that day' ELSE ''
-    END AS summary,
+    END
+    || CASE WHEN t.margin < t.skew THEN '; by its own clocks it was not away' ELSE '' END
+        AS summary,
     CAST(to_json({
         'kind': t.kind,
         'moved_from': t.moved_from,
@@ -160,8 +188,11 @@ SELECT
         'places_before': t.places_before,
         'places_after': t.places_after,
         'away_seconds': CAST(epoch(t.arrived_at) - epoch(t.left_at) AS BIGINT),
+        'margin_ms': CAST(t.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(t.skew * 1000 AS BIGINT),
+        'skew_explains': t.margin < t.skew,
         'moved_together': d.platforms
     }) AS VARCHAR) AS details
-FROM told AS t
+FROM timed AS t
 JOIN day AS d ON d.kind = t.kind AND d.day_no = floor(epoch(t.arrived_at) / 86400)
 ORDER BY subject_type, subject_id, details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -27,7 +27,9 @@
 -- meaning = "lives that overlap by no more than this may only seem to, by the clocks of two verifiers"
 -- [details]
 -- places = "the platforms (PPID or chip id, else attestation key); for a signing event the enclave ids"
--- overlap_seconds = "how long after the later place was first seen the earlier one was still alive, by the clocks of those who received the quotes: only clocks that are that far apart could explain it; null for a signing event and for a guest"
+-- margin_ms = "how long after the later place was first seen the earlier one was still alive, by the clocks of those who received the quotes: only clocks that are that far apart could explain it; null for a signing event and for a guest, in whose case no order counts"
+-- skew_ms = "how much of that the verifiers' clocks and the ways to them are, by the clocks of the two hosts, which say when the quotes were made; else 0 where one verifier stamped all; null: not known, or no margin"
+-- skew_explains = "by the hosts' own clocks the earlier life had ended when the later began; null: not known, or no margin"
 -- sightings = "number of sightings where the place changed, and those just before; for a signing event or guest all of them"
 -- accepted = "places for which the verifier said that the quote is good"
 -- [[not_evaluable]]
@@ -48,7 +50,8 @@
 WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id,
-        o.runtime_data_id, o.claimed_ok, q.quote_no, q.signature_r,
+        o.runtime_data_id, o.claimed_ok, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier, q.quote_no, q.signature_r,
         q.chip_id, q.report_id, q.report_id_ma,
         -- A VEK changes with the TCB, and a VLEK is for many hosts: neither tells a platform.
         coalesce(
@@ -80,13 +83,15 @@ moved_key AS (
 candidate AS (
     SELECT
         'enclave' AS subject_type, s.enclave_id AS subject_id, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no
+        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no,
+        s.made_at, s.verifier
     FROM sighting AS s
     JOIN moved_enclave AS m ON m.enclave_id = s.enclave_id
     UNION ALL
     SELECT
         'channel_key' AS subject_type, s.runtime_data_id AS subject_id, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no
+        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no,
+        s.made_at, s.verifier
     FROM sighting AS s
     JOIN moved_key AS m ON m.runtime_data_id = s.runtime_data_id
     JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'
@@ -95,11 +100,11 @@ candidate AS (
 fresh AS (
     SELECT
         subject_type, subject_id, observation_id, observation_no, received_at, enclave_id,
-        node_id, place, claimed_ok
+        node_id, place, claimed_ok, made_at, verifier
     FROM (
         SELECT
             c.subject_type, c.subject_id, c.observation_id, c.observation_no, c.received_at,
-            c.enclave_id, c.node_id, c.place, c.claimed_ok,
+            c.enclave_id, c.node_id, c.place, c.claimed_ok, c.made_at, c.verifier,
             row_number() OVER (
                 PARTITION BY c.subject_type, q.signing_id ORDER BY c.received_at, c.observation_no
             ) AS showing
@@ -112,7 +117,7 @@ fresh AS (
 lived AS (
     SELECT
         f.subject_type, f.subject_id, f.observation_id, f.observation_no, f.received_at, f.place,
-        f.claimed_ok, count(l.timestamp) AS life
+        f.claimed_ok, f.made_at, f.verifier, count(l.timestamp) AS life
     FROM fresh AS f
     LEFT JOIN launch AS l
         ON f.subject_type = 'enclave'
@@ -121,19 +126,28 @@ lived AS (
         AND l.timestamp <= f.received_at + $clock_tolerance
     GROUP BY
         f.subject_type, f.subject_id, f.observation_id, f.observation_no, f.received_at, f.place,
-        f.claimed_ok
+        f.claimed_ok, f.made_at, f.verifier
 ),
 life AS (
     SELECT
         subject_type, subject_id, place, life,
-        min(received_at) AS first_at, max(received_at) AS last_at
+        min(received_at) AS first_at, max(received_at) AS last_at,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE WHEN count(made_at) = count(*) THEN max(made_at) END AS last_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier
     FROM lived
     GROUP BY subject_type, subject_id, place, life
 ),
-overlap AS (
+concurrent AS (
     SELECT
         a.subject_type, a.subject_id,
-        max(epoch(a.last_at) - epoch(b.first_at)) AS seconds
+        epoch(a.last_at) - epoch(b.first_at) AS margin,
+        coalesce(
+            epoch(a.last_at) - epoch(b.first_at) - (epoch(a.last_made) - epoch(b.first_made)),
+            CASE WHEN a.verifier = b.verifier THEN 0 END
+        ) AS skew
     FROM life AS a
     JOIN life AS b
         ON b.subject_type = a.subject_type
@@ -141,7 +155,13 @@ overlap AS (
         AND b.place <> a.place
         AND b.first_at >= a.first_at
         AND a.last_at > b.first_at + $clock_tolerance
-    GROUP BY a.subject_type, a.subject_id
+),
+overlap AS (
+    SELECT
+        subject_type, subject_id, max(margin) AS margin, max(skew) AS skew,
+        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained
+    FROM concurrent
+    GROUP BY subject_type, subject_id
 ),
 ordered AS (
     SELECT
@@ -238,11 +258,16 @@ SELECT
         WHEN 'signing_event' THEN ' enclaves'
         WHEN 'guest' THEN ' chips'
         ELSE ' platforms at once: the first was still alive '
-            || CAST(CAST(v.seconds AS BIGINT) AS VARCHAR) || ' s after the second appeared'
+            || CAST(CAST(v.margin AS BIGINT) AS VARCHAR) || ' s after the second appeared'
+            || CASE
+                WHEN v.explained THEN ', which by the hosts'' own clocks it was not' ELSE ''
+            END
     END AS summary,
     CAST(to_json({
         'places': t.places,
-        'overlap_seconds': CAST(v.seconds AS BIGINT),
+        'margin_ms': CAST(v.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(v.skew * 1000 AS BIGINT),
+        'skew_explains': v.explained,
         'sightings': t.sightings,
         'accepted': t.accepted
     }) AS VARCHAR) AS details

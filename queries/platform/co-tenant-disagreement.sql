@@ -1,7 +1,7 @@
 -- ---
 -- id = "co-tenant-disagreement"
 -- title = "Guests of one platform disagree about the platform"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -33,7 +33,8 @@
 -- part = "cpu_svn: SGX reports; tdx_module: MR_SEAM and the module's SVNs of TD reports, current or at launch"
 -- states = "the states that were reported"
 -- returns = "how often a state came back"
--- shortest_seconds = "shortest time in which a state was left and came back: clocks would have to be that far apart"
+-- margin_ms = "shortest time in which a state was left and came back, by the clocks of the verifiers: up to that much they would have to be apart"
+-- skew_explains = "by the platform's own clock, which says when the quotes were made, no state came back within return_window; false where one verifier stamped all, and nothing says when they were made; null: not known"
 -- enclaves = "enclaves that reported them"
 -- sightings = "number of sightings told: where the state changed, and those just before"
 -- [[not_evaluable]]
@@ -86,7 +87,8 @@ divided AS (
 sighting AS (
     SELECT
         r.ppid, r.part, r.state, o.observation_id, o.observation_no, o.received_at,
-        o.enclave_id, r.at_launch
+        o.enclave_id, r.at_launch, o.quote_generated_at AS made_at,
+        o.backend_verifier AS verifier
     FROM divided AS d
     JOIN report AS r ON r.ppid = d.ppid AND r.part = d.part
     JOIN observation AS o ON o.quote_no = r.quote_no
@@ -96,14 +98,19 @@ sighting AS (
 ),
 -- Neither does a TD that repeats its launch state.
 telling AS (
-    SELECT ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id
+    SELECT
+        ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+        made_at, verifier
     FROM sighting
     WHERE NOT at_launch
     UNION ALL
-    SELECT ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id
+    SELECT
+        ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+        made_at, verifier
     FROM (
         SELECT
             ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+            made_at, verifier,
             row_number() OVER (
                 PARTITION BY ppid, part, state, enclave_id ORDER BY received_at, observation_no
             ) AS guest_sighting
@@ -114,12 +121,19 @@ telling AS (
 ),
 ordered AS (
     SELECT
-        ppid, part, state, observation_id, observation_no, received_at, enclave_id,
+        ppid, part, state, observation_id, observation_no, received_at, enclave_id, made_at,
+        verifier,
         lag(state) OVER platform_order AS state_before,
         lead(state) OVER platform_order AS state_after,
         lag(received_at) OVER (
             PARTITION BY ppid, part, at_launch, state ORDER BY received_at, observation_no
-        ) AS same_before_at
+        ) AS same_before_at,
+        lag(state) OVER (
+            PARTITION BY ppid, part, at_launch ORDER BY made_at, observation_no
+        ) AS made_state_before,
+        lag(made_at) OVER (
+            PARTITION BY ppid, part, at_launch, state ORDER BY made_at, observation_no
+        ) AS same_made_before
     FROM telling
     WINDOW platform_order AS (
         PARTITION BY ppid, part, at_launch ORDER BY received_at, observation_no
@@ -128,13 +142,20 @@ ordered AS (
 marked AS (
     SELECT
         ppid, part, state, observation_id, observation_no, received_at, enclave_id, same_before_at,
+        made_at, verifier,
         coalesce(state_before <> state, FALSE) OR coalesce(state_after <> state, FALSE) AS at_change,
         coalesce(
             state_before <> state
             AND received_at > same_before_at + $clock_tolerance
             AND received_at < same_before_at + $return_window,
             FALSE
-        ) AS is_return
+        ) AS is_return,
+        coalesce(
+            made_state_before <> state
+            AND made_at > same_made_before + $clock_tolerance
+            AND made_at < same_made_before + $return_window,
+            FALSE
+        ) AS is_made_return
     FROM ordered
 ),
 returned AS (
@@ -144,6 +165,17 @@ returned AS (
         min(epoch(received_at) - epoch(same_before_at)) AS shortest
     FROM marked
     WHERE is_return
+    GROUP BY ppid, part
+),
+-- The same question by the clock of the platform itself, and whether there is another at all.
+clock AS (
+    SELECT
+        ppid, part,
+        CASE
+            WHEN count(made_at) = count(*) THEN NOT bool_or(is_made_return)
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN FALSE
+        END AS explained
+    FROM marked
     GROUP BY ppid, part
 )
 SELECT
@@ -158,12 +190,14 @@ SELECT
     'Guests of one platform report '
     || CASE m.part WHEN 'cpu_svn' THEN 'different microcode' ELSE 'different TDX modules' END
     || ' by turns: a state came back ' || CAST(max(r.returns) AS VARCHAR)
-    || ' time(s), within ' || CAST(CAST(max(r.shortest) AS BIGINT) AS VARCHAR) || ' s' AS summary,
+    || ' time(s), within ' || CAST(CAST(max(r.shortest) AS BIGINT) AS VARCHAR) || ' s'
+    || CASE WHEN bool_and(c.explained) THEN ', by its own clock never' ELSE '' END AS summary,
     CAST(to_json({
         'part': m.part,
         'states': list_sort(list(DISTINCT m.state)),
         'returns': max(r.returns),
-        'shortest_seconds': CAST(max(r.shortest) AS BIGINT),
+        'margin_ms': CAST(max(r.shortest) * 1000 AS BIGINT),
+        'skew_explains': bool_and(c.explained),
         'enclaves': list_sort(
             list(DISTINCT m.enclave_id) FILTER (WHERE m.enclave_id IS NOT NULL)
         ),
@@ -171,6 +205,7 @@ SELECT
     }) AS VARCHAR) AS details
 FROM marked AS m
 JOIN returned AS r ON r.ppid = m.ppid AND r.part = m.part
+JOIN clock AS c ON c.ppid = m.ppid AND c.part = m.part
 WHERE m.at_change AND m.received_at >= r.from_at AND m.received_at <= r.to_at
 GROUP BY m.ppid, m.part
 ORDER BY subject_type, subject_id, details

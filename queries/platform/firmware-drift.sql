@@ -14,6 +14,7 @@
 -- discriminator = ["part", "value"]
 -- grain = "one row per platform, part and value"
 -- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time"
+-- clocks = "the verifiers': they only order first sightings of a value among platforms, days apart; one that is seen elsewhere as well is no finding, whichever was first"
 -- false_positives = ["a new release: it spreads to the other platforms, and the finding is resolved", "a machine kept on an old release: only values that are newer than what the others had at the time are told"]
 -- blind_spots = ["a fleet with fewer than min_platforms other platforms", "firmware that is the same everywhere and wrong: no list of Intel's releases is kept"]
 -- attack = ["modified or unreleased firmware", "foreign quoting enclave"]

@@ -1,7 +1,7 @@
 -- ---
 -- id = "snp-field-drift"
 -- title = "An SEV-SNP report says less than it used to"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -30,6 +30,9 @@
 -- before = "values that had been seen until then; for launch_tcb the committed TCB, for vek_tcb the certificate's"
 -- became = "the values that are told"
 -- known_since = "first evidence of the workload or enclave; null for launch_tcb and vek_tcb"
+-- margin_ms = "how long after settle_time the told values were seen first, by the clocks of the verifiers; null for launch_tcb and vek_tcb"
+-- skew_ms = "how much of the time between the two the verifiers' clocks and the ways to them are, by the clocks of the hosts, which say when both quotes were made; else 0 where one verifier stamped both; null: not known"
+-- skew_explains = "by the hosts' own clocks they came within settle_time; null: not known"
 -- enclaves = "enclave ids that presented them"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
@@ -55,13 +58,14 @@ WITH sighting AS (
         observation_id, observation_no, received_at, workload_id, enclave_id, claimed_ok,
         policy_smt, policy_migrate_ma, policy_abi_major, policy_abi_minor, vmpl, host_data,
         family_id, image_id, chip_id, signing_key, launch_tcb, committed_tcb, reported_tcb,
-        vek_tcb
+        vek_tcb, made_at, verifier
     FROM (
         SELECT
             o.observation_id, o.observation_no, o.received_at, o.workload_id, o.enclave_id,
             o.claimed_ok, q.policy_smt, q.policy_migrate_ma, q.policy_abi_major,
             q.policy_abi_minor, q.vmpl, q.host_data, q.family_id, q.image_id, q.chip_id,
             q.signing_key, q.launch_tcb, q.committed_tcb, q.reported_tcb, q.vek_tcb,
+            o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
             row_number() OVER (
                 PARTITION BY q.signing_id ORDER BY o.received_at, o.observation_no
             ) AS showing
@@ -243,6 +247,48 @@ past AS (
         AND s.part = t.part AND s.first_at < t.first_seen
     GROUP BY t.subject_type, t.subject_id, t.part
 ),
+-- When all that is told was made first, and who stamped it; and the same of the first evidence.
+told_clock AS (
+    SELECT
+        x.subject_type, x.subject_id, x.part,
+        CASE WHEN count(s.made_at) = count(*) THEN min(s.made_at) END AS made_at,
+        CASE
+            WHEN count(s.verifier) = count(*) AND min(s.verifier) = max(s.verifier)
+                THEN min(s.verifier)
+        END AS verifier
+    FROM offence AS x
+    JOIN sighting AS s ON s.observation_no = x.observation_no
+    GROUP BY x.subject_type, x.subject_id, x.part
+),
+first_clock AS (
+    SELECT
+        t.subject_type, t.subject_id, t.part,
+        CASE WHEN count(s.made_at) = count(*) THEN min(s.made_at) END AS made_at,
+        CASE
+            WHEN count(s.verifier) = count(*) AND min(s.verifier) = max(s.verifier)
+                THEN min(s.verifier)
+        END AS verifier
+    FROM tally AS t
+    JOIN placed AS p
+        ON p.subject_type = t.subject_type AND p.subject_id = t.subject_id
+        AND p.part = t.part AND p.received_at = t.known_since
+    JOIN sighting AS s ON s.observation_no = p.observation_no
+    GROUP BY t.subject_type, t.subject_id, t.part
+),
+timed AS (
+    SELECT
+        t.subject_type, t.subject_id, t.part,
+        epoch(t.first_seen) - epoch(t.known_since + $settle_time) AS margin,
+        coalesce(
+            epoch(t.first_seen) - epoch(t.known_since) - (epoch(c.made_at) - epoch(f.made_at)),
+            CASE WHEN c.verifier = f.verifier THEN 0 END
+        ) AS skew
+    FROM tally AS t
+    JOIN told_clock AS c
+        ON c.subject_type = t.subject_type AND c.subject_id = t.subject_id AND c.part = t.part
+    JOIN first_clock AS f
+        ON f.subject_type = t.subject_type AND f.subject_id = t.subject_id AND f.part = t.part
+),
 -- What was seen first stands first in the list.
 witness AS (
     SELECT
@@ -268,12 +314,17 @@ SELECT
             || coalesce(array_to_string(p.before, ', '), '') || ' became '
             || array_to_string(t.became, ', ')
     END
-    || ' (' || CAST(t.sightings AS VARCHAR) || ' sighting(s))' AS summary,
+    || ' (' || CAST(t.sightings AS VARCHAR) || ' sighting(s))'
+    || CASE WHEN m.margin < m.skew THEN ', by the hosts'' own clocks from the start' ELSE '' END
+        AS summary,
     CAST(to_json({
         'part': t.part,
         'before': coalesce(p.before, t.against),
         'became': t.became,
         'known_since': t.known_since,
+        'margin_ms': CAST(m.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(m.skew * 1000 AS BIGINT),
+        'skew_explains': m.margin < m.skew,
         'enclaves': t.enclaves,
         'accepted': t.accepted,
         'sightings': t.sightings
@@ -281,6 +332,8 @@ SELECT
 FROM tally AS t
 LEFT JOIN past AS p
     ON p.subject_type = t.subject_type AND p.subject_id = t.subject_id AND p.part = t.part
+LEFT JOIN timed AS m
+    ON m.subject_type = t.subject_type AND m.subject_id = t.subject_id AND m.part = t.part
 LEFT JOIN witness AS w
     ON w.subject_type = t.subject_type AND w.subject_id = t.subject_id AND w.part = t.part
 ORDER BY subject_type, subject_id, details

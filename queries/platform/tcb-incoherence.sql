@@ -14,6 +14,7 @@
 -- discriminator = ["kind"]
 -- grain = "one row per platform and kind of contradiction"
 -- nulls = "what a quote version does not have is not compared; sightings without a time cannot be explained by an update soon after"
+-- clocks = "none decides: the contradiction lies within one quote. settle_time only excuses, by the clocks of the verifiers that received the two quotes"
 -- false_positives = ["right after a microcode update the quoting enclave may not have certified itself again: the report is ahead, and within settle_time the platform shows a quoting enclave with that CPUSVN (medium)", "virtual quoting enclaves that fill the header with something else, or with nothing (unstated)"]
 -- blind_spots = ["a forger who copies the old values into the report", "whoever has the PCK key as well"]
 -- attack = ["forged report under an extracted attestation key (TEE.fail, WireTap)"]

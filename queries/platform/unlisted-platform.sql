@@ -14,6 +14,7 @@
 -- discriminator = ["kind"]
 -- grain = "one row per platform and kind"
 -- nulls = "a platform without PPID and a sighting without a time are counted; no word from the verifier counts as accepted; an event without a mode has the policy's; without either the list is not enforced"
+-- clocks = "the verifier's against that of whoever keeps the list, which nothing ties together; listed_since beside the sightings shows the margin"
 -- false_positives = ["autoscaling ahead of the list: listed_since says when the platform appeared on it after all", "a host whose PPID changed with a repair"]
 -- blind_spots = ["keys that were extracted from a listed platform", "a list that is written by whoever runs the platforms"]
 -- attack = ["forged quote under keys of another platform"]

@@ -14,6 +14,7 @@
 -- discriminator = []
 -- grain = "one row per platform"
 -- nulls = "sightings without a time are counted; a platform without PPID cannot be told from others and is counted"
+-- clocks = "the verifiers': of two certificates of one platform they say which was used later. Nothing else does, and no limit of time is set: the sightings on both sides show the margin"
 -- false_positives = ["a certificate cache (PCCS) that still serves the older one", "a host that asks for certificates by a raw TCB of its own"]
 -- blind_spots = ["a platform that always showed the older certificate", "a downgrade together with older microcode: see tcb-rollback"]
 -- attack = ["selection of an older certificate"]

@@ -1,7 +1,7 @@
 -- ---
 -- id = "runtime-register-regression"
 -- title = "A run-time register that went back"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -29,7 +29,9 @@
 -- part = "rtmr0 to rtmr3"
 -- returned = "values that came back"
 -- between = "values that had followed them"
--- margin_seconds = "how long after the first evidence of the later value the old one was seen last: by that much evidence would have to be late, or clocks apart"
+-- margin_ms = "how long after the first evidence of the later value the old one was seen last: by that much evidence would have to be late, or clocks apart"
+-- skew_ms = "how much of that the verifiers' clocks and the ways to them are, by the host's own clock, which says when both were made; else 0 where one verifier stamped all; null: not known"
+-- skew_explains = "by the host's own clock the old value was there last before the later one came; null: not known"
 -- enclave_id = "as logged"
 -- accepted = "number of sightings of returned values that the verifier called good"
 -- sightings = "number of sightings of returned values"
@@ -53,6 +55,7 @@
 WITH sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.claimed_ok,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
         CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
         coalesce(o.container_id, o.enclave_id) AS subject_id,
         q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3
@@ -86,7 +89,7 @@ started AS (
 lived AS (
     SELECT
         s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
-        s.enclave_id, s.claimed_ok, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
+        s.enclave_id, s.claimed_ok, s.made_at, s.verifier, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
         count(l.timestamp) AS life
     FROM sighting AS s
     JOIN moved AS m ON m.subject_type = s.subject_type AND m.subject_id = s.subject_id
@@ -95,7 +98,7 @@ lived AS (
         AND l.timestamp <= s.received_at
     GROUP BY
         s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
-        s.enclave_id, s.claimed_ok, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3
+        s.enclave_id, s.claimed_ok, s.made_at, s.verifier, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3
 ),
 part AS (
     SELECT 'rtmr0' AS part UNION ALL SELECT 'rtmr1' UNION ALL SELECT 'rtmr2'
@@ -104,7 +107,7 @@ part AS (
 reading AS (
     SELECT
         l.subject_type, l.subject_id, l.life, p.part, l.observation_id, l.observation_no,
-        l.received_at, l.enclave_id, l.claimed_ok,
+        l.received_at, l.enclave_id, l.claimed_ok, l.made_at, l.verifier,
         CASE p.part
             WHEN 'rtmr0' THEN l.rtmr0 WHEN 'rtmr1' THEN l.rtmr1
             WHEN 'rtmr2' THEN l.rtmr2 ELSE l.rtmr3
@@ -116,6 +119,11 @@ stay AS (
     SELECT
         subject_type, subject_id, life, part, state,
         min(received_at) AS first_at, max(received_at) AS last_at,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE WHEN count(made_at) = count(*) THEN max(made_at) END AS last_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier,
         min_by(observation_id, observation_no) AS observation_id
     FROM reading
     WHERE state IS NOT NULL
@@ -126,7 +134,12 @@ returned AS (
     SELECT
         old.subject_type, old.subject_id, old.life, old.part, old.state,
         new.state AS new_state, new.first_at AS new_at, new.observation_id AS new_observation,
-        epoch(old.last_at) - epoch(new.first_at) AS margin
+        epoch(old.last_at) - epoch(new.first_at) AS margin,
+        coalesce(
+            epoch(old.last_at) - epoch(new.first_at)
+            - (epoch(old.last_made) - epoch(new.first_made)),
+            CASE WHEN old.verifier = new.verifier THEN 0 END
+        ) AS skew
     FROM stay AS old
     JOIN stay AS new
         ON new.subject_type = old.subject_type AND new.subject_id = old.subject_id
@@ -148,7 +161,8 @@ offence AS (
 cause AS (
     SELECT
         subject_type, subject_id, part,
-        max(margin) AS margin,
+        max(margin) AS margin, max(skew) AS skew,
+        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained,
         list_sort(list(DISTINCT new_state)) AS between_states,
         min_by(new_observation, new_at) AS new_observation
     FROM returned
@@ -176,12 +190,15 @@ SELECT
     'high' AS severity,
     upper(t.part) || ' went back to an earlier value, up to '
     || CAST(CAST(c.margin AS BIGINT) AS VARCHAR) || ' s after a later one had been seen ('
-    || CAST(t.sightings AS VARCHAR) || ' sighting(s))' AS summary,
+    || CAST(t.sightings AS VARCHAR) || ' sighting(s))'
+    || CASE WHEN c.explained THEN ', by the host''s own clock in order' ELSE '' END AS summary,
     CAST(to_json({
         'part': t.part,
         'returned': t.returned_states,
         'between': c.between_states,
-        'margin_seconds': CAST(c.margin AS BIGINT),
+        'margin_ms': CAST(c.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(c.skew * 1000 AS BIGINT),
+        'skew_explains': c.explained,
         'enclave_id': t.enclave_id,
         'accepted': t.accepted,
         'sightings': t.sightings

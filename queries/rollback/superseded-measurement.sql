@@ -1,7 +1,7 @@
 -- ---
 -- id = "superseded-measurement"
 -- title = "An older measurement comes back after a newer one had taken over"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -36,6 +36,9 @@
 -- measurement = "the older one: MRENCLAVE, or MRTD and the RTMRs that the manifest names"
 -- newer = "measurements that had replaced it"
 -- newer_since = "when the first of them had been seen first"
+-- margin_ms = "by how much the first offending sighting came after rollout_window, by the clocks of the verifiers"
+-- skew_ms = "how much of the time between the two the verifiers' clocks and the ways to them are, by the clocks of the hosts, which say when both quotes were made; else 0 where one verifier stamped both; null: not known"
+-- skew_explains = "by the hosts' own clocks it was made within rollout_window of the first of the newer one; null: not known"
 -- kind = "rolled_back: the instance itself had shown a newer one; resurrected: nobody had shown the older one for the quiet time"
 -- order = "approval: by valid_from of the reference values; first_seen: by the first sighting"
 -- approved = "a reference value for it was valid at the first offending sighting; null: the case has none for this scope"
@@ -72,6 +75,7 @@ WITH named AS (
 sighting AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
         CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         q.mrenclave, q.mrtd, q.measurement AS snp_measurement, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
@@ -107,7 +111,7 @@ changed AS (
 ),
 kept AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id,
+        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.made_at, s.verifier,
         s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
         s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3
     FROM sighting AS s
@@ -116,7 +120,7 @@ kept AS (
 ),
 seen AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id,
+        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.made_at, s.verifier,
         s.scope_type, s.scope_id, s.product, s.measurement,
         lag(s.received_at) OVER (
             PARTITION BY s.scope_type, s.scope_id, s.product, s.measurement
@@ -186,7 +190,7 @@ own AS (
 offence AS (
     SELECT
         s.scope_type, s.scope_id, s.product, s.measurement, s.enclave_id, s.observation_id,
-        s.observation_no, s.received_at, u.newer_measurement, u.newer_at,
+        s.observation_no, s.received_at, s.made_at, s.verifier, u.newer_measurement, u.newer_at,
         u.by_approval, u.is_listed,
         CASE WHEN w.first_at IS NOT NULL THEN 'rolled_back' ELSE 'resurrected' END AS kind
     FROM seen AS s
@@ -205,7 +209,8 @@ offence AS (
 told AS (
     SELECT DISTINCT
         o.scope_type, o.scope_id, o.product, o.measurement, o.enclave_id, o.observation_id,
-        o.observation_no, o.received_at, a.observation_no IS NOT NULL AS replayed
+        o.observation_no, o.received_at, o.made_at, o.verifier,
+        a.observation_no IS NOT NULL AS replayed
     FROM offence AS o
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
 ),
@@ -226,10 +231,47 @@ tally AS (
         min(received_at) AS first_seen,
         max(received_at) AS last_seen,
         count(*) AS sightings,
+        CASE WHEN count(made_at) = count(*) THEN min(made_at) END AS first_made,
+        CASE
+            WHEN count(verifier) = count(*) AND min(verifier) = max(verifier) THEN min(verifier)
+        END AS verifier,
         bool_and(replayed) AS replayed,
         string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
     FROM told
     GROUP BY scope_type, scope_id, product, measurement, enclave_id
+),
+-- The first of the newer ones, and what its host and its verifier said of the time.
+successor AS (
+    SELECT
+        n.scope_type, n.scope_id, n.product, n.newer_since,
+        CASE WHEN count(s.made_at) = count(*) THEN min(s.made_at) END AS first_made,
+        CASE
+            WHEN count(s.verifier) = count(*) AND min(s.verifier) = max(s.verifier)
+                THEN min(s.verifier)
+        END AS verifier
+    FROM (SELECT DISTINCT scope_type, scope_id, product, newer_since FROM cause) AS n
+    JOIN seen AS s
+        ON s.scope_type = n.scope_type AND s.scope_id = n.scope_id AND s.product = n.product
+        AND s.received_at = n.newer_since
+    GROUP BY n.scope_type, n.scope_id, n.product, n.newer_since
+),
+timed AS (
+    SELECT
+        t.scope_type, t.scope_id, t.product, t.measurement, t.enclave_id,
+        epoch(t.first_seen) - epoch(c.newer_since + $rollout_window) AS margin,
+        coalesce(
+            epoch(t.first_seen) - epoch(c.newer_since)
+            - (epoch(t.first_made) - epoch(s.first_made)),
+            CASE WHEN t.verifier = s.verifier THEN 0 END
+        ) AS skew
+    FROM tally AS t
+    JOIN cause AS c
+        ON c.scope_type = t.scope_type AND c.scope_id = t.scope_id AND c.product = t.product
+        AND c.measurement = t.measurement
+        AND coalesce(c.enclave_id, '') = coalesce(t.enclave_id, '')
+    JOIN successor AS s
+        ON s.scope_type = c.scope_type AND s.scope_id = c.scope_id AND s.product = c.product
+        AND s.newer_since = c.newer_since
 ),
 valid AS (
     SELECT
@@ -279,7 +321,9 @@ SELECT
     END
     || CAST(CAST(epoch(t.first_seen) - epoch(c.newer_since) AS BIGINT) AS VARCHAR) || ' s before ('
     || CAST(t.sightings AS VARCHAR) || ' sighting(s)'
-    || CASE WHEN t.replayed THEN ', all of it repeated evidence)' ELSE ')' END AS summary,
+    || CASE WHEN t.replayed THEN ', all of it repeated evidence)' ELSE ')' END
+    || CASE WHEN m.margin <= m.skew THEN ', by the hosts'' own clocks while it was rolled out' ELSE '' END
+        AS summary,
     CAST(to_json({
         'scope_type': t.scope_type,
         'scope_id': t.scope_id,
@@ -287,6 +331,9 @@ SELECT
         'measurement': t.measurement,
         'newer': c.newer,
         'newer_since': c.newer_since,
+        'margin_ms': CAST(m.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(m.skew * 1000 AS BIGINT),
+        'skew_explains': m.margin <= m.skew,
         'kind': c.kind,
         'order': CASE WHEN c.by_approval THEN 'approval' ELSE 'first_seen' END,
         'approved': CASE WHEN c.is_listed THEN v.approved END,
@@ -298,6 +345,10 @@ JOIN cause AS c
     ON c.scope_type = t.scope_type AND c.scope_id = t.scope_id AND c.product = t.product
     AND c.measurement = t.measurement
     AND coalesce(c.enclave_id, '') = coalesce(t.enclave_id, '')
+JOIN timed AS m
+    ON m.scope_type = t.scope_type AND m.scope_id = t.scope_id AND m.product = t.product
+    AND m.measurement = t.measurement
+    AND coalesce(m.enclave_id, '') = coalesce(t.enclave_id, '')
 JOIN valid AS v
     ON v.scope_type = t.scope_type AND v.scope_id = t.scope_id AND v.product = t.product
     AND v.measurement = t.measurement

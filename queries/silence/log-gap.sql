@@ -1,7 +1,7 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -18,7 +18,7 @@
 -- attack = ["log suppression"]
 -- spec = ["detector D50"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.run_length]
 -- type = "BIGINT"
@@ -28,6 +28,10 @@
 -- type = "INTERVAL"
 -- default = "5m"
 -- meaning = "an answer may take so long; others' challenges within so much of the run tell an outage from a cut"
+-- [params.skew_sample]
+-- type = "BIGINT"
+-- default = "10"
+-- meaning = "with fewer answers the skew of the clocks of issuers and verifiers is unknown"
 -- [details]
 -- kind = "sequence: numbers are missing; unanswered: challenges without any event"
 -- since = "the first challenge of the run; null for a sequence"
@@ -35,6 +39,9 @@
 -- holes = "holes in the sequence; 1 for a run"
 -- known = "events of the writer; others' challenges around the run that were answered"
 -- largest = "the largest hole"
+-- margin_ms = "how long after answer_time the verifiers' log went on: received_at of its last event by their clocks, the run's last challenge by its issuer's; null for a sequence, which one writer counted"
+-- skew_ms = "how far the verifiers' clocks can be ahead of the issuers': the shortest time that any answer took; null: too few answers to know, or a sequence"
+-- skew_explains = "that skew would leave the answers time to come; null: not known"
 -- around_seconds = "from the last event before to the first after the largest hole, by the writer's clock; length of the run"
 -- [[not_evaluable]]
 -- reason = "challenge whose answer may lie after the end of the log"
@@ -97,16 +104,26 @@ cut AS (
 log AS (
     SELECT max(received_at) AS last_at FROM observation
 ),
+answered AS (
+    SELECT nonce, min(received_at) AS answered_at
+    FROM observation
+    WHERE nonce IS NOT NULL
+    GROUP BY nonce
+),
 asked AS (
     SELECT
         n.enclave_id, n.nonce,
         min(n.timestamp) AS issued_at,
-        max(
-            CASE WHEN n.nonce IN (SELECT nonce FROM observation WHERE nonce IS NOT NULL) THEN 1 ELSE 0 END
-        ) AS known
+        max(CASE WHEN a.nonce IS NULL THEN 0 ELSE 1 END) AS known,
+        epoch(min(a.answered_at)) - epoch(min(n.timestamp)) AS took
     FROM nonce AS n
+    LEFT JOIN answered AS a ON a.nonce = n.nonce
     WHERE n.nonce IS NOT NULL AND n.enclave_id IS NOT NULL AND n.timestamp IS NOT NULL
     GROUP BY n.enclave_id, n.nonce
+),
+-- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
+clocks AS (
+    SELECT CASE WHEN count(took) >= $skew_sample THEN min(took) END AS skew FROM asked
 ),
 numbered AS (
     SELECT
@@ -149,15 +166,19 @@ surrounded AS (
 told AS (
     SELECT
         subject_type, subject_id, kind, since, first_seen, last_seen, observation_ids, missing,
-        holes, known, largest, around, severity
+        holes, known, largest, around, severity, CAST(NULL AS DOUBLE) AS margin,
+        CAST(NULL AS DOUBLE) AS skew
     FROM cut
     UNION ALL
     SELECT
         'enclave' AS subject_type, enclave_id AS subject_id, 'unanswered' AS kind, since,
         since AS first_seen, until AS last_seen, CAST([] AS VARCHAR[]) AS observation_ids,
         missing, 1 AS holes, known, missing AS largest, epoch(until) - epoch(since) AS around,
-        CASE WHEN known > 0 THEN 'high' ELSE 'medium' END AS severity
+        CASE WHEN known > 0 THEN 'high' ELSE 'medium' END AS severity,
+        epoch(l.last_at) - epoch(until + $answer_time) AS margin, c.skew
     FROM surrounded
+    CROSS JOIN log AS l
+    CROSS JOIN clocks AS c
 )
 SELECT
     subject_type,
@@ -171,6 +192,10 @@ SELECT
             || 'count, in ' || CAST(holes AS VARCHAR) || ' hole(s)'
         ELSE CAST(missing AS VARCHAR) || ' challenges in a row without any event; around them '
             || CAST(known AS VARCHAR) || ' of other instances were answered'
+            || CASE
+                WHEN margin <= skew THEN '; the clocks may be so far apart that answers can still come'
+                ELSE ''
+            END
     END AS summary,
     CAST(to_json({
         'kind': kind,
@@ -179,6 +204,9 @@ SELECT
         'holes': holes,
         'known': known,
         'largest': largest,
+        'margin_ms': CAST(margin * 1000 AS BIGINT),
+        'skew_ms': CAST(skew * 1000 AS BIGINT),
+        'skew_explains': margin <= skew,
         'around_seconds': CAST(around AS BIGINT)
     }) AS VARCHAR) AS details
 FROM told

@@ -1,7 +1,7 @@
 -- ---
 -- id = "not-forwarded"
 -- title = "Evidence that the SIEM never got"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -9,22 +9,25 @@
 -- question = "Which attestation events were kept from the SIEM, by the verifier's own word or by their absence from the SIEM's log?"
 -- why = "What is not forwarded is not watched. An attacker who controls the forwarding needs no other disguise."
 -- inputs = ["observation", "source"]
--- waits_for = ["observation"]
 -- in_full = "the SIEM's own log, which may bring any event, is a source like any other"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
--- nulls = "an event that does not say whether it was forwarded says nothing; without an event id it cannot be looked up in the SIEM's log, and is counted"
--- false_positives = ["a SIEM outage: many instances at once", "a SIEM export that covers less time than the case"]
--- blind_spots = ["the SIEM's own log is compared only when the parameter siem_source says which sources it is"]
+-- nulls = "an event that does not say whether it was forwarded says nothing; without an event id it cannot be looked up in the SIEM's log, and is counted, and so is one from outside the time of that log; an event without a time is looked up whatever that log covers"
+-- false_positives = ["a SIEM outage: many instances at once", "an export of some of what the SIEM has: with less than least_share of the events of its time it is counted as that, not reported"]
+-- blind_spots = ["a SIEM's log whose name and folder do not say so: name it with siem_source", "events before the first and after the last of the SIEM's log", "a case in which every log's folder says siem: then nothing is left to compare", "a forwarder that loses more than least_share leaves: looks like an extract"]
 -- attack = ["log suppression"]
 -- spec = ["detector catalogue, not-forwarded"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.siem_source]
 -- type = "VARCHAR"
--- default = ""
--- meaning = "text in the path of the sources that are the SIEM's own log; empty: there is none"
+-- default = "siem"
+-- meaning = "text in the name, or the name of the folder, of the sources that are the SIEM's own log, in upper or lower case; empty: there is none"
+-- [params.least_share]
+-- type = "DOUBLE"
+-- default = "0.5"
+-- meaning = "a SIEM's log that has less than this share of the events of its time is an extract; 0: it never is"
 -- [details]
 -- kind = "not_forwarded: siem_forwarded is false; not_in_siem: the SIEM's log has no such event"
 -- verifiers = "verifiers that logged the events"
@@ -32,15 +35,112 @@
 -- [[not_evaluable]]
 -- reason = "event without an event id cannot be looked up in the SIEM's log"
 -- count = """
+-- WITH named AS (
+--     SELECT
+--         source_id,
+--         CASE
+--             WHEN strpos(above, '/') = 0 THEN path
+--             ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
+--         END AS name
+--     FROM (
+--         SELECT
+--             source_id, path,
+--             substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
+--             substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
+--         FROM source
+--     ) AS split
+-- ),
+-- placed AS (
+--     SELECT
+--         o.event_type, o.event_id,
+--         $siem_source <> '' AND strpos(lower(s.name), lower($siem_source)) > 0 AS in_siem
+--     FROM observation AS o
+--     JOIN named AS s ON s.source_id = o.source_id
+-- ),
+-- log AS (
+--     SELECT count(event_id) AS events FROM placed WHERE in_siem
+-- )
 -- SELECT count(*) AS unjudged
--- FROM observation AS o
--- JOIN source AS s ON s.source_id = o.source_id
--- WHERE $siem_source <> ''
---     AND o.event_type = 'enclave_attestation'
---     AND o.event_id IS NULL
---     AND strpos(s.path, $siem_source) = 0"""
+-- FROM placed AS p
+-- CROSS JOIN log AS l
+-- WHERE l.events > 0
+--     AND NOT p.in_siem
+--     AND p.event_type = 'enclave_attestation'
+--     AND p.event_id IS NULL"""
+-- [[not_evaluable]]
+-- reason = "event outside the time that the SIEM's log covers, or missing from what is an extract of it"
+-- count = """
+-- WITH named AS (
+--     SELECT
+--         source_id,
+--         CASE
+--             WHEN strpos(above, '/') = 0 THEN path
+--             ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
+--         END AS name
+--     FROM (
+--         SELECT
+--             source_id, path,
+--             substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
+--             substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
+--         FROM source
+--     ) AS split
+-- ),
+-- placed AS (
+--     SELECT
+--         o.event_type, o.event_id, o.received_at,
+--         $siem_source <> '' AND strpos(lower(s.name), lower($siem_source)) > 0 AS in_siem
+--     FROM observation AS o
+--     JOIN named AS s ON s.source_id = o.source_id
+-- ),
+-- siem_event AS (
+--     SELECT DISTINCT event_id FROM placed WHERE in_siem AND event_id IS NOT NULL
+-- ),
+-- siem_log AS (
+--     SELECT count(event_id) AS events, min(received_at) AS first_at, max(received_at) AS last_at
+--     FROM placed
+--     WHERE in_siem AND event_id IS NOT NULL
+-- ),
+-- looked_up AS (
+--     SELECT
+--         p.event_id, e.event_id IS NOT NULL AS there,
+--         coalesce(p.received_at >= l.first_at AND p.received_at <= l.last_at, TRUE) AS covered
+--     FROM placed AS p
+--     CROSS JOIN siem_log AS l
+--     LEFT JOIN siem_event AS e ON e.event_id = p.event_id
+--     WHERE l.events > 0
+--         AND NOT p.in_siem
+--         AND p.event_type = 'enclave_attestation'
+--         AND p.event_id IS NOT NULL
+-- ),
+-- share AS (
+--     SELECT
+--         count(DISTINCT event_id) AS events,
+--         count(DISTINCT CASE WHEN there THEN event_id END) AS kept
+--     FROM looked_up
+--     WHERE covered
+-- )
+-- SELECT count(*) AS unjudged
+-- FROM looked_up AS k
+-- CROSS JOIN share AS s
+-- WHERE NOT k.there AND (NOT k.covered OR s.kept < $least_share * s.events)"""
 -- ---
-WITH placed AS (
+-- A source's folder and name: what stands above them is where somebody keeps the case.
+WITH named AS (
+    SELECT
+        source_id,
+        CASE
+            WHEN strpos(above, '/') = 0 THEN path
+            ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
+        END AS name
+    FROM (
+        SELECT
+            source_id, path,
+            substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
+            substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
+        FROM source
+    ) AS split
+),
+placed AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.event_type, o.event_id,
         o.backend_verifier, o.siem_forwarded,
@@ -50,16 +150,39 @@ WITH placed AS (
             ELSE 'observation'
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
-        $siem_source <> '' AND coalesce(strpos(s.path, $siem_source) > 0, FALSE) AS in_siem
+        $siem_source <> ''
+        AND coalesce(strpos(lower(s.name), lower($siem_source)) > 0, FALSE) AS in_siem
     FROM observation AS o
-    LEFT JOIN source AS s ON s.source_id = o.source_id
+    LEFT JOIN named AS s ON s.source_id = o.source_id
 ),
 siem_event AS (
     SELECT DISTINCT event_id FROM placed WHERE in_siem AND event_id IS NOT NULL
 ),
--- A log that is not in the case cannot miss anything.
+-- A log that is not in the case cannot miss anything, nor can it miss what came before or after.
 siem_log AS (
-    SELECT count(*) AS events FROM siem_event
+    SELECT count(event_id) AS events, min(received_at) AS first_at, max(received_at) AS last_at
+    FROM placed
+    WHERE in_siem AND event_id IS NOT NULL
+),
+looked_up AS (
+    SELECT
+        p.subject_type, p.subject_id, p.observation_id, p.observation_no, p.received_at,
+        p.backend_verifier, p.event_id, e.event_id IS NOT NULL AS there
+    FROM placed AS p
+    CROSS JOIN siem_log AS l
+    LEFT JOIN siem_event AS e ON e.event_id = p.event_id
+    WHERE l.events > 0
+        AND NOT p.in_siem
+        AND p.event_type = 'enclave_attestation'
+        AND p.event_id IS NOT NULL
+        AND coalesce(p.received_at >= l.first_at AND p.received_at <= l.last_at, TRUE)
+),
+-- What was taken out of the SIEM for somebody is not the SIEM's log.
+share AS (
+    SELECT
+        count(DISTINCT event_id) AS events,
+        count(DISTINCT CASE WHEN there THEN event_id END) AS kept
+    FROM looked_up
 ),
 suppressed AS (
     SELECT
@@ -69,16 +192,11 @@ suppressed AS (
     WHERE NOT siem_forwarded
     UNION ALL
     SELECT
-        p.subject_type, p.subject_id, p.observation_id, p.observation_no, p.received_at,
-        p.backend_verifier, 'not_in_siem' AS kind
-    FROM placed AS p
-    CROSS JOIN siem_log AS l
-    LEFT JOIN siem_event AS e ON e.event_id = p.event_id
-    WHERE l.events > 0
-        AND NOT p.in_siem
-        AND p.event_type = 'enclave_attestation'
-        AND p.event_id IS NOT NULL
-        AND e.event_id IS NULL
+        k.subject_type, k.subject_id, k.observation_id, k.observation_no, k.received_at,
+        k.backend_verifier, 'not_in_siem' AS kind
+    FROM looked_up AS k
+    CROSS JOIN share AS s
+    WHERE NOT k.there AND s.kept >= $least_share * s.events
 )
 SELECT
     subject_type,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "unexpected-attestation"
 -- title = "Evidence of an instance that nobody launched"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,6 +10,7 @@
 -- why = "What runs on one's own hosts was started by one's own runtime. An instance that attests and has no launch is a shadow: somebody else started it, or took its name."
 -- inputs = ["launch", "observation"]
 -- requires = ["launch", "observation"]
+-- waits_for = ["launch"]
 -- in_full = "a missing launch counts only where the launch log covers host and hour, which all launches tell"
 -- discriminator = []
 -- grain = "one row per container, else enclave"
@@ -19,7 +20,7 @@
 -- attack = ["shadow instance", "launch outside the orchestrator"]
 -- spec = ["RFC 9334, section 4 (roles)", "detector D44"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -37,7 +38,9 @@
 -- enclave_id = "as logged by the verifier"
 -- node_id = "host, as logged by the verifier"
 -- workload_id = "as logged by the verifier"
--- launched_later_seconds = "a launch that came too late: how long after the first evidence, by the clocks of runtime and verifier: they would have to be that far apart; null: there is none"
+-- margin_ms = "a launch that came too late: how long after the first evidence, by the clocks of runtime and verifier: they would have to be that far apart; null: there is none"
+-- skew_ms = "how far the host's clock, which stamped the launch, was ahead of the verifier's, the way not taken off: quote_generated_at less received_at; null: not logged, or no launch"
+-- skew_explains = "by the host's own clock all of the evidence was made after the launch; null: not known"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
 -- [[not_evaluable]]
@@ -154,6 +157,11 @@ sighting AS (
         CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id, o.workload_id,
         o.claimed_ok, s.launched_at, s.untimed,
+        epoch(s.launched_at) - epoch(o.received_at) AS margin,
+        CASE
+            WHEN s.launched_at IS NOT NULL
+                THEN epoch(o.quote_generated_at) - epoch(o.received_at)
+        END AS skew,
         o.node_id IS NULL OR c.node_id IS NOT NULL AS is_covered
     FROM observation AS o
     LEFT JOIN started AS s
@@ -181,6 +189,8 @@ told AS (
         min(node_id) AS node_id,
         min(workload_id) AS workload_id,
         min(launched_at) AS launched_at,
+        max(margin) AS margin, max(skew) AS skew,
+        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained,
         bool_or(is_covered) AS is_covered,
         bool_and(NOT coalesce(claimed_ok, TRUE)) AS refused,
         CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
@@ -221,9 +231,9 @@ SELECT
     CASE WHEN t.refused THEN 'low' ELSE 'high' END AS severity,
     CASE
         WHEN t.launched_at IS NULL THEN 'Attested, and was never launched'
-        ELSE 'Attested ' || CAST(
-            CAST(epoch(t.launched_at) - epoch(t.first_seen) AS BIGINT) AS VARCHAR
-        ) || ' s before it was launched'
+        ELSE 'Attested ' || CAST(CAST(t.margin AS BIGINT) AS VARCHAR)
+            || ' s before it was launched'
+            || CASE WHEN t.explained THEN ', by the host''s own clock after it' ELSE '' END
     END
     || coalesce(' (workload ' || t.workload_id || ')', '')
     || ', ' || CAST(t.sightings AS VARCHAR) || ' sighting(s)' AS summary,
@@ -231,7 +241,9 @@ SELECT
         'enclave_id': t.enclave_id,
         'node_id': t.node_id,
         'workload_id': t.workload_id,
-        'launched_later_seconds': CAST(epoch(t.launched_at) - epoch(t.first_seen) AS BIGINT),
+        'margin_ms': CAST(t.margin * 1000 AS BIGINT),
+        'skew_ms': CAST(t.skew * 1000 AS BIGINT),
+        'skew_explains': t.explained,
         'accepted': t.accepted,
         'sightings': t.sightings
     }) AS VARCHAR) AS details

@@ -40,6 +40,32 @@ def test_each_says_what_a_later_run_reads() -> None:
     assert [name for name, d in CATALOG.items() if bool(d.scope) == bool(d.in_full)] == []
 
 
+# Others are at work on these: each with what its reader has for now instead.
+SAY_OTHERWISE = {
+    "relay-suspected": "took_ms and usual_ms hold the same skew of the same two clocks",
+    "svn-rollback": "highest_since and first_seen show the margin to the window of a roll-out",
+    "unknown-nonce": "answer_time says how far the nonce log reaches; nonces are compared",
+}
+TOLD = {"margin_ms", "skew_explains"}
+
+
+def test_each_rule_with_a_time_limit_says_whose_clock() -> None:
+    timed = {
+        name: {key for key, _ in detector.details} >= TOLD or bool(detector.clocks)
+        for name, detector in CATALOG.items()
+        if any(parameter.type == "INTERVAL" for parameter in detector.params)
+    }
+    assert [name for name, told in timed.items() if not told] == sorted(SAY_OTHERWISE)
+
+
+def test_what_clocks_explain_is_told_beside_the_margin() -> None:
+    """By one name everywhere; and `skew_ms` never without both."""
+    for detector in CATALOG.values():
+        keys = {key for key, _ in detector.details}
+        assert not {"skew_ms", "skew_explains"} & keys or keys >= TOLD, detector.id
+        assert not {"margin_seconds", "skew_seconds", "explained"} & keys, detector.id
+
+
 def test_own_detectors_join_the_catalogue(tmp_path: Path) -> None:
     put(tmp_path, "acme-debug", text_of("debug-enclave", "acme-debug"))
     catalog = load_catalog([tmp_path])

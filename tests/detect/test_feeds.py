@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def case(tmp_path: Path) -> Case:
     return create_case(tmp_path / "case", name="c", at=NOON, anchors=[load_intel_root()])
 
 
-def ingest(case: Case, folder: Path, name: str, *events: dict[str, str]) -> None:
+def ingest(case: Case, folder: Path, name: str, *events: dict[str, Any]) -> None:
     folder.mkdir(exist_ok=True)
     (folder / name).write_text("".join(json.dumps(event) + "\n" for event in events))
     with case.writer(action="ingest", at=NOON, who="test") as writer:
@@ -133,6 +134,10 @@ def judge(case: Case, as_of: datetime, catalog: Catalog | None = None) -> Detect
             known_entry=found.known_entry,
         )
     return found
+
+
+def only(name: str) -> Catalog:
+    return {name: load_catalog()[name]}
 
 
 def found_by(detection: Detection) -> dict[str, str]:
@@ -220,3 +225,49 @@ def test_a_feed_that_was_cut_off_holds_no_alarm_back_for_longer_than_patience(
     assert judge(case, NOON).findings == ()
     assert judge(case, NOON + 5 * HOUR).findings == ()
     assert found_by(judge(case, NOON + 6 * HOUR)) == {"enc": "critical"}
+
+
+def forwarded(number: int, at: datetime, *, forwarded: bool = True) -> dict[str, Any]:
+    fields = {"event_id": f"e{number}", "siem_forwarded": forwarded}
+    return event("enclave_attestation", f"enc{number}", at) | fields
+
+
+def test_the_verifiers_own_word_that_it_did_not_forward_waits_for_no_feed(
+    case: Case, tmp_path: Path
+) -> None:
+    logs, catalog = tmp_path / "logs", only("not-forwarded")
+    ingest(case, logs, "slow.jsonl", forwarded(1, NOON - 5 * HOUR))
+    judge(case, NOON - 5 * HOUR, catalog)
+    ingest(case, logs, "verifier.jsonl", forwarded(2, NOON - HOUR, forwarded=False))
+    detection = judge(case, NOON, catalog)
+    assert found_by(detection) == {"enc2": "medium"}
+    assert [run.waiting for run in detection.runs] == [()]
+
+
+def test_what_the_siems_log_may_still_bring_is_not_missing_from_it(
+    case: Case, tmp_path: Path
+) -> None:
+    """Its log is known by its path, with nothing said on the command line."""
+    logs, catalog = tmp_path / "logs", only("not-forwarded")
+    first, second = forwarded(1, NOON - HOUR), forwarded(2, NOON - HOUR / 2)
+    ingest(case, logs, "verifier.jsonl", first, second)
+    ingest(case, logs, "siem-1.jsonl", first)
+    assert found_by(judge(case, NOON, catalog)) == {}
+    ingest(case, logs, "siem-2.jsonl", forwarded(3, NOON))
+    assert found_by(judge(case, NOON, catalog)) == {"enc2": "medium"}
+
+
+def test_an_attestation_waits_for_the_feed_that_would_bring_its_launch(
+    case: Case, tmp_path: Path
+) -> None:
+    logs, catalog = tmp_path / "logs", only("unexpected-attestation")
+    ingest(case, logs, "runtime.jsonl.1", launch("known", NOON - 30 * HOUR))
+    ingest(case, logs, "runtime.jsonl", launch("late", NOON - 2 * HOUR))
+    judge(case, NOON - 2 * HOUR, catalog)
+    ingest(case, logs, "verifier.jsonl", event("enclave_attestation", "new", NOON - HOUR))
+    detection = judge(case, NOON, catalog)
+    assert found_by(detection) == {}
+    assert [f.subject_id for run in detection.runs for f in run.waiting] == ["new"]
+    ingest(case, logs, "runtime-later.jsonl", launch("other", NOON))
+    ingest(case, logs, "runtime.jsonl.0", launch("another", NOON))
+    assert found_by(judge(case, NOON, catalog)) == {"new": "high"}

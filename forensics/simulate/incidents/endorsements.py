@@ -67,6 +67,8 @@ def inject_expired_collateral(scene: Scene) -> None:
     fleet.extra_files["collateral/kept/qe_identity_tdx.json"] = identity.envelope()
     logged = _attest(scene, 0.92, _fetched_long_ago(fleet), workload=VAULT)
     scene.expect("expired-collateral-accepted", "high", logged)
+    # So old a fetch is over the policy's age too; what it missed has the same evaluation number.
+    scene.expect("stale-collateral", "low", logged, note="the same old fetch")
 
 
 def inject_recovery_lag(scene: Scene) -> None:

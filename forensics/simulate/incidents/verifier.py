@@ -222,9 +222,9 @@ def inject_late_nonce(scene: Scene) -> None:
     session = scene.fleet.open_session(instance, at + timedelta(minutes=5))
     quote = scene.fleet.make_quote(instance, session)
     late = session.issued_at + timedelta(minutes=11)
-    scene.expect(
-        "late-nonce", "medium", scene.fleet.log_attestation(instance, session, quote, at=late)
-    )
+    logged = scene.fleet.log_attestation(instance, session, quote, at=late)
+    scene.expect("late-nonce", "medium", logged)
+    scene.expect("relay-suspected", "low", logged, note="slow, and nothing else speaks for a relay")
 
 
 def inject_impossible_time(scene: Scene) -> None:
