@@ -266,9 +266,10 @@ def collect_files(steps: Sequence[Step]) -> dict[str, bytes]:
 def make_script(steps: Sequence[Step]) -> str:
     """A shell script that runs every step and says whether its output is what a pass prints.
 
+    It exits 1 when any is not, 2 when it cannot start.
     It is made of our own words and file names; nothing in it comes from evidence but hex digits.
     """
-    lines = ["#!/bin/sh", 'cd "$(dirname "$0")" || exit 2']
+    lines = ["#!/bin/sh", 'cd "$(dirname "$0")" || exit 2', "different=0"]
     if not steps:
         lines.append("echo 'nothing to repeat: no key and signature of this is in the case'")
     for step in steps:
@@ -276,6 +277,7 @@ def make_script(steps: Sequence[Step]) -> str:
             f"echo {shlex.quote(f'{step.check_id}: {step.title}')}",
             f"output=$({{ {step.command}; }} 2>&1)",
             f'case "$output" in *"{step.expect}"*) echo "  as expected: {step.expect}" ;;',
-            '  *) echo "  DIFFERENT: $output" ;; esac',
+            '  *) different=1; echo "  DIFFERENT: $output" ;; esac',
         ]
+    lines.append("exit $different")
     return "\n".join(lines) + "\n"

@@ -81,8 +81,9 @@ def test_openssl_rejects_what_we_reject(run, audited: Path, tmp_path: Path):
     (place / "quote_signed.bin").write_bytes(signed)
     script = subprocess.run(
         ["sh", place / "repeat.sh"], capture_output=True, text=True, check=False
-    ).stdout
-    lines = script.splitlines()
+    )
+    assert script.returncode == 1
+    lines = script.stdout.splitlines()
     assert "DIFFERENT" in lines[lines.index("K5: Quote signature under the attestation key") + 1]
 
 
