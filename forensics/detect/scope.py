@@ -104,8 +104,8 @@ class Scope:
             values = sorted({row[position] for row in rows.fetchall() if row[position] is not None})
             self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
 
-    def close(self) -> None:
-        """Take in all that is connected to the seeds."""
+    def close(self, enough: int | None = None) -> None:
+        """Take in all that is connected to the seeds; of more sightings than `enough`, not all."""
         self._run(
             "CREATE OR REPLACE TEMP TABLE member AS SELECT DISTINCT observation_no FROM member"
         )
@@ -122,7 +122,8 @@ class Scope:
         )
         size = -1
         while size != (size := self._grow()) and not alone:
-            pass
+            if enough is not None and self.size > enough:
+                break
         self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
 
     def _grow(self) -> int:
