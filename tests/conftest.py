@@ -1,7 +1,11 @@
-"""Shared by all rooms: one quote judged in memory without a case, and one audited case."""
+"""Shared by all rooms: one quote judged in memory without a case, one audited case, and processes
+that die.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from forensics.case import processes
 from forensics.case.facts import make_subject
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.collateral import parse_enclave_identity, parse_tcb_info
@@ -167,3 +172,17 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     entries = sorted((case / "ledger").iterdir())
     yield case
     assert sorted((case / "ledger").iterdir()) == entries, "a test changed the shared case"
+
+
+@pytest.fixture
+def dying_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that work for a command are killed as soon as they are started."""
+    start = processes._start
+
+    def start_and_kill(module: str) -> subprocess.Popen[bytes]:
+        process = start(module)
+        os.kill(process.pid, 9)
+        process.wait()
+        return process
+
+    monkeypatch.setattr(processes, "_start", start_and_kill)

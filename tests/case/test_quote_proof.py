@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from array import array
 from base64 import b64encode
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from forensics.case import processes, provers, quote_proof
+from forensics.case import provers, quote_proof
 from forensics.case.case import Case, create_case, open_case
 from forensics.case.connection import connect_stored
 from forensics.case.prover import QuoteBlock
@@ -112,18 +111,8 @@ def fail_to_verify(case: Case, threads: int) -> ForensicsError:
     return caught.value
 
 
-def test_a_prover_that_dies_proves_nothing(
-    unproven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start = processes._start
-
-    def start_and_kill(module: str):
-        process = start(module)
-        os.kill(process.pid, 9)
-        process.wait()
-        return process
-
-    monkeypatch.setattr(processes, "_start", start_and_kill)
+@pytest.mark.usefixtures("dying_processes")
+def test_a_prover_that_dies_proves_nothing(unproven: Path, tmp_path: Path) -> None:
     assert fail_to_verify(copy_case(unproven, tmp_path / "case"), 2).code == "worker-died"
 
 

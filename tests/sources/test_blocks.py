@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from forensics.case import processes
 from forensics.case.case import create_case
 from forensics.case.tables import TABLES
 from forensics.errors import ForensicsError
@@ -121,19 +119,9 @@ def test_a_stream_that_breaks_off_gives_what_came_before(tmp_path: Path, make_qu
     assert 10 < len(rows["observation"]) < 67
 
 
-def test_a_process_that_dies_ends_the_ingest_and_leaves_the_case(
-    tmp_path: Path, make_quote, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("dying_processes")
+def test_a_process_that_dies_ends_the_ingest_and_leaves_the_case(tmp_path: Path, make_quote):
     log = write_log(tmp_path, make_quote)
-    start = processes._start
-
-    def start_and_kill(module: str):
-        process = start(module)
-        os.kill(process.pid, 9)
-        process.wait()
-        return process
-
-    monkeypatch.setattr(processes, "_start", start_and_kill)
     made = create_case(tmp_path / "case", name="test", at=AT, anchors=[])
     with (
         pytest.raises(ForensicsError) as caught,
