@@ -1,7 +1,7 @@
 -- ---
 -- id = "superseded-measurement"
 -- title = "An older measurement comes back after a newer one had taken over"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -109,24 +109,18 @@ changed AS (
     GROUP BY scope_type, scope_id, product
     HAVING min(measurement) <> max(measurement)
 ),
-kept AS (
-    SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.made_at, s.verifier,
-        s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
-        s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3
-    FROM sighting AS s
-    JOIN changed AS c
-        ON c.scope_type = s.scope_type AND c.scope_id = s.scope_id AND c.product = s.product
-),
 seen AS (
     SELECT
         s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.made_at, s.verifier,
-        s.scope_type, s.scope_id, s.product, s.measurement,
+        s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
+        s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
         lag(s.received_at) OVER (
             PARTITION BY s.scope_type, s.scope_id, s.product, s.measurement
             ORDER BY s.received_at, s.observation_no
         ) AS seen_before_at
-    FROM kept AS s
+    FROM sighting AS s
+    JOIN changed AS c
+        ON c.scope_type = s.scope_type AND c.scope_id = s.scope_id AND c.product = s.product
 ),
 build AS (
     SELECT
@@ -135,7 +129,7 @@ build AS (
         max(mrenclave) AS mrenclave, max(mrtd) AS mrtd,
         max(snp_measurement) AS snp_measurement, max(rtmr0) AS rtmr0,
         max(rtmr1) AS rtmr1, max(rtmr2) AS rtmr2, max(rtmr3) AS rtmr3
-    FROM kept
+    FROM seen
     GROUP BY scope_type, scope_id, product, measurement
 ),
 approval AS (
