@@ -259,8 +259,7 @@ def run_narrowed(
     if detector.pending:
         since = datetime.fromisoformat(_read_basis(record)[1]["as_of"])
         scope.seed_pending(detector.pending, dict(params) | {"since": since})
-    scope.close(enough)
-    if enough is not None and scope.size > enough:
+    if not scope.close(enough):
         return "new evidence touches most of the history"
     with scope.narrow(detector):
         findings = judge(connection, detector, params)

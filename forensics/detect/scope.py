@@ -104,13 +104,15 @@ class Scope:
             values = sorted({row[position] for row in rows.fetchall() if row[position] is not None})
             self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
 
-    def close(self, enough: int | None = None) -> None:
-        """Take in all that is connected to the seeds; of more sightings than `enough`, not all."""
+    def close(self, enough: int | None = None) -> bool:
+        """Take in all that is connected to the seeds; false where that is more than `enough`
+        sightings: they are not followed any further.
+        """
         self._run(
             "CREATE OR REPLACE TEMP TABLE member AS SELECT DISTINCT observation_no FROM member"
         )
         if not self._keys:
-            return
+            return self._holds(enough)
         columns = [f'o."{k}"' if k in OBSERVATION.names else f'q."{k}"' for k in self._keys]
         quoted = any(key not in OBSERVATION.names for key in self._keys)
         # One key takes one turn; several take turns over the history, which is then read once.
@@ -121,10 +123,13 @@ class Scope:
             + (f" LEFT JOIN {_MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
         )
         size = -1
-        while size != (size := self._grow()) and not alone:
-            if enough is not None and self.size > enough:
-                break
+        while size != (size := self._grow()) and not alone and self._holds(enough):
+            pass
         self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
+        return self._holds(enough)
+
+    def _holds(self, enough: int | None) -> bool:
+        return enough is None or self.size <= enough
 
     def _grow(self) -> int:
         """One step from sightings to key values and back; the size reached."""
