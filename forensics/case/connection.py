@@ -14,6 +14,7 @@ import duckdb
 
 from forensics.case.damage import blaming_damage, refuse_irregular
 from forensics.case.lock import keep_reading
+from forensics.case.quote_views import CERTIFICATION, STATEMENT
 from forensics.case.scratch import find_spill_folder
 from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
 from forensics.case.views import FILED_SQL, JUDGED_SQL, VIEW_SQL
@@ -66,6 +67,8 @@ def connect_stored(
     attach_table(connection, CUSTODY_PROBLEM, [])
     connection.execute(f"CREATE VIEW stored.filed AS {FILED_SQL}")
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
+    connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
+    connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
     return connection
 
 

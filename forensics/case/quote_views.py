@@ -35,7 +35,7 @@ _SNP_FIELDS = {
 _SIGNED = "s.head || q.report_data || s.tail"
 
 # What quotes share is shown once for each statement and certification, not once for each quote.
-_STATEMENT = f"""
+STATEMENT = f"""
 SELECT s.statement_id, s.head, s.tail,
        s.tee,
        s.version::BIGINT AS version,
@@ -53,7 +53,7 @@ SELECT s.statement_id, s.head, s.tail,
 FROM stored.statement AS s
 """
 
-_CERTIFICATION = f"""
+CERTIFICATION = f"""
 SELECT c.certification_id AS id, c.attestation_key AS key, fc.proven, ch.trusted,
        sha256(c.attestation_key) AS attestation_key_id,
        {to_hex("c.attestation_key")} AS attestation_key,
@@ -126,8 +126,8 @@ SELECT {to_hex("q.quote_id")} AS quote_id,
        {to_hex("e.vek_id")} AS vek_id, e.kind AS vek_kind, e.product AS vek_product,
        {to_hex("e.vek_tcb")} AS vek_tcb, e.csp_id
 FROM {source} AS q
-JOIN ({_STATEMENT}) AS s ON s.statement_id = q.statement_id
-LEFT JOIN ({_CERTIFICATION}) AS c ON c.id = q.certification_id
+JOIN stored.shown_statement AS s ON s.statement_id = q.statement_id
+LEFT JOIN stored.shown_certification AS c ON c.id = q.certification_id
 LEFT JOIN stored.filed AS f ON f.quote_no = q.quote_no
 LEFT JOIN ({_ENDORSEMENT}) AS e ON e.endorsement_id = f.endorsement_id
 """

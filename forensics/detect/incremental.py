@@ -11,6 +11,7 @@ whether it declares a scope or not.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,7 +40,7 @@ from forensics.detect.run import (
     make_gaps,
     run_detector,
 )
-from forensics.detect.scope import NARROWED, Scope, name_columns, name_moments
+from forensics.detect.scope import NARROWED, Scope, name_moments
 
 if TYPE_CHECKING:
     import duckdb
@@ -286,8 +287,9 @@ def run_narrowed(
 
 def _tells_time(detector: Detector) -> bool:
     """Whether what it says depends on the cut-off or on the moment of hindsight itself."""
-    read = "verdict" in detector.inputs and AS_OF in name_columns(detector, "verdict")
-    return read or AS_OF in {parameter.name for parameter in detector.params}
+    statements = " ".join([detector.sql, *(gap.count for gap in detector.not_evaluable)])
+    read = "verdict" in detector.inputs and re.search(rf"\b{AS_OF}\b", statements)
+    return bool(read) or AS_OF in {parameter.name for parameter in detector.params}
 
 
 def _whole_inputs(detector: Detector) -> list[str]:

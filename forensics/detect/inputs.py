@@ -2,31 +2,42 @@
 
 A view is a join over many files, and fifty queries would plan and run it fifty times. While a
 detection runs, tables stand in the place of the views, with the columns that any of its detectors
-names.
+reads. Text of few values is numbered in them (an ENUM), and is compared and ordered as ever.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 import duckdb
 
 from forensics.case.contract import VIEWS
+from forensics.case.news import EVENTS
 from forensics.case.scratch import SCRATCH
 from forensics.detect.detector import Detector
+from forensics.detect.reading import read_columns
 
-# Views of one row or more for each event, and those that take a look at all evidence.
-_WORTH: Final = frozenset(
-    {"observation", "quote", "verdict", "binding", "reshown", "launch", "nonce", "release"}
-)
-_KEYS: Final = frozenset({"observation_no", "quote_no", "moment"})  # what joins and scopes use
+# Views of one row or more for each event, and those that take a look at all evidence; with what
+# joins, scopes and news use of them, whether detectors read it or not.
+_WORTH: Final = {
+    "observation": {"observation_id", "observation_no", "quote_no"},
+    "quote": {"quote_no"},
+    "verdict": {"observation_no", "moment"},
+    "binding": {"observation_no"},
+    "reshown": {"observation_no"},
+    **{view: {"source_id"} for view in EVENTS},
+}
+_SCOPED: Final = {"observation", "quote", *EVENTS}  # have the keys of scopes
+# What quotes share: small beside them, and numbered before they are joined to it.
+_SHARED: Final = frozenset({"shown_statement", "shown_certification", "receipt", "hindsight"})
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
+_FEW_VALUES: Final = 1 << 16  # of a text column, in all tables together
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
-_MAIN: Final = "memory.main"
+_Columns = Mapping[str, Iterable[str]]  # view -> columns as SQL
 
 
 @contextmanager
@@ -36,49 +47,128 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
     if len(detectors) < _FEWEST:
         yield
         return
-    words = _KEYS.union(*map(_list_words, detectors))
-    views = {view for detector in detectors for view in detector.inputs} & _WORTH
-    definitions = _read_definitions(connection, views)
-    room = _find_room(connection)
-    for view in definitions:
-        columns = ", ".join(f'"{name}"' for name in _COLUMNS[view] if name in words)
-        connection.execute(
-            f'CREATE TABLE {room}."loaded_{view}" AS SELECT {columns} FROM {_MAIN}."{view}"'
-        )
-    for view in definitions:
-        connection.execute(
-            f'CREATE OR REPLACE VIEW {_MAIN}."{view}" AS FROM {room}."loaded_{view}"'
-        )
+    tables = _Tables(connection)
     try:
+        tables.replace("stored", _choose_shared(connection))
+        tables.replace("main", _choose_columns(connection, detectors))
         yield
     finally:
-        for view, definition in definitions.items():
-            connection.execute(f'DROP VIEW {_MAIN}."{view}"')
-            connection.execute(definition)
-            connection.execute(f'DROP TABLE {room}."loaded_{view}"')
+        tables.remove()
+
+
+def _choose_shared(connection: duckdb.DuckDBPyConnection) -> _Columns:
+    """What of the shared is few rows, with all its columns."""
+    chosen = {}
+    for view in sorted(_SHARED & _read_definitions(connection, "stored").keys()):
+        query = f"SELECT count(*) FROM (FROM stored.{view} LIMIT {_FEW_VALUES + 1}) AS shown"
+        [(count,)] = connection.execute(query).fetchall()
+        if count <= _FEW_VALUES:
+            chosen[view] = ["*"]
+    return chosen
+
+
+def _choose_columns(
+    connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]
+) -> _Columns:
+    """Of each view what any of the detectors reads."""
+    read: dict[str, set[str]] = defaultdict(set)
+    for detector in detectors:
+        for view, names in read_columns(connection, detector).items():
+            read[view].update(names, detector.scope if view in _SCOPED else ())
+    return {
+        view: [f'"{name}"' for name in _COLUMNS[view] if name in read[view] | needed]
+        for view, needed in _WORTH.items()
+        if view in read
+    }
+
+
+class _Tables:
+    """Tables that stand in the place of views."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._room = _find_room(connection)
+        self._undo: list[str] = []
+
+    def replace(self, schema: str, columns: _Columns) -> None:
+        """Make a table of these columns of each view, and put it in the view's place."""
+        definitions = _read_definitions(self._connection, schema)
+        columns = {view: columns[view] for view in columns if view in definitions}
+        for view, names in columns.items():
+            self._do(
+                f"CREATE TABLE {self._name(view)} AS "
+                f'SELECT {", ".join(names)} FROM memory.{schema}."{view}"',
+                f"DROP TABLE {self._name(view)}",
+            )
+        self._number_texts(schema, columns)
+        for view in columns:
+            self._do(
+                f'CREATE OR REPLACE VIEW memory.{schema}."{view}" AS FROM {self._name(view)}',
+                f'DROP VIEW memory.{schema}."{view}"; {definitions[view]}',
+            )
+
+    def remove(self) -> None:
+        """Put the views back."""
+        while self._undo:
+            self._connection.execute(self._undo.pop())
+
+    def _number_texts(self, schema: str, columns: _Columns) -> None:
+        """Give text columns of few values a type, those of one name the same."""
+        sizes: dict[str, int] = defaultdict(int)
+        homes: dict[str, list[str]] = defaultdict(list)
+        for view in columns:
+            for name, size in self._count_values(view):
+                sizes[name] += size
+                homes[name].append(view)
+        for name in [name for name, size in sizes.items() if 0 < size <= _FEW_VALUES]:
+            values = " UNION ".join(
+                f'SELECT "{name}" FROM {self._name(view)}' for view in homes[name]
+            )
+            kind = f'{self._room}."{schema}_{name}"'
+            self._do(
+                f'CREATE TYPE {kind} AS ENUM (SELECT "{name}" FROM ({values}) AS value '
+                f'WHERE "{name}" IS NOT NULL ORDER BY "{name}")',
+                f"DROP TYPE {kind}",
+            )
+            for view in homes[name]:
+                self._connection.execute(
+                    f'ALTER TABLE {self._name(view)} ALTER "{name}" TYPE {kind}'
+                )
+
+    def _count_values(self, view: str) -> Iterator[tuple[str, int]]:
+        """Text columns of its table, and about how many values each has."""
+        rows = self._connection.execute(
+            "SELECT column_name FROM duckdb_columns() "
+            "WHERE table_name = ? AND data_type = 'VARCHAR' ORDER BY column_index",
+            [f"loaded_{view}"],
+        ).fetchall()
+        names = [name for (name,) in rows]
+        if names:
+            counts = ", ".join(f'approx_count_distinct("{name}")' for name in names)
+            query = f"SELECT {counts} FROM {self._name(view)}"
+            [row] = self._connection.execute(query).fetchall()
+            yield from zip(names, row, strict=True)
+
+    def _name(self, view: str) -> str:
+        return f'{self._room}."loaded_{view}"'
+
+    def _do(self, sql: str, undo: str) -> None:
+        self._connection.execute(sql)
+        self._undo.append(undo)
 
 
 def _find_room(connection: duckdb.DuckDBPyConnection) -> str:
     """Where tables are made: on disk where the connection has a scratch database."""
     query = "SELECT 1 FROM duckdb_databases() WHERE database_name = ?"
     attached = connection.execute(query, [SCRATCH]).fetchall()
-    return f"{SCRATCH}.main" if attached else _MAIN
+    return f"{SCRATCH}.main" if attached else "memory.main"
 
 
-def _list_words(detector: Detector) -> frozenset[str]:
-    """All names that stand in a detector's queries, columns among them."""
-    texts = [detector.sql, *(blindness.count for blindness in detector.not_evaluable)]
-    return frozenset(re.findall(r"\w+", " ".join(texts))) | frozenset(detector.scope)
-
-
-def _read_definitions(
-    connection: duckdb.DuckDBPyConnection, views: Iterable[str]
-) -> dict[str, str]:
-    """The statement that makes each view."""
-    return dict(
-        connection.execute(
-            "SELECT view_name, sql FROM duckdb_views() WHERE database_name = 'memory' "
-            "AND schema_name = 'main' AND list_contains(?, view_name) ORDER BY view_name",
-            [sorted(views)],
-        ).fetchall()
-    )
+def _read_definitions(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, str]:
+    """View -> the statement that makes it."""
+    rows = connection.execute(
+        "SELECT view_name, sql FROM duckdb_views() "
+        "WHERE database_name = 'memory' AND schema_name = ? ORDER BY view_name",
+        [schema],
+    ).fetchall()
+    return dict(rows)

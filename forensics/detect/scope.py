@@ -27,6 +27,7 @@ from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.parameters import Value
+from forensics.detect.reading import read_columns
 from forensics.errors import DetectorError
 
 ONE_BY_ONE: Final = "observation_id"
@@ -166,8 +167,10 @@ class Scope:
     def narrow(self, detector: Detector, *, known_only: bool = False) -> Iterator[None]:
         """Let the detector's inputs be what is in the scope; `known_only`: news aside."""
         views = [view for view in detector.inputs if view in NARROWED]
+        read = read_columns(self._connection, detector)
         for view in views:
-            columns = ", ".join(f'"{name}"' for name in name_columns(detector, view))
+            names = read[view] or _COLUMNS[view][:1]
+            columns = ", ".join(f'"{name}"' for name in names)
             self._run(
                 f"CREATE OR REPLACE TEMP TABLE {view} AS "
                 f"SELECT {columns} FROM {self._part(view, known_only)}"
@@ -207,13 +210,6 @@ def name_moments(detector: Detector) -> tuple[str, ...]:
     if reads <= receipts:
         return ("receipt",) if reads else ()
     return ("receipt", "hindsight")
-
-
-def name_columns(detector: Detector, view: str) -> list[str]:
-    """The columns of a view that a detector may read: its words, more of them rather than less."""
-    statements = [detector.sql, *(gap.count for gap in detector.not_evaluable)]
-    words = set(re.findall(r"\w+", " ".join(statements)))
-    return [name for name in _COLUMNS[view] if name in words] or [_COLUMNS[view][0]]
 
 
 def _name_values(finding: Finding, key: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-equivocation"
 -- title = "Two versions of what can only have one"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -94,7 +94,7 @@ pair AS (
 relying AS (
     SELECT
         p.first_id,
-        count(DISTINCT v.observation_id) AS judged
+        count(DISTINCT v.observation_no) AS judged
     FROM pair AS p
     JOIN verdict AS v
         ON v.tcb_info_id IN (p.first_id, p.second_id)
