@@ -1,7 +1,7 @@
 -- ---
 -- id = "co-tenant-disagreement"
 -- title = "Guests of one platform disagree about the platform"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -96,12 +96,18 @@ report AS (
     FROM level
     WHERE chip_id IS NOT NULL AND current_tcb IS NOT NULL AND committed_tcb IS NOT NULL
 ),
+period AS (
+    SELECT
+        ppid, part, at_launch, state, min(first_at) AS first_at, max(last_at) AS last_at
+    FROM report
+    GROUP BY ppid, part, at_launch, state
+),
 -- Only where a state was still, or again, seen after the first sight of another can it have come
 -- back.
 divided AS (
     SELECT DISTINCT one.ppid, one.part
-    FROM report AS one
-    JOIN report AS other
+    FROM period AS one
+    JOIN period AS other
         ON other.ppid = one.ppid
         AND other.part = one.part
         AND other.at_launch = one.at_launch
