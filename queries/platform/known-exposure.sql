@@ -36,12 +36,12 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM (
---     SELECT o.observation_id
+--     SELECT o.observation_no
 --     FROM observation AS o
 --     JOIN quote AS q ON q.quote_no = o.quote_no
 --     LEFT JOIN verdict AS v ON v.observation_no = o.observation_no
 --     WHERE q.trusted
---     GROUP BY o.observation_id
+--     GROUP BY o.observation_no
 --     HAVING count(v.status) = 0 AND bool_or(coalesce(v.outcome, 'undetermined') = 'undetermined')
 -- ) AS unknown_level"""
 -- [[not_evaluable]]
