@@ -1,7 +1,7 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -50,32 +50,38 @@
 -- Few identities are ever seen on two platforms: only those are looked at further. A VEK changes
 -- with the TCB, and a VLEK is for many hosts: neither tells a platform.
 WITH moved_enclave AS (
-    SELECT o.enclave_id
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.trusted AND o.received_at IS NOT NULL AND o.enclave_id IS NOT NULL
-    GROUP BY o.enclave_id
-    HAVING min(
-            coalesce(q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END)
-        ) <> max(
-            coalesce(q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END)
-        )
+    SELECT enclave_id
+    FROM (
+        SELECT
+            o.enclave_id,
+            coalesce(
+                q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+            ) AS place
+        FROM observation AS o
+        JOIN quote AS q ON q.quote_no = o.quote_no
+        WHERE q.trusted AND o.received_at IS NOT NULL AND o.enclave_id IS NOT NULL
+    ) AS seen
+    GROUP BY enclave_id
+    HAVING min(place) <> max(place)
 ),
 -- A key counts where REPORT_DATA binds it. Rules by name all bind the runtime data.
 moved_key AS (
-    SELECT o.runtime_data_id
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    JOIN binding AS b ON b.observation_no = o.observation_no
-    WHERE q.trusted AND o.received_at IS NOT NULL AND o.runtime_data_id IS NOT NULL
-        AND b.result = 'match'
-        AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
-    GROUP BY o.runtime_data_id
-    HAVING min(
-            coalesce(q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END)
-        ) <> max(
-            coalesce(q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END)
-        )
+    SELECT runtime_data_id
+    FROM (
+        SELECT
+            o.runtime_data_id,
+            coalesce(
+                q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+            ) AS place
+        FROM observation AS o
+        JOIN quote AS q ON q.quote_no = o.quote_no
+        JOIN binding AS b ON b.observation_no = o.observation_no
+        WHERE q.trusted AND o.received_at IS NOT NULL AND o.runtime_data_id IS NOT NULL
+            AND b.result = 'match'
+            AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
+    ) AS seen
+    GROUP BY runtime_data_id
+    HAVING min(place) <> max(place)
 ),
 candidate AS (
     SELECT
