@@ -1,7 +1,7 @@
 -- ---
 -- id = "doppelganger-quote"
 -- title = "A good quote of code that nobody approved"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -52,104 +52,184 @@ known_signer AS (
     SELECT DISTINCT mrsigner FROM reference_value WHERE mrsigner IS NOT NULL
 ),
 -- A digest of impossible form says nothing; what stands beside it may.
-readable AS (
+claim AS (
     SELECT
-        observation_no,
+        o.observation_no, o.received_at, o.workload_id,
         CASE
-            WHEN NOT coalesce(list_contains(malformed_claims, 'mrenclave'), FALSE)
-                THEN claimed_mrenclave
+            WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrenclave'), FALSE)
+                THEN o.claimed_mrenclave
         END AS mrenclave,
         CASE
-            WHEN NOT coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
-                THEN claimed_mrsigner
-        END AS mrsigner
-    FROM observation
-    WHERE quote_id IS NULL
-),
--- What each accepted piece of evidence says that it is.
-statement AS (
-    SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.workload_id,
-        n.workload_id IS NOT NULL AS workload_named,
-        q.quote_id IS NULL AS by_claims,
-        CASE WHEN q.quote_id IS NULL THEN c.mrenclave ELSE q.mrenclave END AS mrenclave,
-        CASE WHEN q.quote_id IS NULL THEN c.mrsigner ELSE q.mrsigner END AS mrsigner,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_prodid ELSE q.isv_prodid END AS isv_prodid,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
-        q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data
+            WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
+                THEN o.claimed_mrsigner
+        END AS mrsigner,
+        o.claimed_isv_prodid AS isv_prodid, o.claimed_isv_svn AS isv_svn
     FROM observation AS o
-    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN readable AS c ON c.observation_no = o.observation_no
     LEFT JOIN verdict AS v
-        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
-    LEFT JOIN named_workload AS n ON n.workload_id = o.workload_id
-    WHERE (coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE))
-        AND (q.quote_id IS NOT NULL OR coalesce(c.mrenclave, c.mrsigner) IS NOT NULL)
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt' AND v.outcome = 'accepted'
+    WHERE o.quote_id IS NULL AND (coalesce(o.claimed_ok, FALSE) OR v.observation_no IS NOT NULL)
 ),
--- The reference values that a statement fits, and in what it falls short of them. Evidence of a
+-- What accepted evidence says that it is. Sightings are many, builds are few; each has the number
+-- of one of its sightings.
+quoted AS (
+    SELECT
+        min(o.observation_no) AS build_no, o.workload_id, q.mrenclave, q.mrsigner, q.isv_prodid,
+        q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement, q.host_data,
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN verdict AS v
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt' AND v.outcome = 'accepted'
+    WHERE coalesce(o.claimed_ok, FALSE) OR v.observation_no IS NOT NULL
+    GROUP BY
+        o.workload_id, q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1,
+        q.rtmr2, q.rtmr3, q.measurement, q.host_data
+),
+claimed AS (
+    SELECT
+        min(observation_no) AS build_no, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
+        min(received_at) AS first_at, max(received_at) AS last_at
+    FROM claim
+    WHERE coalesce(mrenclave, mrsigner) IS NOT NULL
+    GROUP BY workload_id, mrenclave, mrsigner, isv_prodid, isv_svn
+),
+build AS (
+    SELECT
+        build_no, FALSE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
+        mrtd, rtmr0, rtmr1, rtmr2, rtmr3, measurement, host_data, first_at, last_at
+    FROM quoted
+    UNION ALL
+    SELECT
+        build_no, TRUE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, first_at, last_at
+    FROM claimed
+),
+-- The reference values that a build fits, but perhaps for its SVN or the time. Evidence of a
 -- workload that no manifest names is judged against all.
 fit AS (
     SELECT
-        s.observation_no,
+        b.build_no,
         coalesce(
-            s.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR s.by_claims
+            b.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR b.by_claims
         ) AS svn_fits,
-        coalesce(s.received_at >= r.valid_from, TRUE)
-        AND coalesce(s.received_at < r.valid_to, TRUE) AS in_time
-    FROM statement AS s
-    JOIN reference_value AS r ON (r.workload_id = s.workload_id OR NOT s.workload_named)
+        r.valid_from, r.valid_to
+    FROM build AS b
+    LEFT JOIN named_workload AS n ON n.workload_id = b.workload_id
+    JOIN reference_value AS r ON (r.workload_id = b.workload_id OR n.workload_id IS NULL)
         AND (
             r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
             OR r.measurement IS NOT NULL
         )
         AND (
-            r.mrenclave IS NULL OR r.mrenclave = s.mrenclave
-            OR (s.by_claims AND s.mrenclave IS NULL)
+            r.mrenclave IS NULL OR r.mrenclave = b.mrenclave
+            OR (b.by_claims AND b.mrenclave IS NULL)
         )
         AND (
-            r.mrsigner IS NULL OR r.mrsigner = s.mrsigner
-            OR (s.by_claims AND s.mrsigner IS NULL)
+            r.mrsigner IS NULL OR r.mrsigner = b.mrsigner
+            OR (b.by_claims AND b.mrsigner IS NULL)
         )
         AND (
-            r.isv_prodid IS NULL OR r.isv_prodid = s.isv_prodid
-            OR (s.by_claims AND s.isv_prodid IS NULL)
+            r.isv_prodid IS NULL OR r.isv_prodid = b.isv_prodid
+            OR (b.by_claims AND b.isv_prodid IS NULL)
         )
-        AND (r.mrtd IS NULL OR r.mrtd = s.mrtd)
-        AND (r.rtmr0 IS NULL OR r.rtmr0 = s.rtmr0)
-        AND (r.rtmr1 IS NULL OR r.rtmr1 = s.rtmr1)
-        AND (r.rtmr2 IS NULL OR r.rtmr2 = s.rtmr2)
-        AND (r.rtmr3 IS NULL OR r.rtmr3 = s.rtmr3)
-        AND (r.measurement IS NULL OR r.measurement = s.snp_measurement)
-        AND (r.host_data IS NULL OR r.host_data = s.host_data)
+        AND (r.mrtd IS NULL OR r.mrtd = b.mrtd)
+        AND (r.rtmr0 IS NULL OR r.rtmr0 = b.rtmr0)
+        AND (r.rtmr1 IS NULL OR r.rtmr1 = b.rtmr1)
+        AND (r.rtmr2 IS NULL OR r.rtmr2 = b.rtmr2)
+        AND (r.rtmr3 IS NULL OR r.rtmr3 = b.rtmr3)
+        AND (r.measurement IS NULL OR r.measurement = b.measurement)
+        AND (r.host_data IS NULL OR r.host_data = b.host_data)
+),
+-- No one reference value approves it from the first time that it was accepted to the last.
+doubtful AS (
+    SELECT
+        b.build_no, b.by_claims, b.workload_id, b.mrsigner, b.isv_svn,
+        coalesce(b.mrenclave, b.mrtd, b.measurement, b.mrsigner) AS measurement,
+        CASE
+            WHEN coalesce(b.mrenclave, b.mrtd, b.measurement) IS NULL THEN 'signer'
+            ELSE 'measurement'
+        END AS subject_type
+    FROM build AS b
+    LEFT JOIN fit AS f
+        ON f.build_no = b.build_no
+        AND f.svn_fits
+        AND coalesce(b.first_at >= f.valid_from, TRUE)
+        AND coalesce(b.last_at < f.valid_to, TRUE)
+    WHERE f.build_no IS NULL
+),
+suspect AS (
+    SELECT o.observation_no, o.received_at, b.build_no
+    FROM (
+        SELECT
+            build_no, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn, mrtd, rtmr0, rtmr1,
+            rtmr2, rtmr3, measurement, host_data
+        FROM quoted
+        WHERE build_no IN (SELECT build_no FROM doubtful)
+    ) AS b
+    JOIN quote AS q
+        ON q.mrenclave IS NOT DISTINCT FROM b.mrenclave
+        AND q.mrsigner IS NOT DISTINCT FROM b.mrsigner
+        AND q.isv_prodid IS NOT DISTINCT FROM b.isv_prodid
+        AND q.isv_svn IS NOT DISTINCT FROM b.isv_svn
+        AND q.mrtd IS NOT DISTINCT FROM b.mrtd
+        AND q.rtmr0 IS NOT DISTINCT FROM b.rtmr0
+        AND q.rtmr1 IS NOT DISTINCT FROM b.rtmr1
+        AND q.rtmr2 IS NOT DISTINCT FROM b.rtmr2
+        AND q.rtmr3 IS NOT DISTINCT FROM b.rtmr3
+        AND q.measurement IS NOT DISTINCT FROM b.measurement
+        AND q.host_data IS NOT DISTINCT FROM b.host_data
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no AND o.workload_id IS NOT DISTINCT FROM b.workload_id
+    LEFT JOIN verdict AS v
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt' AND v.outcome = 'accepted'
+    WHERE coalesce(o.claimed_ok, FALSE) OR v.observation_no IS NOT NULL
+    UNION ALL
+    SELECT c.observation_no, c.received_at, b.build_no
+    FROM (
+        SELECT build_no, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn
+        FROM claimed
+        WHERE build_no IN (SELECT build_no FROM doubtful)
+    ) AS b
+    JOIN claim AS c
+        ON c.workload_id IS NOT DISTINCT FROM b.workload_id
+        AND c.mrenclave IS NOT DISTINCT FROM b.mrenclave
+        AND c.mrsigner IS NOT DISTINCT FROM b.mrsigner
+        AND c.isv_prodid IS NOT DISTINCT FROM b.isv_prodid
+        AND c.isv_svn IS NOT DISTINCT FROM b.isv_svn
 ),
 best AS (
     SELECT
-        observation_no,
-        bool_or(svn_fits AND in_time) AS approved,
-        bool_or(in_time) AS fits_in_time
-    FROM fit
-    GROUP BY observation_no
+        s.observation_no, s.build_no, count(f.build_no) > 0 AS fits,
+        bool_or(
+            coalesce(f.svn_fits, FALSE)
+            AND coalesce(s.received_at >= f.valid_from, TRUE)
+            AND coalesce(s.received_at < f.valid_to, TRUE)
+        ) AS approved,
+        bool_or(
+            f.build_no IS NOT NULL
+            AND coalesce(s.received_at >= f.valid_from, TRUE)
+            AND coalesce(s.received_at < f.valid_to, TRUE)
+        ) AS fits_in_time
+    FROM suspect AS s
+    LEFT JOIN fit AS f ON f.build_no = s.build_no
+    GROUP BY s.observation_no, s.build_no
 ),
 unapproved AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.workload_id,
-        s.mrsigner, s.isv_svn,
-        coalesce(s.mrenclave, s.mrtd, s.snp_measurement, s.mrsigner) AS measurement,
-        CASE
-            WHEN coalesce(s.mrenclave, s.mrtd, s.snp_measurement) IS NULL THEN 'signer'
-            ELSE 'measurement'
-        END AS subject_type,
-        CASE WHEN s.by_claims THEN 'claims' ELSE 'quote' END AS judged_on,
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, d.workload_id,
+        d.mrsigner, d.isv_svn, d.measurement, d.subject_type,
+        CASE WHEN d.by_claims THEN 'claims' ELSE 'quote' END AS judged_on,
         CASE
             WHEN b.fits_in_time THEN 'svn_below_minimum'
-            WHEN b.observation_no IS NOT NULL THEN 'outside_validity'
-            WHEN s.mrsigner IS NULL OR k.mrsigner IS NOT NULL THEN 'unknown_measurement'
+            WHEN b.fits THEN 'outside_validity'
+            WHEN d.mrsigner IS NULL OR k.mrsigner IS NOT NULL THEN 'unknown_measurement'
             ELSE 'unknown_signer'
         END AS reason
-    FROM statement AS s
-    LEFT JOIN best AS b ON b.observation_no = s.observation_no
-    LEFT JOIN known_signer AS k ON k.mrsigner = s.mrsigner
-    WHERE NOT coalesce(b.approved, FALSE)
+    FROM best AS b
+    JOIN doubtful AS d ON d.build_no = b.build_no
+    JOIN observation AS o ON o.observation_no = b.observation_no
+    LEFT JOIN known_signer AS k ON k.mrsigner = d.mrsigner
+    WHERE NOT b.approved
 )
 SELECT
     subject_type,

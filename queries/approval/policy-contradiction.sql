@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -69,9 +69,208 @@ WITH named_workload AS (
     UNION
     SELECT workload_id FROM reference_value WHERE workload_id IS NOT NULL
 ),
-allowed AS (
+claim AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.workload_id,
+        observation_no, received_at, workload_id,
+        CASE
+            WHEN NOT coalesce(list_contains(malformed_claims, 'mrenclave'), FALSE)
+                THEN claimed_mrenclave
+        END AS mrenclave,
+        CASE
+            WHEN NOT coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
+                THEN claimed_mrsigner
+        END AS mrsigner,
+        claimed_isv_prodid AS isv_prodid, claimed_isv_svn AS isv_svn
+    FROM observation
+    WHERE claimed_policy_allowed AND quote_no IS NULL
+),
+-- Sightings are many, builds are few; each has the number of one of its sightings.
+quoted AS (
+    SELECT
+        min(o.observation_no) AS build_no, o.workload_id, q.mrenclave, q.mrsigner, q.isv_prodid,
+        q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement, q.host_data,
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE o.claimed_policy_allowed
+    GROUP BY
+        o.workload_id, q.mrenclave, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrtd, q.rtmr0, q.rtmr1,
+        q.rtmr2, q.rtmr3, q.measurement, q.host_data
+),
+claimed AS (
+    SELECT
+        min(observation_no) AS build_no, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
+        min(received_at) AS first_at, max(received_at) AS last_at
+    FROM claim
+    WHERE coalesce(mrenclave, mrsigner) IS NOT NULL
+    GROUP BY workload_id, mrenclave, mrsigner, isv_prodid, isv_svn
+),
+build AS (
+    SELECT
+        build_no, FALSE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
+        mrtd, rtmr0, rtmr1, rtmr2, rtmr3, measurement, host_data, first_at, last_at
+    FROM quoted
+    UNION ALL
+    SELECT
+        build_no, TRUE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, first_at, last_at
+    FROM claimed
+),
+-- Evidence of a workload that no manifest names is judged against all.
+approval AS (
+    SELECT b.build_no, r.valid_from, r.valid_to
+    FROM build AS b
+    LEFT JOIN named_workload AS n ON n.workload_id = b.workload_id
+    JOIN reference_value AS r ON (r.workload_id = b.workload_id OR n.workload_id IS NULL)
+        AND (
+            r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
+            OR r.measurement IS NOT NULL
+        )
+        AND (
+            r.mrenclave IS NULL OR r.mrenclave = b.mrenclave
+            OR (b.by_claims AND b.mrenclave IS NULL)
+        )
+        AND (
+            r.mrsigner IS NULL OR r.mrsigner = b.mrsigner
+            OR (b.by_claims AND b.mrsigner IS NULL)
+        )
+        AND (
+            r.isv_prodid IS NULL OR r.isv_prodid = b.isv_prodid
+            OR (b.by_claims AND b.isv_prodid IS NULL)
+        )
+        AND coalesce(b.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR b.by_claims)
+        AND (r.mrtd IS NULL OR r.mrtd = b.mrtd)
+        AND (r.rtmr0 IS NULL OR r.rtmr0 = b.rtmr0)
+        AND (r.rtmr1 IS NULL OR r.rtmr1 = b.rtmr1)
+        AND (r.rtmr2 IS NULL OR r.rtmr2 = b.rtmr2)
+        AND (r.rtmr3 IS NULL OR r.rtmr3 = b.rtmr3)
+        AND (r.measurement IS NULL OR r.measurement = b.measurement)
+        AND (r.host_data IS NULL OR r.host_data = b.host_data)
+),
+-- No one reference value is valid from the first time that the build was allowed to the last.
+doubtful AS (
+    SELECT
+        b.build_no, b.by_claims, coalesce(b.mrenclave, b.mrtd, b.measurement, b.mrsigner) AS shown
+    FROM build AS b
+    LEFT JOIN approval AS y
+        ON y.build_no = b.build_no
+        AND coalesce(b.first_at >= y.valid_from, TRUE)
+        AND coalesce(b.last_at < y.valid_to, TRUE)
+    WHERE y.build_no IS NULL AND EXISTS (SELECT 1 FROM reference_value)
+),
+suspect AS (
+    SELECT o.observation_no, o.received_at, d.build_no, d.by_claims, d.shown
+    FROM doubtful AS d
+    JOIN quoted AS b ON b.build_no = d.build_no
+    JOIN quote AS q
+        ON q.mrenclave IS NOT DISTINCT FROM b.mrenclave
+        AND q.mrsigner IS NOT DISTINCT FROM b.mrsigner
+        AND q.isv_prodid IS NOT DISTINCT FROM b.isv_prodid
+        AND q.isv_svn IS NOT DISTINCT FROM b.isv_svn
+        AND q.mrtd IS NOT DISTINCT FROM b.mrtd
+        AND q.rtmr0 IS NOT DISTINCT FROM b.rtmr0
+        AND q.rtmr1 IS NOT DISTINCT FROM b.rtmr1
+        AND q.rtmr2 IS NOT DISTINCT FROM b.rtmr2
+        AND q.rtmr3 IS NOT DISTINCT FROM b.rtmr3
+        AND q.measurement IS NOT DISTINCT FROM b.measurement
+        AND q.host_data IS NOT DISTINCT FROM b.host_data
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no AND o.workload_id IS NOT DISTINCT FROM b.workload_id
+    WHERE o.claimed_policy_allowed
+    UNION ALL
+    SELECT c.observation_no, c.received_at, d.build_no, d.by_claims, d.shown
+    FROM doubtful AS d
+    JOIN claimed AS b ON b.build_no = d.build_no
+    JOIN claim AS c
+        ON c.workload_id IS NOT DISTINCT FROM b.workload_id
+        AND c.mrenclave IS NOT DISTINCT FROM b.mrenclave
+        AND c.mrsigner IS NOT DISTINCT FROM b.mrsigner
+        AND c.isv_prodid IS NOT DISTINCT FROM b.isv_prodid
+        AND c.isv_svn IS NOT DISTINCT FROM b.isv_svn
+),
+unapproved AS (
+    SELECT s.observation_no, s.by_claims, s.shown AS measurement
+    FROM suspect AS s
+    LEFT JOIN approval AS y
+        ON y.build_no = s.build_no
+        AND coalesce(s.received_at >= y.valid_from, TRUE)
+        AND coalesce(s.received_at < y.valid_to, TRUE)
+    WHERE y.build_no IS NULL
+),
+-- Where no policy lists what it accepts, no STRICT one accepts a platform that is out of date.
+policy_text AS (
+    SELECT
+        p.mode,
+        ' ' || replace(replace(lower(array_to_string(p.accept, ' ')), '_', ''), '-', '') || ' '
+            AS accepted
+    FROM (SELECT 1 AS one) AS always
+    LEFT JOIN policy AS p ON TRUE
+),
+refused AS (
+    SELECT s.status, p.mode
+    FROM (SELECT DISTINCT status FROM verdict WHERE moment = 'receipt') AS s
+    JOIN policy_text AS p
+        ON CASE
+            WHEN p.accepted IS NULL
+            THEN lower(s.status) IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
+            ELSE strpos(p.accepted, ' ' || lower(s.status) || ' ') = 0
+        END
+),
+refused_claim AS (
+    SELECT s.claimed_tcb_level, p.mode
+    FROM (
+        SELECT
+            claimed_tcb_level,
+            replace(replace(replace(lower(claimed_tcb_level), '_', ''), '-', ''), ' ', '')
+                AS level
+        FROM observation
+        GROUP BY claimed_tcb_level
+    ) AS s
+    JOIN policy_text AS p
+        ON CASE
+            WHEN p.accepted IS NULL
+            THEN s.level IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
+            ELSE strpos(p.accepted, ' ' || s.level || ' ') = 0
+                AND s.level IN (
+                    'uptodate', 'swhardeningneeded', 'configurationneeded',
+                    'configurationandswhardeningneeded', 'outofdate',
+                    'outofdateconfigurationneeded', 'revoked', 'tdrelaunchadvised',
+                    'tdrelaunchadvisedconfigurationneeded'
+                )
+        END
+),
+offence AS (
+    SELECT
+        observation_no,
+        'unapproved_measurement' AS reason,
+        CAST(NULL AS VARCHAR) AS status,
+        measurement,
+        CASE WHEN by_claims THEN 'claims' ELSE 'quote' END AS judged_on
+    FROM unapproved
+    UNION ALL
+    SELECT
+        o.observation_no,
+        'status_not_accepted' AS reason,
+        v.status,
+        CAST(NULL AS VARCHAR) AS measurement,
+        'quote' AS judged_on
+    FROM observation AS o
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    JOIN refused AS r ON r.status = v.status
+    WHERE o.claimed_policy_allowed AND upper(coalesce(o.claimed_policy_mode, r.mode)) = 'STRICT'
+    UNION ALL
+    SELECT
+        o.observation_no,
+        'status_not_accepted' AS reason,
+        o.claimed_tcb_level AS status,
+        CAST(NULL AS VARCHAR) AS measurement,
+        'claims' AS judged_on
+    FROM observation AS o
+    JOIN refused_claim AS r ON r.claimed_tcb_level = o.claimed_tcb_level
+    WHERE o.claimed_policy_allowed AND upper(coalesce(o.claimed_policy_mode, r.mode)) = 'STRICT'
+),
+contradiction AS (
+    SELECT
         CASE
             WHEN o.enclave_id IS NOT NULL THEN 'enclave'
             WHEN o.container_id IS NOT NULL THEN 'container'
@@ -79,118 +278,10 @@ allowed AS (
             ELSE 'observation'
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id, o.observation_id) AS subject_id,
-        n.workload_id IS NOT NULL AS workload_named,
-        q.quote_id IS NULL AS by_claims,
-        CASE
-            WHEN q.quote_id IS NOT NULL THEN q.mrenclave
-            WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrenclave'), FALSE)
-                THEN o.claimed_mrenclave
-        END AS mrenclave,
-        CASE
-            WHEN q.quote_id IS NOT NULL THEN q.mrsigner
-            WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
-                THEN o.claimed_mrsigner
-        END AS mrsigner,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_prodid ELSE q.isv_prodid END AS isv_prodid,
-        CASE WHEN q.quote_id IS NULL THEN o.claimed_isv_svn ELSE q.isv_svn END AS isv_svn,
-        q.mrtd, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.measurement AS snp_measurement, q.host_data,
-        v.status AS receipt_status,
-        o.claimed_tcb_level,
-        replace(replace(replace(lower(o.claimed_tcb_level), '_', ''), '-', ''), ' ', '')
-            AS claimed_level,
-        upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT' AS strict,
-        ' ' || replace(replace(lower(array_to_string(p.accept, ' ')), '_', ''), '-', '') || ' '
-            AS accepted_statuses
-    FROM observation AS o
-    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN verdict AS v
-        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
-    LEFT JOIN named_workload AS n ON n.workload_id = o.workload_id
-    LEFT JOIN policy AS p ON TRUE
-    WHERE o.claimed_policy_allowed
-),
--- Approved: a reference value valid at that moment fits. Evidence of a workload that no manifest
--- names is judged against all.
-approved AS (
-    SELECT DISTINCT a.observation_no
-    FROM allowed AS a
-    JOIN reference_value AS r ON (r.workload_id = a.workload_id OR NOT a.workload_named)
-        AND (
-            r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
-            OR r.measurement IS NOT NULL
-        )
-        AND (
-            r.mrenclave IS NULL OR r.mrenclave = a.mrenclave
-            OR (a.by_claims AND a.mrenclave IS NULL)
-        )
-        AND (
-            r.mrsigner IS NULL OR r.mrsigner = a.mrsigner
-            OR (a.by_claims AND a.mrsigner IS NULL)
-        )
-        AND (
-            r.isv_prodid IS NULL OR r.isv_prodid = a.isv_prodid
-            OR (a.by_claims AND a.isv_prodid IS NULL)
-        )
-        AND coalesce(a.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR a.by_claims)
-        AND (r.mrtd IS NULL OR r.mrtd = a.mrtd)
-        AND (r.rtmr0 IS NULL OR r.rtmr0 = a.rtmr0)
-        AND (r.rtmr1 IS NULL OR r.rtmr1 = a.rtmr1)
-        AND (r.rtmr2 IS NULL OR r.rtmr2 = a.rtmr2)
-        AND (r.rtmr3 IS NULL OR r.rtmr3 = a.rtmr3)
-        AND (r.measurement IS NULL OR r.measurement = a.snp_measurement)
-        AND (r.host_data IS NULL OR r.host_data = a.host_data)
-        AND coalesce(a.received_at >= r.valid_from, TRUE)
-        AND coalesce(a.received_at < r.valid_to, TRUE)
-),
--- Where no policy lists what it accepts, no STRICT one accepts a platform that is out of date.
-contradiction AS (
-    SELECT
-        a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at,
-        'unapproved_measurement' AS reason,
-        CAST(NULL AS VARCHAR) AS status,
-        coalesce(a.mrenclave, a.mrtd, a.snp_measurement, a.mrsigner) AS measurement,
-        CASE WHEN a.by_claims THEN 'claims' ELSE 'quote' END AS judged_on
-    FROM allowed AS a
-    LEFT JOIN approved AS y ON y.observation_no = a.observation_no
-    WHERE y.observation_no IS NULL
-        AND (NOT a.by_claims OR coalesce(a.mrenclave, a.mrsigner) IS NOT NULL)
-        AND EXISTS (SELECT 1 FROM reference_value)
-    UNION ALL
-    SELECT
-        subject_type, subject_id, observation_id, observation_no, received_at,
-        'status_not_accepted' AS reason,
-        receipt_status AS status,
-        CAST(NULL AS VARCHAR) AS measurement,
-        'quote' AS judged_on
-    FROM allowed
-    WHERE strict
-        AND CASE
-            WHEN accepted_statuses IS NULL
-            THEN lower(receipt_status)
-                IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
-            ELSE strpos(accepted_statuses, ' ' || lower(receipt_status) || ' ') = 0
-        END
-    UNION ALL
-    SELECT
-        subject_type, subject_id, observation_id, observation_no, received_at,
-        'status_not_accepted' AS reason,
-        claimed_tcb_level AS status,
-        CAST(NULL AS VARCHAR) AS measurement,
-        'claims' AS judged_on
-    FROM allowed
-    WHERE strict
-        AND CASE
-            WHEN accepted_statuses IS NULL
-            THEN claimed_level
-                IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
-            ELSE strpos(accepted_statuses, ' ' || claimed_level || ' ') = 0
-                AND claimed_level IN (
-                    'uptodate', 'swhardeningneeded', 'configurationneeded',
-                    'configurationandswhardeningneeded', 'outofdate',
-                    'outofdateconfigurationneeded', 'revoked', 'tdrelaunchadvised',
-                    'tdrelaunchadvisedconfigurationneeded'
-                )
-        END
+        o.observation_id, o.observation_no, o.received_at,
+        x.reason, x.status, x.measurement, x.judged_on
+    FROM offence AS x
+    JOIN observation AS o ON o.observation_no = x.observation_no
 ),
 -- One sighting may contradict on both the recomputed and the logged status: list it once.
 sighting AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "post-measurement-change"
 -- title = "A measured instance that changed after it was measured"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -53,12 +53,11 @@
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 -- Evidence shown again tells an old state: only its first showing counts.
-WITH sighting AS (
+WITH shown AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.container_id, o.enclave_id,
-        o.workload_id, o.claimed_ok, o.quote_generated_at AS made_at,
-        o.backend_verifier AS verifier, q.quote_no,
-        coalesce(q.mrtd, q.mrenclave) AS measurement
+        min(o.observation_no) AS shown_no, o.container_id, o.enclave_id, q.mrtd, q.mrenclave,
+        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.mr_config_id, q.mr_owner, q.mr_owner_config,
+        q.config_id, q.config_svn
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
@@ -67,45 +66,77 @@ WITH sighting AS (
         AND o.received_at IS NOT NULL
         AND coalesce(o.container_id, o.enclave_id) IS NOT NULL
         AND coalesce(q.mrtd, q.mrenclave) IS NOT NULL
+    GROUP BY
+        o.container_id, o.enclave_id, q.mrtd, q.mrenclave, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
+        q.mr_config_id, q.mr_owner, q.mr_owner_config, q.config_id, q.config_svn
 ),
 -- Registers belong to one boot, a configuration to an enclave through its restarts.
 scope AS (
     SELECT
+        shown_no, 'register' AS nature,
         CASE WHEN container_id IS NULL THEN 'enclave' ELSE 'container' END AS subject_type,
-        coalesce(container_id, enclave_id) AS subject_id, measurement, 'register' AS nature,
-        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no,
-        made_at, verifier
-    FROM sighting
+        coalesce(container_id, enclave_id) AS subject_id,
+        coalesce(mrtd, mrenclave) AS measurement, rtmr0, rtmr1, rtmr2, rtmr3,
+        NULL AS mr_config_id, NULL AS mr_owner, NULL AS mr_owner_config, NULL AS config_id,
+        NULL AS config_svn
+    FROM shown
     UNION ALL
     SELECT
-        'enclave' AS subject_type, enclave_id AS subject_id, measurement,
-        'configuration' AS nature,
-        observation_id, observation_no, received_at, workload_id, claimed_ok, quote_no,
-        made_at, verifier
-    FROM sighting
+        shown_no, 'configuration' AS nature, 'enclave' AS subject_type, enclave_id AS subject_id,
+        coalesce(mrtd, mrenclave) AS measurement, NULL, NULL, NULL, NULL,
+        mr_config_id, mr_owner, mr_owner_config, config_id, config_svn
+    FROM shown
     WHERE enclave_id IS NOT NULL
 ),
 -- Few instances ever change: only those are looked at further.
 changed AS (
-    SELECT s.subject_type, s.subject_id, s.measurement, s.nature
+    SELECT subject_type, subject_id, measurement, nature
+    FROM scope
+    GROUP BY subject_type, subject_id, measurement, nature
+    HAVING min(rtmr0) <> max(rtmr0) OR min(rtmr1) <> max(rtmr1)
+        OR min(rtmr2) <> max(rtmr2) OR min(rtmr3) <> max(rtmr3)
+        OR min(mr_config_id) <> max(mr_config_id) OR min(mr_owner) <> max(mr_owner)
+        OR min(mr_owner_config) <> max(mr_owner_config)
+        OR min(config_id) <> max(config_id) OR min(config_svn) <> max(config_svn)
+),
+suspect AS (
+    SELECT
+        s.shown_no, s.subject_type, s.subject_id, s.measurement, s.nature, s.rtmr0, s.rtmr1,
+        s.rtmr2, s.rtmr3, s.mr_config_id, s.mr_owner, s.mr_owner_config, s.config_id, s.config_svn
     FROM scope AS s
-    JOIN quote AS q ON q.quote_no = s.quote_no
-    GROUP BY s.subject_type, s.subject_id, s.measurement, s.nature
-    HAVING (
-            s.nature = 'register'
-            AND (
-                min(q.rtmr0) <> max(q.rtmr0) OR min(q.rtmr1) <> max(q.rtmr1)
-                OR min(q.rtmr2) <> max(q.rtmr2) OR min(q.rtmr3) <> max(q.rtmr3)
-            )
-        )
-        OR (
-            s.nature = 'configuration'
-            AND (
-                min(q.mr_config_id) <> max(q.mr_config_id) OR min(q.mr_owner) <> max(q.mr_owner)
-                OR min(q.mr_owner_config) <> max(q.mr_owner_config)
-                OR min(q.config_id) <> max(q.config_id) OR min(q.config_svn) <> max(q.config_svn)
-            )
-        )
+    JOIN changed AS c
+        ON c.subject_type = s.subject_type AND c.subject_id = s.subject_id
+        AND c.measurement = s.measurement AND c.nature = s.nature
+),
+sighting AS (
+    SELECT
+        s.shown_no, o.observation_no, o.received_at, o.workload_id, o.claimed_ok,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier
+    FROM (
+        SELECT
+            shown_no, container_id, enclave_id, mrtd, mrenclave, rtmr0, rtmr1, rtmr2, rtmr3,
+            mr_config_id, mr_owner, mr_owner_config, config_id, config_svn
+        FROM shown
+        WHERE shown_no IN (SELECT shown_no FROM suspect)
+    ) AS s
+    JOIN quote AS q
+        ON q.mrtd IS NOT DISTINCT FROM s.mrtd
+        AND q.mrenclave IS NOT DISTINCT FROM s.mrenclave
+        AND q.rtmr0 IS NOT DISTINCT FROM s.rtmr0
+        AND q.rtmr1 IS NOT DISTINCT FROM s.rtmr1
+        AND q.rtmr2 IS NOT DISTINCT FROM s.rtmr2
+        AND q.rtmr3 IS NOT DISTINCT FROM s.rtmr3
+        AND q.mr_config_id IS NOT DISTINCT FROM s.mr_config_id
+        AND q.mr_owner IS NOT DISTINCT FROM s.mr_owner
+        AND q.mr_owner_config IS NOT DISTINCT FROM s.mr_owner_config
+        AND q.config_id IS NOT DISTINCT FROM s.config_id
+        AND q.config_svn IS NOT DISTINCT FROM s.config_svn
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no
+        AND o.container_id IS NOT DISTINCT FROM s.container_id
+        AND o.enclave_id IS NOT DISTINCT FROM s.enclave_id
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE q.trusted AND a.observation_no IS NULL AND o.received_at IS NOT NULL
 ),
 part AS (
     SELECT 'register' AS nature, 'rtmr0' AS part UNION ALL SELECT 'register', 'rtmr1'
@@ -118,28 +149,25 @@ part AS (
 ),
 reading AS (
     SELECT
-        s.subject_type, s.subject_id, s.measurement, p.part, s.observation_id, s.observation_no,
-        s.received_at, s.workload_id, s.claimed_ok, s.made_at, s.verifier,
+        c.subject_type, c.subject_id, c.measurement, p.part, s.observation_no, s.received_at,
+        s.workload_id, s.claimed_ok, s.made_at, s.verifier,
         CASE p.part
-            WHEN 'rtmr0' THEN q.rtmr0 WHEN 'rtmr1' THEN q.rtmr1
-            WHEN 'rtmr2' THEN q.rtmr2 WHEN 'rtmr3' THEN q.rtmr3
-            WHEN 'mr_config_id' THEN q.mr_config_id WHEN 'mr_owner' THEN q.mr_owner
-            WHEN 'mr_owner_config' THEN q.mr_owner_config
-            WHEN 'config_id' THEN q.config_id ELSE CAST(q.config_svn AS VARCHAR)
+            WHEN 'rtmr0' THEN c.rtmr0 WHEN 'rtmr1' THEN c.rtmr1
+            WHEN 'rtmr2' THEN c.rtmr2 WHEN 'rtmr3' THEN c.rtmr3
+            WHEN 'mr_config_id' THEN c.mr_config_id WHEN 'mr_owner' THEN c.mr_owner
+            WHEN 'mr_owner_config' THEN c.mr_owner_config
+            WHEN 'config_id' THEN c.config_id ELSE CAST(c.config_svn AS VARCHAR)
         END AS state
-    FROM changed AS c
-    JOIN scope AS s
-        ON s.subject_type = c.subject_type AND s.subject_id = c.subject_id
-        AND s.measurement = c.measurement AND s.nature = c.nature
-    JOIN quote AS q ON q.quote_no = s.quote_no
-    JOIN part AS p ON p.nature = s.nature
+    FROM suspect AS c
+    JOIN sighting AS s ON s.shown_no = c.shown_no
+    JOIN part AS p ON p.nature = c.nature
 ),
 ordered AS (
     SELECT
-        subject_type, subject_id, measurement, part, observation_id, observation_no, received_at,
+        subject_type, subject_id, measurement, part, observation_no, received_at,
         workload_id, claimed_ok, made_at, verifier, state,
         first_value(state) OVER life AS was,
-        first_value(observation_id) OVER life AS first_observation,
+        first_value(observation_no) OVER life AS first_no,
         first_value(received_at) OVER life AS first_at,
         first_value(made_at) OVER life AS first_made,
         first_value(verifier) OVER life AS first_verifier
@@ -165,8 +193,8 @@ approved AS (
 ),
 offence AS (
     SELECT
-        o.subject_type, o.subject_id, o.measurement, o.part, o.observation_id, o.observation_no,
-        o.received_at, o.claimed_ok, o.state, o.was, o.first_observation, o.first_at,
+        o.subject_type, o.subject_id, o.measurement, o.part, o.observation_no,
+        o.received_at, o.claimed_ok, o.state, o.was, o.first_no, o.first_at,
         epoch(o.received_at) - epoch(o.first_at + $boot_time) AS margin,
         coalesce(
             epoch(o.received_at) - epoch(o.first_at) - (epoch(o.made_at) - epoch(o.first_made)),
@@ -177,6 +205,15 @@ offence AS (
     WHERE o.state <> o.was
         AND o.received_at >= o.first_at + $boot_time
         AND a.observation_no IS NULL
+),
+told AS (
+    SELECT
+        f.subject_type, f.subject_id, f.measurement, f.part, f.observation_no, f.received_at,
+        f.claimed_ok, f.state, f.was, f.first_at, f.margin, f.skew,
+        o.observation_id, w.observation_id AS first_observation
+    FROM offence AS f
+    JOIN observation AS o ON o.observation_no = f.observation_no
+    JOIN observation AS w ON w.observation_no = f.first_no
 )
 SELECT
     subject_type,
@@ -211,6 +248,6 @@ SELECT
         'accepted': CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT),
         'sightings': count(*)
     }) AS VARCHAR) AS details
-FROM offence
+FROM told
 GROUP BY subject_type, subject_id, measurement, part
 ORDER BY subject_type, subject_id, details

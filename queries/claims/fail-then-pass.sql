@@ -1,7 +1,7 @@
 -- ---
 -- id = "fail-then-pass"
 -- title = "Refused, and soon after accepted elsewhere"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -42,7 +42,39 @@
 -- FROM observation
 -- WHERE claimed_ok IS NOT NULL AND received_at IS NULL"""
 -- ---
-WITH said AS (
+-- Few are ever refused: only those are looked at further.
+WITH refused AS (
+    SELECT
+        o.observation_no, o.received_at,
+        coalesce(o.container_id, o.enclave_id, q.signing_id) AS instance
+    FROM observation AS o
+    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE NOT o.claimed_ok AND o.received_at IS NOT NULL
+),
+accepted AS (
+    SELECT observation_no, received_at, coalesce(container_id, enclave_id) AS instance
+    FROM observation
+    WHERE claimed_ok
+        AND received_at IS NOT NULL
+        AND coalesce(container_id, enclave_id) IN (SELECT instance FROM refused)
+    UNION ALL
+    SELECT o.observation_no, o.received_at, q.signing_id AS instance
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE o.claimed_ok
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.container_id, o.enclave_id) IS NULL
+        AND q.signing_id IN (SELECT instance FROM refused)
+),
+pair AS (
+    SELECT p.observation_no, f.observation_no AS refused_no
+    FROM refused AS f
+    JOIN accepted AS p
+        ON p.instance = f.instance
+        AND p.received_at >= f.received_at
+        AND p.received_at < f.received_at + $window
+),
+said AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok,
         coalesce(o.backend_verifier, 'unnamed verifier') AS verifier,
@@ -52,15 +84,18 @@ WITH said AS (
             WHEN o.container_id IS NOT NULL THEN 'container'
             ELSE 'signing_event'
         END AS subject_type,
-        coalesce(o.enclave_id, o.container_id, q.signing_id) AS subject_id,
-        coalesce(o.container_id, o.enclave_id, q.signing_id) AS instance
-    FROM observation AS o
+        coalesce(o.enclave_id, o.container_id, q.signing_id) AS subject_id
+    FROM (
+        SELECT
+            observation_id, observation_no, quote_no, received_at, claimed_ok, backend_verifier,
+            quote_generated_at, enclave_id, container_id
+        FROM observation
+        WHERE observation_no IN (
+            SELECT observation_no FROM pair UNION SELECT refused_no FROM pair
+        )
+    ) AS o
     LEFT JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE o.claimed_ok IS NOT NULL
-        AND o.received_at IS NOT NULL
-        AND coalesce(o.enclave_id, o.container_id, q.signing_id) IS NOT NULL
 ),
--- Few are ever refused: only those are looked at further.
 followed AS (
     SELECT
         p.subject_type, p.subject_id, p.observation_id, p.observation_no, p.received_at,
@@ -80,13 +115,9 @@ followed AS (
             WHEN p.verifier <> f.verifier THEN 'other_verifier'
             ELSE 'retry'
         END AS kind
-    FROM said AS f
-    JOIN said AS p
-        ON p.instance = f.instance
-        AND p.claimed_ok
-        AND p.received_at >= f.received_at
-        AND p.received_at < f.received_at + $window
-    WHERE NOT f.claimed_ok
+    FROM pair AS x
+    JOIN said AS f ON f.observation_no = x.refused_no
+    JOIN said AS p ON p.observation_no = x.observation_no
 ),
 -- An acceptance counts by the strongest of its refusals.
 ranked AS (

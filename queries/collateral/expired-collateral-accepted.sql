@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -64,27 +64,7 @@
 --     AND NOT coalesce(p.this_update > o.received_at AND o.received_at >= p.first_at, FALSE)
 --     AND NOT coalesce(r.this_update > o.received_at AND o.received_at >= r.first_at, FALSE)"""
 -- ---
-WITH judged AS (
-    SELECT
-        o.observation_id, o.observation_no, o.received_at, o.collateral_fetched_at,
-        o.backend_verifier, o.enclave_id, o.quote_generated_at AS made_at,
-        CASE
-            WHEN o.backend_verifier IS NOT NULL THEN 'verifier'
-            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
-            WHEN o.container_id IS NOT NULL THEN 'container'
-            ELSE 'quote'
-        END AS subject_type,
-        coalesce(o.backend_verifier, o.enclave_id, o.container_id, o.quote_id) AS subject_id,
-        upper(q.tee) || ' ' || q.fmspc AS tcb_info_key,
-        CASE q.tee WHEN 'tdx' THEN 'TD_QE' ELSE 'QE' END AS qe_identity_key,
-        q.pck_ca AS pck_crl_key,
-        v.failed_checks, v.tcb_info_id, v.qe_identity_id, v.pck_crl_id, v.root_crl_id
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
-    WHERE o.claimed_ok
-),
-document AS (
+WITH document AS (
     SELECT 'tcb_info' AS item, id || ' ' || fmspc AS item_key, issued_at, expires_at
     FROM collateral
     WHERE kind = 'tcb_info' AND authentic
@@ -98,46 +78,71 @@ document AS (
     FROM crl
     WHERE authentic
 ),
-asked AS (
-    SELECT 'tcb_info' AS item, tcb_info_key AS item_key, collateral_fetched_at AS fetched_at
-    FROM judged
-    UNION
-    SELECT 'qe_identity' AS item, qe_identity_key AS item_key, collateral_fetched_at AS fetched_at
-    FROM judged
-    UNION
-    SELECT 'pck_crl' AS item, pck_crl_key AS item_key, collateral_fetched_at AS fetched_at
-    FROM judged
-),
--- The best that a fetch at that moment could bring: what was issued by then and lasts longest.
+-- The best that a fetch could bring, from one issue to the next: what was issued by then and lasts
+-- longest.
 held AS (
-    SELECT f.item, f.item_key, f.fetched_at, max(d.expires_at) AS expires_at
-    FROM asked AS f
-    JOIN document AS d
-        ON d.item = f.item AND d.item_key = f.item_key AND d.issued_at <= f.fetched_at
-    GROUP BY f.item, f.item_key, f.fetched_at
+    SELECT
+        item, item_key, issued_at AS held_from,
+        lead(issued_at) OVER issue AS held_to,
+        max(expires_at) OVER issue AS expires_at
+    FROM (
+        SELECT item, item_key, issued_at, max(expires_at) AS expires_at
+        FROM document
+        WHERE issued_at IS NOT NULL
+        GROUP BY item, item_key, issued_at
+    ) AS issued
+    WINDOW issue AS (PARTITION BY item, item_key ORDER BY issued_at)
+),
+-- The documents of each kind of platform, of which there are few.
+owed AS (
+    SELECT k.tee, k.fmspc, k.pck_ca, h.item, h.held_from, h.held_to, h.expires_at
+    FROM (SELECT DISTINCT tee, fmspc, pck_ca FROM quote) AS k
+    JOIN held AS h
+        ON h.item_key = CASE h.item
+            WHEN 'tcb_info' THEN upper(k.tee) || ' ' || k.fmspc
+            WHEN 'qe_identity' THEN CASE k.tee WHEN 'tdx' THEN 'TD_QE' ELSE 'QE' END
+            ELSE k.pck_ca
+        END
 ),
 -- As Intel counts, the second of expiry is still in force.
 fetched AS (
-    SELECT j.observation_no, h.item, h.expires_at
-    FROM judged AS j
-    JOIN held AS h
-        ON h.fetched_at = j.collateral_fetched_at
+    SELECT o.observation_no, h.item, h.expires_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    JOIN owed AS h
+        ON h.tee IS NOT DISTINCT FROM q.tee
+        AND h.fmspc IS NOT DISTINCT FROM q.fmspc
+        AND h.pck_ca IS NOT DISTINCT FROM q.pck_ca
+        AND o.collateral_fetched_at >= h.held_from
+        AND coalesce(o.collateral_fetched_at < h.held_to, TRUE)
+        AND o.received_at >= h.expires_at + INTERVAL '1' SECOND
+    WHERE o.claimed_ok
+),
+-- Few sightings fail a check of time.
+failed AS (
+    SELECT
+        o.observation_no, o.received_at, v.failed_checks, v.tcb_info_id, v.qe_identity_id,
+        v.pck_crl_id, v.root_crl_id
+    FROM verdict AS v
+    JOIN observation AS o ON o.observation_no = v.observation_no
+    WHERE v.moment = 'receipt'
         AND (
-            (h.item = 'tcb_info' AND h.item_key = j.tcb_info_key)
-            OR (h.item = 'qe_identity' AND h.item_key = j.qe_identity_key)
-            OR (h.item = 'pck_crl' AND h.item_key = j.pck_crl_key)
+            list_contains(v.failed_checks, 'T1') OR list_contains(v.failed_checks, 'T2')
+            OR list_contains(v.failed_checks, 'T3') OR list_contains(v.failed_checks, 'T4')
+            OR list_contains(v.failed_checks, 'T5')
         )
-    WHERE j.received_at >= h.expires_at + INTERVAL '1' SECOND
+        AND o.claimed_ok AND o.quote_no IS NOT NULL
 ),
 -- Lists that were not in force: the newest of the case had expired, or it came later, and then
 -- the ones before it count.
 listed AS (
     SELECT observation_no, received_at, pck_crl_id AS crl_id
-    FROM judged
+    FROM failed
     WHERE list_contains(failed_checks, 'T2')
     UNION ALL
     SELECT observation_no, received_at, root_crl_id AS crl_id
-    FROM judged
+    FROM failed
     WHERE list_contains(failed_checks, 'T2')
 ),
 lapsed AS (
@@ -161,50 +166,64 @@ offence AS (
     UNION ALL
     SELECT observation_no, 'certificate' AS kind, 'pck_chain' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
-    FROM judged
+    FROM failed
     WHERE list_contains(failed_checks, 'T1')
     UNION ALL
     SELECT observation_no, 'certificate' AS kind, 'signing_chain' AS item,
         CAST(NULL AS TIMESTAMPTZ) AS expires_at
-    FROM judged
+    FROM failed
     WHERE list_contains(failed_checks, 'T3')
     UNION ALL
     SELECT j.observation_no, 'unresolved' AS kind, 'tcb_info' AS item, d.expires_at
-    FROM judged AS j
+    FROM failed AS j
     LEFT JOIN collateral AS d ON d.collateral_id = j.tcb_info_id
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'tcb_info'
     WHERE list_contains(j.failed_checks, 'T4') AND f.observation_no IS NULL
     UNION ALL
     SELECT j.observation_no, 'unresolved' AS kind, 'qe_identity' AS item, d.expires_at
-    FROM judged AS j
+    FROM failed AS j
     LEFT JOIN collateral AS d ON d.collateral_id = j.qe_identity_id
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'qe_identity'
     WHERE list_contains(j.failed_checks, 'T5') AND f.observation_no IS NULL
     UNION ALL
     SELECT j.observation_no, 'unresolved' AS kind, 'crl' AS item, d.expires_at
-    FROM judged AS j
+    FROM failed AS j
     JOIN lapsed AS d ON d.observation_no = j.observation_no
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'pck_crl'
     WHERE f.observation_no IS NULL
 ),
+judged AS (
+    SELECT
+        x.kind, x.item, x.expires_at,
+        o.observation_id, o.observation_no, o.received_at, o.backend_verifier, o.enclave_id,
+        o.quote_generated_at AS made_at,
+        CASE
+            WHEN o.backend_verifier IS NOT NULL THEN 'verifier'
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'quote'
+        END AS subject_type,
+        coalesce(o.backend_verifier, o.enclave_id, o.container_id, o.quote_id) AS subject_id
+    FROM offence AS x
+    JOIN observation AS o ON o.observation_no = x.observation_no
+),
 told AS (
     SELECT
-        j.subject_type, j.subject_id, x.kind, x.item,
-        min(j.received_at) AS first_seen,
-        max(j.received_at) AS last_seen,
-        string_split(string_agg(j.observation_id, ' ' ORDER BY j.received_at, j.observation_no), ' ')
+        subject_type, subject_id, kind, item,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
             AS observation_ids,
-        max(epoch(j.received_at) - epoch(x.expires_at)) AS margin,
-        max(CASE WHEN x.expires_at IS NOT NULL THEN epoch(j.received_at) - epoch(j.made_at) END)
+        max(epoch(received_at) - epoch(expires_at)) AS margin,
+        max(CASE WHEN expires_at IS NOT NULL THEN epoch(received_at) - epoch(made_at) END)
             AS skew,
-        bool_and(coalesce(j.made_at <= x.expires_at, FALSE)) AS explained,
-        list_sort(list(DISTINCT j.backend_verifier) FILTER (WHERE j.backend_verifier IS NOT NULL))
+        bool_and(coalesce(made_at <= expires_at, FALSE)) AS explained,
+        list_sort(list(DISTINCT backend_verifier) FILTER (WHERE backend_verifier IS NOT NULL))
             AS verifiers,
-        list_sort(list(DISTINCT j.enclave_id) FILTER (WHERE j.enclave_id IS NOT NULL)) AS enclaves,
+        list_sort(list(DISTINCT enclave_id) FILTER (WHERE enclave_id IS NOT NULL)) AS enclaves,
         count(*) AS sightings
-    FROM offence AS x
-    JOIN judged AS j ON j.observation_no = x.observation_no
-    GROUP BY j.subject_type, j.subject_id, x.kind, x.item
+    FROM judged
+    GROUP BY subject_type, subject_id, kind, item
 )
 SELECT
     subject_type,

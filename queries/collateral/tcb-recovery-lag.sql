@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-recovery-lag"
 -- title = "A platform that does not follow the TCB recovery"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -57,15 +57,15 @@ WITH issue AS (
     WHERE kind = 'tcb_info' AND authentic AND issued_at IS NOT NULL
     GROUP BY id, fmspc, tcb_evaluation_data_number
 ),
-sighting AS (
+-- Few levels are shown by each platform: all is told by those, and by the last sighting of each.
+shown AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.quote_generated_at AS made_at,
         CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(q.ppid, q.attestation_key_id) AS subject_id,
-        upper(q.tee) AS tee, q.fmspc, v.status,
-        coalesce(v.advisory_ids, CAST([] AS VARCHAR[])) AS advisory_ids,
-        v.tcb_evaluation_data_number AS number,
-        strpos(v.status, 'OutOfDate') > 0 AS lagging
+        upper(q.tee) AS tee, q.fmspc, v.tcb_evaluation_data_number AS number,
+        strpos(v.status, 'OutOfDate') > 0 AS lagging,
+        max(o.received_at) AS last_at,
+        max_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS last_no
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
@@ -73,27 +73,31 @@ sighting AS (
         AND o.received_at IS NOT NULL
         AND v.outcome = 'accepted'
         AND v.status IS NOT NULL
+    GROUP BY
+        CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END,
+        coalesce(q.ppid, q.attestation_key_id), upper(q.tee), q.fmspc,
+        v.tcb_evaluation_data_number, strpos(v.status, 'OutOfDate') > 0
 ),
 demoted AS (
     SELECT
         s.subject_type, s.subject_id, s.tee, s.fmspc,
         min(i.issued_at) AS demoted_at,
         arg_min(i.number, i.issued_at) AS evaluation
-    FROM sighting AS s
+    FROM shown AS s
     JOIN issue AS i ON i.tee = s.tee AND i.fmspc = s.fmspc AND i.number = s.number
     WHERE s.lagging
     GROUP BY s.subject_type, s.subject_id, s.tee, s.fmspc
 ),
 newest AS (
-    SELECT subject_type, subject_id, tee, fmspc, received_at, made_at, lagging
+    SELECT subject_type, subject_id, tee, fmspc, last_at AS received_at, last_no, lagging
     FROM (
         SELECT
-            subject_type, subject_id, tee, fmspc, received_at, made_at, lagging,
+            subject_type, subject_id, tee, fmspc, last_at, last_no, lagging,
             row_number() OVER (
                 PARTITION BY subject_type, subject_id, tee, fmspc
-                ORDER BY received_at DESC, observation_no DESC
+                ORDER BY last_at DESC, last_no DESC
             ) AS place
-        FROM sighting
+        FROM shown
     ) AS ordered
     WHERE place = 1
 ),
@@ -102,13 +106,14 @@ late AS (
     SELECT d.subject_type, d.subject_id, d.tee, d.fmspc, d.demoted_at, d.evaluation,
         n.received_at AS newest_at,
         epoch(n.received_at) - epoch(d.demoted_at + $patience) AS margin,
-        epoch(n.received_at) - epoch(n.made_at) AS skew
+        epoch(n.received_at) - epoch(o.quote_generated_at) AS skew
     FROM demoted AS d
     JOIN newest AS n
         ON n.subject_type = d.subject_type
         AND n.subject_id = d.subject_id
         AND n.tee = d.tee
         AND n.fmspc = d.fmspc
+    JOIN observation AS o ON o.observation_no = n.last_no
     WHERE n.lagging AND n.received_at >= d.demoted_at + $patience
 ),
 family AS (
@@ -120,24 +125,36 @@ family AS (
     JOIN newest AS n ON n.tee = l.tee AND n.fmspc = l.fmspc AND n.received_at >= l.demoted_at
     GROUP BY l.subject_type, l.subject_id, l.tee, l.fmspc
 ),
+suspect AS (
+    SELECT DISTINCT
+        q.quote_no, l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation,
+        l.newest_at, l.margin, l.skew
+    FROM late AS l
+    JOIN quote AS q
+        ON coalesce(q.ppid, q.attestation_key_id) = l.subject_id
+        AND CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END = l.subject_type
+        AND upper(q.tee) = l.tee
+        AND q.fmspc = l.fmspc
+    WHERE q.trusted
+),
 told AS (
     SELECT
         l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at,
         l.margin, l.skew,
-        min(s.received_at) AS first_seen,
-        string_split(string_agg(s.observation_id, ' ' ORDER BY s.received_at, s.observation_no), ' ')
+        min(o.received_at) AS first_seen,
+        string_split(string_agg(o.observation_id, ' ' ORDER BY o.received_at, o.observation_no), ' ')
             AS observation_ids,
-        list_sort(list(DISTINCT s.status)) AS statuses,
-        list_sort(list_distinct(flatten(list(s.advisory_ids)))) AS advisory_ids,
+        list_sort(list(DISTINCT v.status)) AS statuses,
+        list_sort(list_distinct(flatten(
+            list(coalesce(v.advisory_ids, CAST([] AS VARCHAR[])))
+        ))) AS advisory_ids,
         count(*) AS sightings
-    FROM late AS l
-    JOIN sighting AS s
-        ON s.subject_type = l.subject_type
-        AND s.subject_id = l.subject_id
-        AND s.tee = l.tee
-        AND s.fmspc = l.fmspc
-        AND s.lagging
-        AND s.received_at >= l.demoted_at + $patience
+    FROM suspect AS l
+    JOIN observation AS o
+        ON o.quote_no = l.quote_no AND o.received_at >= l.demoted_at + $patience
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    WHERE v.outcome = 'accepted'
+        AND strpos(v.status, 'OutOfDate') > 0
     GROUP BY
         l.subject_type, l.subject_id, l.tee, l.fmspc, l.demoted_at, l.evaluation, l.newest_at,
         l.margin, l.skew

@@ -1,7 +1,7 @@
 -- ---
 -- id = "constant-report-data"
 -- title = "REPORT_DATA that never changes"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -38,24 +38,36 @@
 -- [[not_evaluable]]
 -- reason = "repeated REPORT_DATA in sightings without workload and enclave"
 -- count = """
--- WITH repeated AS (
+-- WITH nameless AS (
+--     SELECT q.report_data
+--     FROM observation AS o
+--     JOIN quote AS q ON q.quote_no = o.quote_no AND q.proven
+--     WHERE coalesce(o.workload_id, o.enclave_id) IS NULL
+-- ),
+-- repeated AS (
 --     SELECT report_data
 --     FROM quote
---     WHERE proven
+--     WHERE proven AND report_data IN (SELECT report_data FROM nameless)
 --     GROUP BY report_data
 --     HAVING min(signature_r) <> max(signature_r)
 -- )
 -- SELECT count(*) AS unjudged
--- FROM repeated AS r
--- JOIN quote AS q ON q.report_data = r.report_data AND q.proven
--- JOIN observation AS o ON o.quote_no = q.quote_no
--- WHERE coalesce(o.workload_id, o.enclave_id) IS NULL"""
+-- FROM nameless AS n
+-- JOIN repeated AS r ON r.report_data = n.report_data"""
 -- ---
 -- Different signatures over the same 64 bytes; a quote that is shown again is a replay.
 WITH repeated AS (
     SELECT report_data
     FROM quote
     WHERE proven
+        -- What occurs once has, as a rule, a beginning that occurs once.
+        AND substr(report_data, 1, 12) IN (
+            SELECT substr(report_data, 1, 12)
+            FROM quote
+            WHERE proven
+            GROUP BY substr(report_data, 1, 12)
+            HAVING count(*) > 1
+        )
     GROUP BY report_data
     HAVING min(signature_r) <> max(signature_r)
 ),

@@ -1,7 +1,7 @@
 -- ---
 -- id = "late-nonce"
 -- title = "Evidence accepted after its challenge had expired"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -39,10 +39,18 @@
 -- [[not_evaluable]]
 -- reason = "answer to a challenge without an expiry, or without a time of its own"
 -- count = """
--- SELECT count(DISTINCT o.observation_id) AS unjudged
--- FROM observation AS o
--- JOIN nonce AS c ON c.nonce = o.nonce
--- WHERE c.expires_at IS NULL OR o.received_at IS NULL"""
+-- SELECT count(*) AS unjudged
+-- FROM (
+--     SELECT o.observation_no
+--     FROM observation AS o
+--     JOIN nonce AS c ON c.nonce = o.nonce
+--     WHERE c.expires_at IS NULL
+--     UNION
+--     SELECT o.observation_no
+--     FROM observation AS o
+--     JOIN nonce AS c ON c.nonce = o.nonce
+--     WHERE o.received_at IS NULL
+-- ) AS untimed"""
 -- ---
 WITH challenge AS (
     SELECT
@@ -54,14 +62,7 @@ WITH challenge AS (
 ),
 answer AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.nonce,
-        CASE
-            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
-            WHEN o.container_id IS NOT NULL THEN 'container'
-            ELSE 'observation'
-        END AS subject_type,
-        coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
-        coalesce(o.backend_verifier, '') AS verifier, c.issuer,
+        o.observation_no, coalesce(o.backend_verifier, '') AS verifier, c.issuer,
         coalesce(o.claimed_ok, TRUE) AS accepted,
         epoch(o.received_at) - epoch(c.issued_at) AS took,
         epoch(o.received_at) - epoch(c.expires_at) AS margin
@@ -82,18 +83,31 @@ skew AS (
 -- A nonce that was issued more than once is late when it is late for every issue.
 late AS (
     SELECT
-        a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at, a.nonce,
-        a.verifier,
+        a.observation_no, a.verifier,
         min(a.margin) AS margin,
         max(k.seconds) AS skew,
         bool_and(a.margin <= k.seconds) AS explained
     FROM answer AS a
     LEFT JOIN skew AS k ON k.verifier = a.verifier AND k.issuer = a.issuer
     WHERE a.accepted
-    GROUP BY
-        a.subject_type, a.subject_id, a.observation_id, a.observation_no, a.received_at, a.nonce,
-        a.verifier
+        AND a.observation_no IN (
+            SELECT observation_no FROM answer WHERE margin >= epoch($clock_tolerance)
+        )
+    GROUP BY a.observation_no, a.verifier
     HAVING min(a.margin) >= epoch($clock_tolerance) AND count(a.margin) = count(*)
+),
+told AS (
+    SELECT
+        CASE
+            WHEN o.enclave_id IS NOT NULL THEN 'enclave'
+            WHEN o.container_id IS NOT NULL THEN 'container'
+            ELSE 'observation'
+        END AS subject_type,
+        coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
+        o.observation_id, o.observation_no, o.received_at, o.nonce,
+        l.verifier, l.margin, l.skew, l.explained
+    FROM late AS l
+    JOIN observation AS o ON o.observation_no = l.observation_no
 )
 SELECT
     subject_type,
@@ -117,6 +131,6 @@ SELECT
         'nonces': count(DISTINCT nonce),
         'sightings': count(*)
     }) AS VARCHAR) AS details
-FROM late
+FROM told
 GROUP BY subject_type, subject_id
 ORDER BY subject_type, subject_id

@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -61,25 +61,35 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM (
---     SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier
---     FROM observation AS o
---     JOIN quote AS q ON q.quote_no = o.quote_no
+--     SELECT f.platform_id, f.backend_verifier
+--     FROM (
+--         -- Many beginnings of signatures are as many quotes at least.
+--         SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier
+--         FROM observation AS o
+--         JOIN quote AS q ON q.quote_no = o.quote_no
+--         WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
+--             AND coalesce(o.claimed_ok, TRUE)
+--         GROUP BY coalesce(q.ppid, q.chip_id, q.attestation_key_id), o.backend_verifier
+--         HAVING count(DISTINCT substr(q.signature_r, 1, 2)) < $min_answers
+--             AND min(o.peer) <> max(o.peer)
+--     ) AS f
+--     JOIN quote AS q
+--         ON coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT DISTINCT FROM f.platform_id
+--     JOIN observation AS o
+--         ON o.quote_no = q.quote_no AND o.backend_verifier IS NOT DISTINCT FROM f.backend_verifier
 --     WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
 --         AND coalesce(o.claimed_ok, TRUE)
---     GROUP BY coalesce(q.ppid, q.chip_id, q.attestation_key_id), o.backend_verifier
---     HAVING count(DISTINCT q.signature_r) < $min_answers AND min(o.peer) <> max(o.peer)
+--     GROUP BY f.platform_id, f.backend_verifier
+--     HAVING count(DISTINCT q.signature_r) < $min_answers
 -- ) AS rare"""
 -- ---
-WITH answer AS (
+-- A platform as one verifier sees it. No answer can be slow where the slowest took hardly longer
+-- than the fastest. Evidence shown again has no time of its own.
+WITH pair AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer, o.nonce,
-        coalesce(o.session_id, o.observation_id) AS session_key,
-        CASE
-            WHEN coalesce(q.ppid, q.chip_id) IS NULL THEN 'attestation_key' ELSE 'platform'
-        END AS platform_type,
+        min(o.observation_no) AS pair_no, count(*) AS answers,
         coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
-        coalesce(o.backend_verifier, '') AS verifier,
-        epoch(o.received_at) - epoch(o.nonce_issued_at) AS took
+        coalesce(o.backend_verifier, '') AS verifier
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
@@ -88,47 +98,68 @@ WITH answer AS (
         AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
         AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
+    GROUP BY
+        coalesce(q.ppid, q.chip_id, q.attestation_key_id), coalesce(o.backend_verifier, '')
+    HAVING count(*) >= $min_answers
+        AND max(epoch(o.received_at) - epoch(o.nonce_issued_at))
+        >= min(epoch(o.received_at) - epoch(o.nonce_issued_at)) + epoch($min_excess)
 ),
--- Medians by place in the order; evidence shown again has no time of its own.
+answer AS (
+    SELECT
+        p.pair_no, p.answers, o.observation_no,
+        epoch(o.received_at) - epoch(o.nonce_issued_at) AS took
+    FROM pair AS p
+    JOIN quote AS q ON coalesce(q.ppid, q.chip_id, q.attestation_key_id) = p.platform_id
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no AND coalesce(o.backend_verifier, '') = p.verifier
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE q.trusted
+        AND a.observation_no IS NULL
+        AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
+        AND coalesce(o.claimed_ok, TRUE)
+),
+-- Medians by place in the order.
 ranked AS (
     SELECT
-        observation_no, platform_id, verifier, took,
-        count(*) OVER (PARTITION BY platform_id, verifier) AS answers,
-        row_number() OVER (PARTITION BY platform_id, verifier ORDER BY took, observation_no)
-            AS place
+        pair_no, answers, took,
+        row_number() OVER (PARTITION BY pair_no ORDER BY took, observation_no) AS place
     FROM answer
 ),
 centre AS (
-    SELECT platform_id, verifier, max(answers) AS answers, max(took) AS median
+    SELECT pair_no, max(took) AS median
     FROM ranked
-    WHERE place = floor((answers + 1) / 2) AND answers >= $min_answers
-    GROUP BY platform_id, verifier
+    WHERE place = floor((answers + 1) / 2)
+    GROUP BY pair_no
 ),
 spread AS (
     SELECT
-        r.platform_id, r.verifier, c.median, c.answers, abs(r.took - c.median) AS deviation,
+        r.pair_no, c.median, r.answers, abs(r.took - c.median) AS deviation,
         row_number() OVER (
-            PARTITION BY r.platform_id, r.verifier
-            ORDER BY abs(r.took - c.median), r.observation_no
+            PARTITION BY r.pair_no ORDER BY abs(r.took - c.median), r.observation_no
         ) AS place
     FROM answer AS r
-    JOIN centre AS c ON c.platform_id = r.platform_id AND c.verifier = r.verifier
+    JOIN centre AS c ON c.pair_no = r.pair_no
 ),
 usual AS (
     SELECT
-        platform_id, verifier, median, answers, deviation,
+        pair_no, median, answers, deviation,
         median + greatest(epoch($min_excess), $deviations * 1.4826 * deviation) AS limit_seconds
     FROM spread
     WHERE place = floor((answers + 1) / 2)
 ),
 slow AS (
     SELECT
-        r.observation_id, r.observation_no, r.received_at, r.enclave_id, r.peer, r.nonce,
-        r.session_key, r.platform_type, r.platform_id, r.verifier, r.took,
-        u.median, u.deviation, u.answers, u.limit_seconds
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer, o.nonce,
+        coalesce(o.session_id, o.observation_id) AS session_key,
+        CASE
+            WHEN coalesce(q.ppid, q.chip_id) IS NULL THEN 'attestation_key' ELSE 'platform'
+        END AS platform_type,
+        p.platform_id, r.took, u.median, u.deviation, u.answers, u.limit_seconds
     FROM answer AS r
-    JOIN usual AS u ON u.platform_id = r.platform_id AND u.verifier = r.verifier
-    WHERE r.took >= u.limit_seconds
+    JOIN usual AS u ON u.pair_no = r.pair_no AND r.took >= u.limit_seconds
+    JOIN pair AS p ON p.pair_no = r.pair_no
+    JOIN observation AS o ON o.observation_no = r.observation_no
+    JOIN quote AS q ON q.quote_no = o.quote_no
 ),
 -- Where the enclave's other answers came from.
 way AS (
@@ -138,10 +169,16 @@ way AS (
         count(CASE WHEN o.peer = s.peer THEN 1 END) AS same_way,
         list_sort(list(DISTINCT o.peer) FILTER (WHERE o.peer IS NOT NULL)) AS usual_peers
     FROM slow AS s
-    JOIN answer AS o
-        ON o.platform_id = s.platform_id
-        AND o.enclave_id = s.enclave_id
-        AND o.observation_no <> s.observation_no
+    JOIN observation AS o
+        ON o.enclave_id = s.enclave_id AND o.observation_no <> s.observation_no
+    JOIN quote AS q
+        ON q.quote_no = o.quote_no
+        AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) = s.platform_id
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE q.trusted
+        AND a.observation_no IS NULL
+        AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
+        AND coalesce(o.claimed_ok, TRUE)
     GROUP BY s.observation_no
 ),
 forwarded AS (

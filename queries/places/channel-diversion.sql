@@ -1,7 +1,7 @@
 -- ---
 -- id = "channel-diversion"
 -- title = "A session that ends at another platform than the one that was started"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -59,29 +59,53 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH sighting AS (
-    SELECT
-        q.ppid, q.signature_r, o.observation_id, o.observation_no, o.received_at,
-        o.container_id, o.enclave_id, o.peer, o.runtime_data_id,
-        coalesce(o.claimed_ok, FALSE) AS claimed_ok
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
-),
-started AS (
+WITH started AS (
     SELECT container_id, min(node_id) AS node_id
     FROM launch
     WHERE container_id IS NOT NULL AND node_id IS NOT NULL
     GROUP BY container_id
     HAVING min(node_id) = max(node_id)
 ),
+listed AS (
+    SELECT ppid, node_id, valid_from, valid_to
+    FROM listed_platform
+    WHERE ppid IS NOT NULL AND node_id IS NOT NULL
+),
 -- Where each platform's evidence came from, by what the runtime, not the evidence, says.
+spot AS (
+    SELECT DISTINCT q.ppid, l.node_id
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    JOIN started AS l ON l.container_id = o.container_id
+    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
+),
+-- Only what came from several hosts, or from one that it is not listed for, can be diverted;
+-- whose it should have been is asked of the platforms that were seen on the same hosts.
+astray AS (
+    SELECT ppid FROM spot GROUP BY ppid HAVING min(node_id) <> max(node_id)
+    UNION
+    SELECT s.ppid
+    FROM spot AS s
+    JOIN listed AS l ON l.ppid = s.ppid AND l.node_id <> s.node_id
+),
+concerned AS (
+    SELECT DISTINCT s.ppid
+    FROM spot AS s
+    JOIN spot AS n ON n.node_id = s.node_id
+    JOIN astray AS a ON a.ppid = n.ppid
+),
 placed AS (
     SELECT
-        s.ppid, s.signature_r, s.observation_id, s.observation_no, s.received_at, s.container_id,
-        s.enclave_id, s.peer, s.claimed_ok, l.node_id
-    FROM sighting AS s
-    JOIN started AS l ON l.container_id = s.container_id
+        q.ppid, q.signature_r, o.observation_no, o.received_at, o.container_id, o.enclave_id,
+        o.peer, coalesce(o.claimed_ok, FALSE) AS claimed_ok, l.node_id
+    FROM (
+        SELECT quote_no, ppid, signature_r
+        FROM quote
+        WHERE trusted AND ppid IN (SELECT ppid FROM concerned)
+    ) AS q
+    JOIN observation AS o ON o.quote_no = q.quote_no
+    JOIN started AS l ON l.container_id = o.container_id
+    WHERE o.received_at IS NOT NULL
 ),
 habit AS (
     SELECT
@@ -99,11 +123,6 @@ learned AS (
         FROM habit
     ) AS counted
     WHERE quotes >= $min_quotes AND quotes * 2 > all_quotes
-),
-listed AS (
-    SELECT ppid, node_id, valid_from, valid_to
-    FROM listed_platform
-    WHERE ppid IS NOT NULL AND node_id IS NOT NULL
 ),
 -- A list knows better than habit.
 home AS (
@@ -124,8 +143,8 @@ settled AS (
 -- The platform is at home elsewhere, at that very time, and another one is at home here.
 diverted AS (
     SELECT
-        p.ppid, p.signature_r, p.observation_id, p.observation_no, p.received_at, p.container_id,
-        p.enclave_id, p.peer, p.claimed_ok, p.node_id, h.node_id AS home_node, h.by_list,
+        p.ppid, p.observation_no, p.received_at, p.container_id, p.enclave_id,
+        p.peer, p.claimed_ok, p.node_id, h.node_id AS home_node, h.by_list,
         e.ppid AS expected_ppid
     FROM placed AS p
     JOIN home AS h
@@ -139,21 +158,23 @@ diverted AS (
 ),
 foreign_platform AS (
     SELECT
-        subject_type, subject_id,
-        min(received_at) AS first_seen,
-        max(received_at) AS last_seen,
-        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
-            AS observation_ids,
-        CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
+        f.subject_type, f.subject_id,
+        min(f.received_at) AS first_seen,
+        max(f.received_at) AS last_seen,
+        string_split(
+            string_agg(o.observation_id, ' ' ORDER BY f.received_at, f.observation_no), ' '
+        ) AS observation_ids,
+        CAST(sum(CASE WHEN f.claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
         count(*) AS sightings
     FROM (
         SELECT DISTINCT
             CASE WHEN enclave_id IS NULL THEN 'container' ELSE 'enclave' END AS subject_type,
             coalesce(enclave_id, container_id) AS subject_id,
-            observation_id, observation_no, received_at, claimed_ok
+            observation_no, received_at, claimed_ok
         FROM diverted
-    ) AS once
-    GROUP BY subject_type, subject_id
+    ) AS f
+    JOIN observation AS o ON o.observation_no = f.observation_no
+    GROUP BY f.subject_type, f.subject_id
 ),
 foreign_facts AS (
     SELECT
@@ -170,30 +191,41 @@ foreign_facts AS (
         CASE WHEN enclave_id IS NULL THEN 'container' ELSE 'enclave' END,
         coalesce(enclave_id, container_id)
 ),
+-- Keys that several peers showed.
+keyed AS (
+    SELECT o.runtime_data_id
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
+        AND o.runtime_data_id IS NOT NULL
+    GROUP BY o.runtime_data_id
+    HAVING min(o.peer) <> max(o.peer)
+),
 -- Rules by name all bind the runtime data.
 bound AS (
     SELECT
-        s.runtime_data_id, s.ppid, s.peer, s.observation_id, s.observation_no, s.received_at,
-        s.claimed_ok,
+        s.runtime_data_id, q.ppid, s.peer, s.observation_id, s.observation_no, s.received_at,
+        coalesce(s.claimed_ok, FALSE) AS claimed_ok,
         lag(s.peer) OVER channel AS peer_before,
         lead(s.peer) OVER channel AS peer_after,
         row_number() OVER (
-            PARTITION BY s.runtime_data_id, s.ppid, s.peer
+            PARTITION BY s.runtime_data_id, q.ppid, s.peer
             ORDER BY s.received_at, s.observation_no
         ) AS occurrence
-    FROM sighting AS s
-    JOIN (
-        SELECT runtime_data_id
-        FROM sighting
-        WHERE runtime_data_id IS NOT NULL
-        GROUP BY runtime_data_id
-        HAVING min(peer) <> max(peer)
-    ) AS k ON k.runtime_data_id = s.runtime_data_id
+    FROM (
+        SELECT
+            quote_no, runtime_data_id, peer, observation_id, observation_no, received_at,
+            claimed_ok
+        FROM observation
+        WHERE runtime_data_id IN (SELECT runtime_data_id FROM keyed)
+            AND peer IS NOT NULL AND received_at IS NOT NULL
+    ) AS s
+    JOIN quote AS q ON q.quote_no = s.quote_no
     JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'
-    WHERE s.peer IS NOT NULL
+    WHERE q.trusted AND q.ppid IS NOT NULL
         AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
     WINDOW channel AS (
-        PARTITION BY s.runtime_data_id, s.ppid ORDER BY s.received_at, s.observation_no
+        PARTITION BY s.runtime_data_id, q.ppid ORDER BY s.received_at, s.observation_no
     )
 ),
 shared_key AS (

@@ -1,14 +1,14 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 4
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
 -- sig = true
 -- question = "Which enclave id, channel key or quote was alive on two platforms, or in two enclaves, at one time?"
 -- why = "An enclave lives on one platform, a key that was made inside it never leaves it, a quote speaks for one enclave. Two places at once mean a clone, an exported key or a stolen quote."
--- inputs = ["binding", "launch", "observation", "quote"]
+-- inputs = ["binding", "launch", "observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["enclave_id", "runtime_data_id", "signature_r", "report_id"]
 -- discriminator = []
@@ -47,54 +47,58 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH sighting AS (
-    SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.node_id,
-        o.runtime_data_id, o.claimed_ok, o.quote_generated_at AS made_at,
-        o.backend_verifier AS verifier, q.quote_no, q.signature_r,
-        q.chip_id, q.report_id, q.report_id_ma,
-        -- A VEK changes with the TCB, and a VLEK is for many hosts: neither tells a platform.
-        coalesce(
-            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
-        ) AS place
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.trusted AND o.received_at IS NOT NULL
-),
--- Few identities are ever seen on two platforms: only those are looked at further.
-moved_enclave AS (
+-- Few identities are ever seen on two platforms: only those are looked at further. A VEK changes
+-- with the TCB, and a VLEK is for many hosts: neither tells a platform.
+WITH moved_enclave AS (
     SELECT enclave_id
-    FROM sighting
-    WHERE enclave_id IS NOT NULL
+    FROM (
+        SELECT
+            o.enclave_id,
+            coalesce(
+                q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+            ) AS place
+        FROM observation AS o
+        JOIN quote AS q ON q.quote_no = o.quote_no
+        WHERE q.trusted AND o.received_at IS NOT NULL AND o.enclave_id IS NOT NULL
+    ) AS seen
     GROUP BY enclave_id
     HAVING min(place) <> max(place)
 ),
 -- A key counts where REPORT_DATA binds it. Rules by name all bind the runtime data.
 moved_key AS (
-    SELECT s.runtime_data_id
-    FROM sighting AS s
-    JOIN binding AS b ON b.observation_no = s.observation_no
-    WHERE s.runtime_data_id IS NOT NULL
-        AND b.result = 'match'
-        AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
-    GROUP BY s.runtime_data_id
-    HAVING min(s.place) <> max(s.place)
+    SELECT runtime_data_id
+    FROM (
+        SELECT
+            o.runtime_data_id,
+            coalesce(
+                q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+            ) AS place
+        FROM observation AS o
+        JOIN quote AS q ON q.quote_no = o.quote_no
+        JOIN binding AS b ON b.observation_no = o.observation_no
+        WHERE q.trusted AND o.received_at IS NOT NULL AND o.runtime_data_id IS NOT NULL
+            AND b.result = 'match'
+            AND (strpos(b.rule, 'runtime_data') > 0 OR strpos(b.rule, '(') = 0)
+    ) AS seen
+    GROUP BY runtime_data_id
+    HAVING min(place) <> max(place)
 ),
 candidate AS (
     SELECT
-        'enclave' AS subject_type, s.enclave_id AS subject_id, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no,
-        s.made_at, s.verifier
-    FROM sighting AS s
-    JOIN moved_enclave AS m ON m.enclave_id = s.enclave_id
+        'enclave' AS subject_type, enclave_id AS subject_id, observation_id, observation_no,
+        quote_no, received_at, enclave_id, node_id, claimed_ok, quote_generated_at AS made_at,
+        backend_verifier AS verifier
+    FROM observation
+    WHERE received_at IS NOT NULL AND enclave_id IN (SELECT enclave_id FROM moved_enclave)
     UNION ALL
     SELECT
-        'channel_key' AS subject_type, s.runtime_data_id AS subject_id, s.observation_id,
-        s.observation_no, s.received_at, s.enclave_id, s.node_id, s.place, s.claimed_ok, s.quote_no,
-        s.made_at, s.verifier
-    FROM sighting AS s
-    JOIN moved_key AS m ON m.runtime_data_id = s.runtime_data_id
-    JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'
+        'channel_key' AS subject_type, o.runtime_data_id AS subject_id, o.observation_id,
+        o.observation_no, o.quote_no, o.received_at, o.enclave_id, o.node_id, o.claimed_ok,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier
+    FROM observation AS o
+    JOIN binding AS b ON b.observation_no = o.observation_no AND b.result = 'match'
+    WHERE o.received_at IS NOT NULL
+        AND o.runtime_data_id IN (SELECT runtime_data_id FROM moved_key)
 ),
 -- Evidence shown again says nothing about where its maker is now.
 fresh AS (
@@ -104,12 +108,16 @@ fresh AS (
     FROM (
         SELECT
             c.subject_type, c.subject_id, c.observation_id, c.observation_no, c.received_at,
-            c.enclave_id, c.node_id, c.place, c.claimed_ok, c.made_at, c.verifier,
+            c.enclave_id, c.node_id, c.claimed_ok, c.made_at, c.verifier,
+            coalesce(
+                q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
+            ) AS place,
             row_number() OVER (
                 PARTITION BY c.subject_type, q.signing_id ORDER BY c.received_at, c.observation_no
             ) AS showing
         FROM candidate AS c
         JOIN quote AS q ON q.quote_no = c.quote_no
+        WHERE q.trusted
     ) AS shown
     WHERE showing = 1
 ),
@@ -177,34 +185,34 @@ ordered AS (
 ),
 -- REPORT_ID names a guest from its launch to its end; only a migration agent may move it.
 split_guest AS (
-    SELECT report_id
-    FROM sighting
-    WHERE report_id IS NOT NULL
-        AND replace(report_id, '0', '') <> ''
+    SELECT q.report_id
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE q.trusted AND o.received_at IS NOT NULL
+        AND q.report_id IS NOT NULL
+        AND replace(q.report_id, '0', '') <> ''
         AND (
-            replace(coalesce(report_id_ma, ''), '0', '') = ''
-            OR replace(coalesce(report_id_ma, ''), 'f', '') = ''
+            replace(coalesce(q.report_id_ma, ''), '0', '') = ''
+            OR replace(coalesce(q.report_id_ma, ''), 'f', '') = ''
         )
-    GROUP BY report_id
-    HAVING min(chip_id) <> max(chip_id)
+    GROUP BY q.report_id
+    HAVING min(q.chip_id) <> max(q.chip_id)
 ),
--- One signing event for two enclaves, whoever showed it: r finds its disguised copies as well.
-lent_r AS (
-    SELECT signature_r
-    FROM sighting
-    GROUP BY signature_r
-    HAVING min(enclave_id) <> max(enclave_id)
-),
+-- One signing event for two enclaves, whoever showed it, in whatever disguise.
 shown AS (
     SELECT
-        q.signing_id, s.observation_id, s.observation_no, s.received_at, s.enclave_id,
-        s.claimed_ok,
-        min(s.enclave_id) OVER (PARTITION BY q.signing_id)
-        <> max(s.enclave_id) OVER (PARTITION BY q.signing_id) AS lent
-    FROM sighting AS s
-    JOIN lent_r AS r ON r.signature_r = s.signature_r
-    JOIN quote AS q ON q.quote_no = s.quote_no
-    WHERE s.enclave_id IS NOT NULL
+        q.signing_id, o.observation_id, o.observation_no, o.received_at, o.enclave_id,
+        o.claimed_ok,
+        min(o.enclave_id) OVER (PARTITION BY q.signing_id)
+        <> max(o.enclave_id) OVER (PARTITION BY q.signing_id) AS lent
+    FROM (
+        SELECT quote_no, signing_id
+        FROM quote
+        WHERE trusted AND signature_r IS NOT NULL
+            AND signing_id IN (SELECT signing_id FROM reshown WHERE trusted_showing > 1)
+    ) AS q
+    JOIN observation AS o ON o.quote_no = q.quote_no
+    WHERE o.received_at IS NOT NULL AND o.enclave_id IS NOT NULL
 ),
 told AS (
     SELECT
@@ -219,11 +227,16 @@ told AS (
     WHERE lent
     UNION ALL
     SELECT
-        'guest' AS subject_type, s.report_id AS subject_id, s.observation_id, s.observation_no,
-        s.received_at, s.chip_id AS place, s.claimed_ok
-    FROM sighting AS s
-    JOIN split_guest AS g ON g.report_id = s.report_id
-    WHERE s.chip_id IS NOT NULL
+        'guest' AS subject_type, q.report_id AS subject_id, o.observation_id, o.observation_no,
+        o.received_at, q.chip_id AS place, o.claimed_ok
+    FROM (
+        SELECT quote_no, report_id, chip_id
+        FROM quote
+        WHERE trusted AND chip_id IS NOT NULL
+            AND report_id IN (SELECT report_id FROM split_guest)
+    ) AS q
+    JOIN observation AS o ON o.quote_no = q.quote_no
+    WHERE o.received_at IS NOT NULL
 ),
 tally AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "co-tenant-disagreement"
 -- title = "Guests of one platform disagree about the platform"
--- version = 5
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -64,52 +64,101 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH report AS (
+WITH level AS (
     SELECT
-        quote_no, ppid, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state
-    FROM quote
-    WHERE trusted AND ppid IS NOT NULL AND cpu_svn IS NOT NULL
-    UNION ALL
-    SELECT
-        quote_no, ppid, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
-        coalesce(mr_seam, '') || ':' || substr(coalesce(tee_tcb_svn_2, tee_tcb_svn), 1, 4) AS state
-    FROM quote
-    WHERE trusted AND ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
-    UNION ALL
-    SELECT
-        quote_no, chip_id, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb
-    FROM quote
-    WHERE trusted AND chip_id IS NOT NULL AND current_tcb IS NOT NULL AND committed_tcb IS NOT NULL
+        min(o.observation_no) AS level_no, q.ppid, q.chip_id, q.cpu_svn, q.mr_seam, q.tee_tcb_svn,
+        q.tee_tcb_svn_2, q.committed_tcb, q.current_tcb,
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    -- Evidence shown again does not count.
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE q.trusted AND o.received_at IS NOT NULL AND a.observation_no IS NULL
+    GROUP BY
+        q.ppid, q.chip_id, q.cpu_svn, q.mr_seam, q.tee_tcb_svn, q.tee_tcb_svn_2, q.committed_tcb,
+        q.current_tcb
 ),
+report AS (
+    SELECT
+        level_no, ppid, FALSE AS at_launch, 'cpu_svn' AS part, cpu_svn AS state, first_at, last_at
+    FROM level
+    WHERE ppid IS NOT NULL AND cpu_svn IS NOT NULL
+    UNION ALL
+    SELECT
+        level_no, ppid, tee_tcb_svn_2 IS NULL AS at_launch, 'tdx_module' AS part,
+        coalesce(mr_seam, '') || ':' || substr(coalesce(tee_tcb_svn_2, tee_tcb_svn), 1, 4) AS state,
+        first_at, last_at
+    FROM level
+    WHERE ppid IS NOT NULL AND tee_tcb_svn IS NOT NULL
+    UNION ALL
+    SELECT
+        level_no, chip_id, FALSE, 'snp_tcb', committed_tcb || ':' || current_tcb, first_at, last_at
+    FROM level
+    WHERE chip_id IS NOT NULL AND current_tcb IS NOT NULL AND committed_tcb IS NOT NULL
+),
+period AS (
+    SELECT
+        ppid, part, at_launch, state, min(first_at) AS first_at, max(last_at) AS last_at
+    FROM report
+    GROUP BY ppid, part, at_launch, state
+),
+-- Only where a state was still, or again, seen after the first sight of another can it have come
+-- back.
 divided AS (
-    SELECT ppid, part FROM report GROUP BY ppid, part HAVING min(state) <> max(state)
+    SELECT DISTINCT one.ppid, one.part
+    FROM period AS one
+    JOIN period AS other
+        ON other.ppid = one.ppid
+        AND other.part = one.part
+        AND other.at_launch = one.at_launch
+        AND other.state <> one.state
+        AND other.first_at <= one.last_at
+        AND other.last_at >= one.first_at
+),
+undecided AS (
+    SELECT r.level_no, r.ppid, r.part, r.state, r.at_launch
+    FROM report AS r
+    JOIN divided AS d ON d.ppid = r.ppid AND d.part = r.part
 ),
 sighting AS (
     SELECT
-        r.ppid, r.part, r.state, o.observation_id, o.observation_no, o.received_at,
-        o.enclave_id, r.at_launch, o.quote_generated_at AS made_at,
-        o.backend_verifier AS verifier
-    FROM divided AS d
-    JOIN report AS r ON r.ppid = d.ppid AND r.part = d.part
-    JOIN observation AS o ON o.quote_no = r.quote_no
-    -- Evidence shown again does not count.
+        r.ppid, r.part, r.state, o.observation_no, o.received_at, o.enclave_id, r.at_launch,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier
+    FROM undecided AS r
+    JOIN (
+        SELECT
+            level_no, ppid, chip_id, cpu_svn, mr_seam, tee_tcb_svn, tee_tcb_svn_2, committed_tcb,
+            current_tcb
+        FROM level
+        WHERE level_no IN (SELECT level_no FROM undecided)
+    ) AS l ON l.level_no = r.level_no
+    JOIN quote AS q
+        ON q.ppid IS NOT DISTINCT FROM l.ppid
+        AND q.chip_id IS NOT DISTINCT FROM l.chip_id
+        AND q.cpu_svn IS NOT DISTINCT FROM l.cpu_svn
+        AND q.mr_seam IS NOT DISTINCT FROM l.mr_seam
+        AND q.tee_tcb_svn IS NOT DISTINCT FROM l.tee_tcb_svn
+        AND q.tee_tcb_svn_2 IS NOT DISTINCT FROM l.tee_tcb_svn_2
+        AND q.committed_tcb IS NOT DISTINCT FROM l.committed_tcb
+        AND q.current_tcb IS NOT DISTINCT FROM l.current_tcb
+    JOIN observation AS o ON o.quote_no = q.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE o.received_at IS NOT NULL AND a.observation_no IS NULL
+    WHERE q.trusted AND o.received_at IS NOT NULL AND a.observation_no IS NULL
 ),
 -- Neither does a TD that repeats its launch state.
 telling AS (
     SELECT
-        ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+        ppid, part, state, at_launch, observation_no, received_at, enclave_id,
         made_at, verifier
     FROM sighting
     WHERE NOT at_launch
     UNION ALL
     SELECT
-        ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+        ppid, part, state, at_launch, observation_no, received_at, enclave_id,
         made_at, verifier
     FROM (
         SELECT
-            ppid, part, state, at_launch, observation_id, observation_no, received_at, enclave_id,
+            ppid, part, state, at_launch, observation_no, received_at, enclave_id,
             made_at, verifier,
             row_number() OVER (
                 PARTITION BY ppid, part, state, enclave_id ORDER BY received_at, observation_no
@@ -121,7 +170,7 @@ telling AS (
 ),
 ordered AS (
     SELECT
-        ppid, part, state, observation_id, observation_no, received_at, enclave_id, made_at,
+        ppid, part, state, observation_no, received_at, enclave_id, made_at,
         verifier,
         lag(state) OVER platform_order AS state_before,
         lead(state) OVER platform_order AS state_after,
@@ -141,7 +190,7 @@ ordered AS (
 ),
 marked AS (
     SELECT
-        ppid, part, state, observation_id, observation_no, received_at, enclave_id, same_before_at,
+        ppid, part, state, observation_no, received_at, enclave_id, same_before_at,
         made_at, verifier,
         coalesce(state_before <> state, FALSE) OR coalesce(state_after <> state, FALSE) AS at_change,
         coalesce(
@@ -184,7 +233,7 @@ SELECT
     min(m.received_at) AS first_seen,
     max(m.received_at) AS last_seen,
     string_split(
-        string_agg(m.observation_id, ' ' ORDER BY m.received_at, m.observation_no), ' '
+        string_agg(o.observation_id, ' ' ORDER BY m.received_at, m.observation_no), ' '
     ) AS observation_ids,
     'high' AS severity,
     'Guests of one platform report '
@@ -206,6 +255,7 @@ SELECT
 FROM marked AS m
 JOIN returned AS r ON r.ppid = m.ppid AND r.part = m.part
 JOIN clock AS c ON c.ppid = m.ppid AND c.part = m.part
+JOIN observation AS o ON o.observation_no = m.observation_no
 WHERE m.at_change AND m.received_at >= r.from_at AND m.received_at <= r.to_at
 GROUP BY m.ppid, m.part
 ORDER BY subject_type, subject_id, details

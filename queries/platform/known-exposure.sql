@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-exposure"
 -- title = "Platforms that are open to a known attack"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -36,13 +36,17 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM (
---     SELECT o.observation_id
---     FROM observation AS o
---     JOIN quote AS q ON q.quote_no = o.quote_no
---     LEFT JOIN verdict AS v ON v.observation_no = o.observation_no
---     WHERE q.trusted
---     GROUP BY o.observation_id
---     HAVING count(v.status) = 0 AND bool_or(coalesce(v.outcome, 'undetermined') = 'undetermined')
+--     SELECT u.observation_no
+--     FROM (
+--         SELECT o.observation_no
+--         FROM observation AS o
+--         JOIN quote AS q ON q.quote_no = o.quote_no
+--         LEFT JOIN verdict AS s ON s.observation_no = o.observation_no AND s.status IS NOT NULL
+--         WHERE q.trusted AND s.observation_no IS NULL
+--     ) AS u
+--     LEFT JOIN verdict AS v ON v.observation_no = u.observation_no
+--     GROUP BY u.observation_no
+--     HAVING bool_or(coalesce(v.outcome, 'undetermined') = 'undetermined')
 -- ) AS unknown_level"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
@@ -66,7 +70,7 @@ sighting AS (
         q.fmspc, coalesce(q.ppid, '') AS platform_id, q.sgx_type,
         r.status AS receipt_status, r.advisory_ids AS receipt_ids,
         h.status AS hindsight_status, h.advisory_ids AS hindsight_ids,
-        o.observation_no, o.received_at, o.session_id, o.claimed_ok
+        o.observation_no, o.received_at, o.claimed_ok
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN verdict AS r ON r.observation_no = o.observation_no AND r.moment = 'receipt'
@@ -191,17 +195,23 @@ secret AS (
     SELECT s.fmspc, s.exposure, s.status, count(*) AS secrets
     FROM (
         SELECT DISTINCT m.fmspc, m.exposure, m.status, i.session_id
-        FROM sighting AS i
+        FROM (
+            SELECT observation_no, quote_no, session_id
+            FROM observation
+            WHERE session_id IN (SELECT session_id FROM release)
+        ) AS i
+        JOIN quote AS q ON q.quote_no = i.quote_no AND q.trusted
+        LEFT JOIN verdict AS r ON r.observation_no = i.observation_no AND r.moment = 'receipt'
+        LEFT JOIN verdict AS h ON h.observation_no = i.observation_no AND h.moment = 'hindsight'
         JOIN numbered AS n
-            ON n.fmspc = i.fmspc
-            AND n.platform_id = i.platform_id
-            AND n.sgx_type IS NOT DISTINCT FROM i.sgx_type
-            AND n.receipt_status IS NOT DISTINCT FROM i.receipt_status
-            AND n.receipt_ids IS NOT DISTINCT FROM i.receipt_ids
-            AND n.hindsight_status IS NOT DISTINCT FROM i.hindsight_status
-            AND n.hindsight_ids IS NOT DISTINCT FROM i.hindsight_ids
+            ON n.fmspc = q.fmspc
+            AND n.platform_id = coalesce(q.ppid, '')
+            AND n.sgx_type IS NOT DISTINCT FROM q.sgx_type
+            AND n.receipt_status IS NOT DISTINCT FROM r.status
+            AND n.receipt_ids IS NOT DISTINCT FROM r.advisory_ids
+            AND n.hindsight_status IS NOT DISTINCT FROM h.status
+            AND n.hindsight_ids IS NOT DISTINCT FROM h.advisory_ids
         JOIN member AS m ON m.group_no = n.group_no
-        WHERE i.session_id IN (SELECT session_id FROM release)
     ) AS s
     JOIN release AS r ON r.session_id = s.session_id
     GROUP BY s.fmspc, s.exposure, s.status

@@ -1,7 +1,7 @@
 -- ---
 -- id = "superseded-measurement"
 -- title = "An older measurement comes back after a newer one had taken over"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -72,69 +72,71 @@ WITH named AS (
     WHERE mrtd IS NOT NULL
     GROUP BY workload_id
 ),
-sighting AS (
+shown AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id,
-        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
-        CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
-        coalesce(o.workload_id, o.enclave_id) AS scope_id,
-        q.mrenclave, q.mrtd, q.measurement AS snp_measurement, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
-        CASE
-            WHEN q.mrenclave IS NULL THEN q.tee
-            ELSE q.tee || ':' || coalesce(q.mrsigner, '') || ':'
-                || coalesce(CAST(q.isv_prodid AS VARCHAR), '') || ':'
-                || coalesce(CAST(q.isv_svn AS VARCHAR), '')
-        END AS product,
-        coalesce(
-            q.mrenclave,
-            q.mrtd
-            || CASE WHEN n.has_rtmr0 THEN ':' || coalesce(q.rtmr0, '') ELSE '' END
-            || CASE WHEN n.has_rtmr1 THEN ':' || coalesce(q.rtmr1, '') ELSE '' END
-            || CASE WHEN n.has_rtmr2 THEN ':' || coalesce(q.rtmr2, '') ELSE '' END
-            || CASE WHEN n.has_rtmr3 THEN ':' || coalesce(q.rtmr3, '') ELSE '' END,
-            q.measurement
-        ) AS measurement
+        min(o.observation_no) AS shown_no, o.workload_id,
+        CASE WHEN o.workload_id IS NULL THEN o.enclave_id END AS enclave_id,
+        q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrenclave, q.mrtd, q.measurement,
+        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3,
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN named AS n ON n.workload_id = o.workload_id
     WHERE q.trusted
         AND o.received_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
         AND coalesce(o.workload_id, o.enclave_id) IS NOT NULL
         AND coalesce(q.mrenclave, q.mrtd, q.measurement) IS NOT NULL
+    GROUP BY
+        o.workload_id, CASE WHEN o.workload_id IS NULL THEN o.enclave_id END,
+        q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.mrenclave, q.mrtd, q.measurement,
+        q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3
+),
+part AS (
+    SELECT
+        s.shown_no, s.first_at, s.last_at, s.mrenclave, s.mrtd, s.measurement AS snp_measurement,
+        s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
+        CASE WHEN s.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
+        coalesce(s.workload_id, s.enclave_id) AS scope_id,
+        CASE
+            WHEN s.mrenclave IS NULL THEN s.tee
+            ELSE s.tee || ':' || coalesce(s.mrsigner, '') || ':'
+                || coalesce(CAST(s.isv_prodid AS VARCHAR), '') || ':'
+                || coalesce(CAST(s.isv_svn AS VARCHAR), '')
+        END AS product,
+        coalesce(
+            s.mrenclave,
+            s.mrtd
+            || CASE WHEN n.has_rtmr0 THEN ':' || coalesce(s.rtmr0, '') ELSE '' END
+            || CASE WHEN n.has_rtmr1 THEN ':' || coalesce(s.rtmr1, '') ELSE '' END
+            || CASE WHEN n.has_rtmr2 THEN ':' || coalesce(s.rtmr2, '') ELSE '' END
+            || CASE WHEN n.has_rtmr3 THEN ':' || coalesce(s.rtmr3, '') ELSE '' END,
+            s.measurement
+        ) AS measurement
+    FROM shown AS s
+    LEFT JOIN named AS n ON n.workload_id = s.workload_id
 ),
 changed AS (
-    SELECT scope_type, scope_id, product
-    FROM sighting
+    SELECT min(shown_no) AS line_no, scope_type, scope_id, product
+    FROM part
     GROUP BY scope_type, scope_id, product
     HAVING min(measurement) <> max(measurement)
 ),
-seen AS (
-    SELECT
-        s.observation_id, s.observation_no, s.received_at, s.enclave_id, s.made_at, s.verifier,
-        s.scope_type, s.scope_id, s.product, s.measurement, s.mrenclave, s.mrtd,
-        s.snp_measurement, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
-        lag(s.received_at) OVER (
-            PARTITION BY s.scope_type, s.scope_id, s.product, s.measurement
-            ORDER BY s.received_at, s.observation_no
-        ) AS seen_before_at
-    FROM sighting AS s
-    JOIN changed AS c
-        ON c.scope_type = s.scope_type AND c.scope_id = s.scope_id AND c.product = s.product
-),
+-- A line is one product in one scope, a build one measurement in a line; each has the number of
+-- one of its sightings.
 build AS (
     SELECT
-        scope_type, scope_id, product, measurement,
-        min(received_at) AS first_at,
-        max(mrenclave) AS mrenclave, max(mrtd) AS mrtd,
-        max(snp_measurement) AS snp_measurement, max(rtmr0) AS rtmr0,
-        max(rtmr1) AS rtmr1, max(rtmr2) AS rtmr2, max(rtmr3) AS rtmr3
-    FROM seen
-    GROUP BY scope_type, scope_id, product, measurement
+        min(p.shown_no) AS build_no, c.line_no, p.scope_type, p.scope_id, p.product, p.measurement,
+        min(p.first_at) AS first_at, max(p.last_at) AS last_at,
+        max(p.mrenclave) AS mrenclave, max(p.mrtd) AS mrtd,
+        max(p.snp_measurement) AS snp_measurement, max(p.rtmr0) AS rtmr0,
+        max(p.rtmr1) AS rtmr1, max(p.rtmr2) AS rtmr2, max(p.rtmr3) AS rtmr3
+    FROM part AS p
+    JOIN changed AS c
+        ON c.scope_type = p.scope_type AND c.scope_id = p.scope_id AND c.product = p.product
+    GROUP BY c.line_no, p.scope_type, p.scope_id, p.product, p.measurement
 ),
 approval AS (
-    SELECT
-        b.scope_type, b.scope_id, b.product, b.measurement, r.valid_from, r.valid_to
+    SELECT b.build_no, r.valid_from, r.valid_to
     FROM build AS b
     JOIN reference_value AS r
         ON (b.scope_type = 'enclave' OR r.workload_id = b.scope_id)
@@ -148,80 +150,122 @@ approval AS (
 ),
 dated AS (
     SELECT
-        b.scope_type, b.scope_id, b.product, b.measurement, b.first_at,
+        b.build_no, b.line_no, b.first_at, b.last_at,
         max(a.valid_from) AS approved_from,
-        count(a.measurement) > 0 AS is_listed
+        count(a.build_no) > 0 AS is_listed
     FROM build AS b
-    LEFT JOIN approval AS a
-        ON a.scope_type = b.scope_type AND a.scope_id = b.scope_id
-        AND a.product = b.product AND a.measurement = b.measurement
-    GROUP BY b.scope_type, b.scope_id, b.product, b.measurement, b.first_at
+    LEFT JOIN approval AS a ON a.build_no = b.build_no
+    GROUP BY b.build_no, b.line_no, b.first_at, b.last_at
 ),
 -- Which is the newer one: by approval where both have different dates, else by first sighting.
 succession AS (
     SELECT
-        older.scope_type, older.scope_id, older.product, older.measurement, older.is_listed,
-        newer.measurement AS newer_measurement, newer.first_at AS newer_at,
+        older.line_no, older.build_no, older.last_at, older.is_listed,
+        newer.build_no AS newer_no, newer.first_at AS newer_at,
         coalesce(older.approved_from <> newer.approved_from, FALSE) AS by_approval
     FROM dated AS older
     JOIN dated AS newer
-        ON newer.scope_type = older.scope_type
-        AND newer.scope_id = older.scope_id
-        AND newer.product = older.product
-        AND newer.measurement <> older.measurement
+        ON newer.line_no = older.line_no
+        AND newer.build_no <> older.build_no
         AND CASE
             WHEN older.approved_from <> newer.approved_from
             THEN older.approved_from < newer.approved_from
             ELSE older.first_at < newer.first_at
         END
 ),
+-- Only where an older one was still seen when the newer one had been rolled out are there
+-- sightings to look at.
+suspect AS (
+    SELECT p.shown_no, b.build_no, b.line_no
+    FROM part AS p
+    JOIN build AS b
+        ON b.scope_type = p.scope_type AND b.scope_id = p.scope_id AND b.product = p.product
+        AND b.measurement = p.measurement
+    JOIN (
+        SELECT DISTINCT line_no
+        FROM succession
+        WHERE newer_at + $rollout_window < last_at
+    ) AS v ON v.line_no = b.line_no
+),
+seen AS (
+    SELECT
+        o.observation_no, o.received_at, o.enclave_id, p.build_no, p.line_no,
+        lag(o.received_at) OVER (
+            PARTITION BY p.build_no ORDER BY o.received_at, o.observation_no
+        ) AS seen_before_at
+    FROM suspect AS p
+    JOIN (
+        SELECT
+            shown_no, workload_id, enclave_id, tee, mrsigner, isv_prodid, isv_svn, mrenclave,
+            mrtd, measurement, rtmr0, rtmr1, rtmr2, rtmr3
+        FROM shown
+        WHERE shown_no IN (SELECT shown_no FROM suspect)
+    ) AS s ON s.shown_no = p.shown_no
+    JOIN quote AS q
+        ON q.tee IS NOT DISTINCT FROM s.tee
+        AND q.mrsigner IS NOT DISTINCT FROM s.mrsigner
+        AND q.isv_prodid IS NOT DISTINCT FROM s.isv_prodid
+        AND q.isv_svn IS NOT DISTINCT FROM s.isv_svn
+        AND q.mrenclave IS NOT DISTINCT FROM s.mrenclave
+        AND q.mrtd IS NOT DISTINCT FROM s.mrtd
+        AND q.measurement IS NOT DISTINCT FROM s.measurement
+        AND q.rtmr0 IS NOT DISTINCT FROM s.rtmr0
+        AND q.rtmr1 IS NOT DISTINCT FROM s.rtmr1
+        AND q.rtmr2 IS NOT DISTINCT FROM s.rtmr2
+        AND q.rtmr3 IS NOT DISTINCT FROM s.rtmr3
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no
+        AND o.workload_id IS NOT DISTINCT FROM s.workload_id
+        AND (o.workload_id IS NOT NULL OR o.enclave_id = s.enclave_id)
+    WHERE q.trusted AND o.received_at IS NOT NULL AND coalesce(o.claimed_ok, TRUE)
+),
 own AS (
-    SELECT scope_type, scope_id, product, enclave_id, measurement, min(received_at) AS first_at
+    SELECT build_no, enclave_id, min(received_at) AS first_at
     FROM seen
     WHERE enclave_id IS NOT NULL
-    GROUP BY scope_type, scope_id, product, enclave_id, measurement
+    GROUP BY build_no, enclave_id
 ),
 offence AS (
     SELECT
-        s.scope_type, s.scope_id, s.product, s.measurement, s.enclave_id, s.observation_id,
-        s.observation_no, s.received_at, s.made_at, s.verifier, u.newer_measurement, u.newer_at,
-        u.by_approval, u.is_listed,
+        s.build_no, s.line_no, s.enclave_id, s.observation_no, s.received_at,
+        u.newer_no, u.newer_at, u.by_approval, u.is_listed,
         CASE WHEN w.first_at IS NOT NULL THEN 'rolled_back' ELSE 'resurrected' END AS kind
     FROM seen AS s
     JOIN succession AS u
-        ON u.scope_type = s.scope_type AND u.scope_id = s.scope_id
-        AND u.product = s.product AND u.measurement = s.measurement
-        AND u.newer_at + $rollout_window < s.received_at
+        ON u.build_no = s.build_no AND u.newer_at + $rollout_window < s.received_at
     LEFT JOIN own AS w
-        ON w.scope_type = s.scope_type AND w.scope_id = s.scope_id AND w.product = s.product
-        AND w.enclave_id = s.enclave_id AND w.measurement = u.newer_measurement
+        ON w.build_no = u.newer_no AND w.enclave_id = s.enclave_id
         AND w.first_at < s.received_at
     WHERE w.first_at IS NOT NULL
         OR coalesce(s.seen_before_at + $quiet_time < s.received_at, TRUE)
 ),
 -- Evidence shown again is a replay: it says nothing about what runs now.
 told AS (
-    SELECT DISTINCT
-        o.scope_type, o.scope_id, o.product, o.measurement, o.enclave_id, o.observation_id,
-        o.observation_no, o.received_at, o.made_at, o.verifier,
+    SELECT
+        f.build_no, f.enclave_id, f.observation_no, f.received_at, o.observation_id,
+        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
         a.observation_no IS NOT NULL AS replayed
-    FROM offence AS o
-    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    FROM (
+        SELECT DISTINCT build_no, enclave_id, observation_no, received_at FROM offence
+    ) AS f
+    JOIN observation AS o ON o.observation_no = f.observation_no
+    LEFT JOIN reshown AS a ON a.observation_no = f.observation_no AND a.trusted_showing > 1
 ),
 cause AS (
     SELECT
-        scope_type, scope_id, product, measurement, enclave_id,
-        list_sort(list(DISTINCT newer_measurement)) AS newer,
-        min(newer_at) AS newer_since,
-        max(CASE kind WHEN 'rolled_back' THEN 'rolled_back' ELSE 'resurrected' END) AS kind,
-        bool_or(by_approval) AS by_approval,
-        bool_or(is_listed) AS is_listed
-    FROM offence
-    GROUP BY scope_type, scope_id, product, measurement, enclave_id
+        f.build_no, f.line_no, f.enclave_id,
+        list_sort(list(DISTINCT n.measurement)) AS newer,
+        min(f.newer_at) AS newer_since,
+        max(CASE f.kind WHEN 'rolled_back' THEN 'rolled_back' ELSE 'resurrected' END) AS kind,
+        bool_or(f.by_approval) AS by_approval,
+        bool_or(f.is_listed) AS is_listed
+    FROM offence AS f
+    JOIN build AS n ON n.build_no = f.newer_no
+    GROUP BY f.build_no, f.line_no, f.enclave_id
 ),
 tally AS (
     SELECT
-        scope_type, scope_id, product, measurement, enclave_id,
+        build_no, enclave_id,
         min(received_at) AS first_seen,
         max(received_at) AS last_seen,
         count(*) AS sightings,
@@ -232,26 +276,27 @@ tally AS (
         bool_and(replayed) AS replayed,
         string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
     FROM told
-    GROUP BY scope_type, scope_id, product, measurement, enclave_id
+    GROUP BY build_no, enclave_id
 ),
 -- The first of the newer ones, and what its host and its verifier said of the time.
 successor AS (
     SELECT
-        n.scope_type, n.scope_id, n.product, n.newer_since,
-        CASE WHEN count(s.made_at) = count(*) THEN min(s.made_at) END AS first_made,
+        n.line_no, n.newer_since,
+        CASE WHEN count(o.quote_generated_at) = count(*) THEN min(o.quote_generated_at) END
+            AS first_made,
         CASE
-            WHEN count(s.verifier) = count(*) AND min(s.verifier) = max(s.verifier)
-                THEN min(s.verifier)
+            WHEN count(o.backend_verifier) = count(*)
+                AND min(o.backend_verifier) = max(o.backend_verifier)
+                THEN min(o.backend_verifier)
         END AS verifier
-    FROM (SELECT DISTINCT scope_type, scope_id, product, newer_since FROM cause) AS n
-    JOIN seen AS s
-        ON s.scope_type = n.scope_type AND s.scope_id = n.scope_id AND s.product = n.product
-        AND s.received_at = n.newer_since
-    GROUP BY n.scope_type, n.scope_id, n.product, n.newer_since
+    FROM (SELECT DISTINCT line_no, newer_since FROM cause) AS n
+    JOIN seen AS s ON s.line_no = n.line_no AND s.received_at = n.newer_since
+    JOIN observation AS o ON o.observation_no = s.observation_no
+    GROUP BY n.line_no, n.newer_since
 ),
 timed AS (
     SELECT
-        t.scope_type, t.scope_id, t.product, t.measurement, t.enclave_id,
+        t.build_no, t.enclave_id,
         epoch(t.first_seen) - epoch(c.newer_since + $rollout_window) AS margin,
         coalesce(
             epoch(t.first_seen) - epoch(c.newer_since)
@@ -260,51 +305,40 @@ timed AS (
         ) AS skew
     FROM tally AS t
     JOIN cause AS c
-        ON c.scope_type = t.scope_type AND c.scope_id = t.scope_id AND c.product = t.product
-        AND c.measurement = t.measurement
-        AND coalesce(c.enclave_id, '') = coalesce(t.enclave_id, '')
-    JOIN successor AS s
-        ON s.scope_type = c.scope_type AND s.scope_id = c.scope_id AND s.product = c.product
-        AND s.newer_since = c.newer_since
+        ON c.build_no = t.build_no AND c.enclave_id IS NOT DISTINCT FROM t.enclave_id
+    JOIN successor AS s ON s.line_no = c.line_no AND s.newer_since = c.newer_since
 ),
 valid AS (
-    SELECT
-        t.scope_type, t.scope_id, t.product, t.measurement, t.enclave_id,
-        count(a.measurement) > 0 AS approved
+    SELECT t.build_no, t.enclave_id, count(a.build_no) > 0 AS approved
     FROM tally AS t
     LEFT JOIN approval AS a
-        ON a.scope_type = t.scope_type AND a.scope_id = t.scope_id
-        AND a.product = t.product AND a.measurement = t.measurement
+        ON a.build_no = t.build_no
         AND coalesce(t.first_seen >= a.valid_from, TRUE)
         AND coalesce(t.first_seen < a.valid_to, TRUE)
-    GROUP BY t.scope_type, t.scope_id, t.product, t.measurement, t.enclave_id
+    GROUP BY t.build_no, t.enclave_id
 ),
 -- The last sighting of a newer one before it, the instance's own where it has one.
 witness AS (
-    SELECT scope_type, scope_id, product, measurement, enclave_id, observation_id
+    SELECT r.build_no, r.enclave_id, o.observation_id
     FROM (
         SELECT
-            t.scope_type, t.scope_id, t.product, t.measurement, t.enclave_id, s.observation_id,
+            t.build_no, t.enclave_id, s.observation_no,
             row_number() OVER (
-                PARTITION BY t.scope_type, t.scope_id, t.product, t.measurement, t.enclave_id
+                PARTITION BY t.build_no, t.enclave_id
                 ORDER BY
                     CASE WHEN s.enclave_id = t.enclave_id THEN 0 ELSE 1 END,
                     s.received_at DESC, s.observation_no DESC
             ) AS place
         FROM tally AS t
-        JOIN succession AS u
-            ON u.scope_type = t.scope_type AND u.scope_id = t.scope_id
-            AND u.product = t.product AND u.measurement = t.measurement
-        JOIN seen AS s
-            ON s.scope_type = t.scope_type AND s.scope_id = t.scope_id
-            AND s.product = t.product AND s.measurement = u.newer_measurement
-            AND s.received_at < t.first_seen
-    ) AS ranked
-    WHERE place = 1
+        JOIN succession AS u ON u.build_no = t.build_no
+        JOIN seen AS s ON s.build_no = u.newer_no AND s.received_at < t.first_seen
+    ) AS r
+    JOIN observation AS o ON o.observation_no = r.observation_no
+    WHERE r.place = 1
 )
 SELECT
-    CASE WHEN t.enclave_id IS NULL THEN t.scope_type ELSE 'enclave' END AS subject_type,
-    coalesce(t.enclave_id, t.scope_id) AS subject_id,
+    CASE WHEN t.enclave_id IS NULL THEN b.scope_type ELSE 'enclave' END AS subject_type,
+    coalesce(t.enclave_id, b.scope_id) AS subject_id,
     t.first_seen,
     t.last_seen,
     string_split(w.observation_id || ' ' || t.observations, ' ') AS observation_ids,
@@ -319,10 +353,10 @@ SELECT
     || CASE WHEN m.margin <= m.skew THEN ', by the hosts'' own clocks while it was rolled out' ELSE '' END
         AS summary,
     CAST(to_json({
-        'scope_type': t.scope_type,
-        'scope_id': t.scope_id,
-        'product': t.product,
-        'measurement': t.measurement,
+        'scope_type': b.scope_type,
+        'scope_id': b.scope_id,
+        'product': b.product,
+        'measurement': b.measurement,
         'newer': c.newer,
         'newer_since': c.newer_since,
         'margin_ms': CAST(m.margin * 1000 AS BIGINT),
@@ -335,20 +369,9 @@ SELECT
         'sightings': t.sightings
     }) AS VARCHAR) AS details
 FROM tally AS t
-JOIN cause AS c
-    ON c.scope_type = t.scope_type AND c.scope_id = t.scope_id AND c.product = t.product
-    AND c.measurement = t.measurement
-    AND coalesce(c.enclave_id, '') = coalesce(t.enclave_id, '')
-JOIN timed AS m
-    ON m.scope_type = t.scope_type AND m.scope_id = t.scope_id AND m.product = t.product
-    AND m.measurement = t.measurement
-    AND coalesce(m.enclave_id, '') = coalesce(t.enclave_id, '')
-JOIN valid AS v
-    ON v.scope_type = t.scope_type AND v.scope_id = t.scope_id AND v.product = t.product
-    AND v.measurement = t.measurement
-    AND coalesce(v.enclave_id, '') = coalesce(t.enclave_id, '')
-JOIN witness AS w
-    ON w.scope_type = t.scope_type AND w.scope_id = t.scope_id AND w.product = t.product
-    AND w.measurement = t.measurement
-    AND coalesce(w.enclave_id, '') = coalesce(t.enclave_id, '')
+JOIN build AS b ON b.build_no = t.build_no
+JOIN cause AS c ON c.build_no = t.build_no AND c.enclave_id IS NOT DISTINCT FROM t.enclave_id
+JOIN timed AS m ON m.build_no = t.build_no AND m.enclave_id IS NOT DISTINCT FROM t.enclave_id
+JOIN valid AS v ON v.build_no = t.build_no AND v.enclave_id IS NOT DISTINCT FROM t.enclave_id
+JOIN witness AS w ON w.build_no = t.build_no AND w.enclave_id IS NOT DISTINCT FROM t.enclave_id
 ORDER BY subject_type, subject_id, details

@@ -1,7 +1,7 @@
 -- ---
 -- id = "svn-rollback"
 -- title = "An older security version accepted after a newer one"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -57,95 +57,112 @@
 --     AND coalesce(q.proven, TRUE)
 --     AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH sighting AS (
+WITH shown AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.session_id, o.enclave_id, o.container_id,
-        coalesce(o.enclave_id, o.container_id) AS instance_id,
-        CASE WHEN o.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END AS scope_type,
-        coalesce(o.workload_id, o.enclave_id) AS scope_id,
+        min(o.observation_no) AS shown_no, o.workload_id,
+        CASE WHEN o.workload_id IS NULL THEN o.enclave_id END AS enclave_id,
         q.tee, q.mrsigner, q.isv_prodid, q.isv_svn,
-        coalesce(o.claimed_ok, v.outcome = 'accepted', FALSE) AS accepted,
-        a.observation_no IS NOT NULL AS replayed
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    LEFT JOIN verdict AS v
-        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE q.trusted
         AND q.isv_svn IS NOT NULL
+        AND q.mrsigner IS NOT NULL AND q.isv_prodid IS NOT NULL
         AND o.received_at IS NOT NULL
         AND coalesce(o.workload_id, o.enclave_id) IS NOT NULL
+    GROUP BY
+        o.workload_id, CASE WHEN o.workload_id IS NULL THEN o.enclave_id END,
+        q.tee, q.mrsigner, q.isv_prodid, q.isv_svn
 ),
--- Each version of a product in a scope, with the sighting that first showed it.
+-- A line is one product in one scope; it has the number of one of its sightings.
 version AS (
     SELECT
-        scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn,
-        min(received_at) AS first_at,
-        min_by(observation_id, {'at': received_at, 'no': observation_no}) AS first_observation
-    FROM sighting
-    GROUP BY scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn
+        min(shown_no) OVER (
+            PARTITION BY workload_id, enclave_id, tee, mrsigner, isv_prodid
+        ) AS line_no,
+        workload_id, enclave_id, tee, mrsigner, isv_prodid, isv_svn, first_at, last_at
+    FROM shown
+),
+-- Only where a lower version was still seen when a higher one had been rolled out are there
+-- sightings to look at.
+suspect AS (
+    SELECT DISTINCT l.line_no
+    FROM version AS l
+    JOIN version AS h
+        ON h.line_no = l.line_no
+        AND h.isv_svn > l.isv_svn
+        AND h.first_at + $rollout_window < l.last_at
+),
+sighting AS (
+    SELECT
+        l.line_no, l.isv_svn, o.observation_no, o.received_at, o.enclave_id, o.container_id,
+        coalesce(o.claimed_ok, v.outcome = 'accepted', FALSE) AS accepted
+    FROM (
+        SELECT line_no, workload_id, enclave_id, tee, mrsigner, isv_prodid, isv_svn
+        FROM version
+        WHERE line_no IN (SELECT line_no FROM suspect)
+    ) AS l
+    JOIN quote AS q
+        ON q.tee IS NOT DISTINCT FROM l.tee
+        AND q.mrsigner = l.mrsigner
+        AND q.isv_prodid = l.isv_prodid
+        AND q.isv_svn = l.isv_svn
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no
+        AND o.workload_id IS NOT DISTINCT FROM l.workload_id
+        AND (o.workload_id IS NOT NULL OR o.enclave_id = l.enclave_id)
+    LEFT JOIN verdict AS v
+        ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    WHERE q.trusted AND o.received_at IS NOT NULL
 ),
 lower AS (
     SELECT
-        s.observation_no,
+        s.observation_no, s.received_at, s.line_no, s.enclave_id, s.container_id,
+        coalesce(s.enclave_id, s.container_id) AS instance_id,
         max(h.isv_svn) AS highest_isv_svn,
         min(h.first_at) AS higher_since
     FROM sighting AS s
     JOIN version AS h
-        ON h.scope_type = s.scope_type
-        AND h.scope_id = s.scope_id
-        AND h.tee = s.tee
-        AND h.mrsigner = s.mrsigner
-        AND h.isv_prodid = s.isv_prodid
+        ON h.line_no = s.line_no
         AND h.isv_svn > s.isv_svn
         AND h.first_at + $rollout_window < s.received_at
     WHERE s.accepted
-    GROUP BY s.observation_no
+    GROUP BY s.observation_no, s.received_at, s.line_no, s.enclave_id, s.container_id
+),
+instance AS (
+    SELECT line_no, instance_id, min(observation_no) AS instance_no
+    FROM lower
+    GROUP BY line_no, instance_id
 ),
 -- All sightings of the instances that showed a lower version.
 own AS (
-    SELECT
-        s.observation_id, s.observation_no, s.received_at, s.session_id, s.enclave_id,
-        s.instance_id, s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.isv_svn,
-        s.accepted, s.replayed
+    SELECT i.instance_no, s.observation_no, s.received_at, s.isv_svn, s.accepted
     FROM sighting AS s
-    JOIN (
-        SELECT DISTINCT s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.instance_id
-        FROM sighting AS s
-        JOIN lower AS w ON w.observation_no = s.observation_no
-    ) AS i
-        ON i.scope_type = s.scope_type
-        AND i.scope_id = s.scope_id
-        AND i.tee = s.tee
-        AND i.mrsigner = s.mrsigner
-        AND i.isv_prodid = s.isv_prodid
-        AND i.instance_id IS NOT DISTINCT FROM s.instance_id
+    JOIN instance AS i
+        ON i.line_no = s.line_no
+        AND i.instance_id IS NOT DISTINCT FROM coalesce(s.enclave_id, s.container_id)
 ),
 -- What the instance itself had shown before each sighting.
 history AS (
     SELECT
         observation_no,
         max(isv_svn) OVER (
-            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, instance_id
+            PARTITION BY instance_no
             ORDER BY received_at, observation_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS own_highest,
-        min(received_at) OVER (
-            PARTITION BY scope_type, scope_id, tee, mrsigner, isv_prodid, instance_id
-        ) AS own_first_at
+        min(received_at) OVER (PARTITION BY instance_no) AS own_first_at
     FROM own
 ),
 started AS (
-    SELECT s.observation_no, l.timestamp AS launched_at
-    FROM sighting AS s
-    JOIN lower AS w ON w.observation_no = s.observation_no
-    JOIN launch AS l ON l.enclave_id = s.enclave_id AND l.timestamp <= s.received_at
+    SELECT w.observation_no, l.timestamp AS launched_at
+    FROM lower AS w
+    JOIN launch AS l ON l.enclave_id = w.enclave_id AND l.timestamp <= w.received_at
     UNION ALL
-    SELECT s.observation_no, l.timestamp AS launched_at
-    FROM sighting AS s
-    JOIN lower AS w ON w.observation_no = s.observation_no
-    JOIN launch AS l ON l.container_id = s.container_id AND l.timestamp <= s.received_at
-    WHERE s.enclave_id IS NULL
+    SELECT w.observation_no, l.timestamp AS launched_at
+    FROM lower AS w
+    JOIN launch AS l ON l.container_id = w.container_id AND l.timestamp <= w.received_at
+    WHERE w.enclave_id IS NULL
 ),
 launched AS (
     SELECT observation_no, max(launched_at) AS launched_at FROM started GROUP BY observation_no
@@ -154,29 +171,23 @@ launched AS (
 -- another version or no drop yet.
 sequence AS (
     SELECT
-        s.observation_id, s.observation_no, s.received_at, s.session_id, s.enclave_id, s.instance_id,
-        s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.isv_svn, s.replayed,
-        w.highest_isv_svn, w.higher_since,
-        lead(s.received_at) OVER instance AS next_at,
+        s.instance_no, s.observation_no, s.isv_svn, w.highest_isv_svn, w.higher_since,
+        w.received_at, w.enclave_id, w.instance_id, w.line_no,
+        lead(s.received_at) OVER life AS next_at,
         w.observation_no IS NOT NULL AS is_lower,
-        s.instance_id IS NOT NULL AND w.observation_no IS NOT NULL AND (
-            coalesce(lag(s.isv_svn) OVER instance <> s.isv_svn, TRUE)
-            OR lag(w.observation_no) OVER instance IS NULL
+        w.instance_id IS NOT NULL AND (
+            coalesce(lag(s.isv_svn) OVER life <> s.isv_svn, TRUE)
+            OR lag(w.observation_no) OVER life IS NULL
         ) AS begins
     FROM own AS s
     LEFT JOIN lower AS w ON w.observation_no = s.observation_no
     WHERE s.accepted
-    WINDOW instance AS (
-        PARTITION BY s.scope_type, s.scope_id, s.tee, s.mrsigner, s.isv_prodid, s.instance_id
-        ORDER BY s.received_at, s.observation_no
-    )
+    WINDOW life AS (PARTITION BY s.instance_no ORDER BY s.received_at, s.observation_no)
 ),
-numbered AS (
+drops AS (
     SELECT
-        q.observation_id, q.observation_no, q.received_at, q.session_id, q.enclave_id, q.instance_id,
-        q.next_at,
-        q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.replayed,
-        q.highest_isv_svn, q.is_lower,
+        q.observation_no, q.received_at, q.enclave_id, q.instance_id, q.next_at, q.line_no,
+        q.isv_svn, q.highest_isv_svn,
         CASE
             WHEN q.instance_id IS NULL THEN 'unidentified'
             WHEN h.own_highest > q.isv_svn THEN 'rolled_back'
@@ -185,22 +196,18 @@ numbered AS (
             ELSE 'laggard'
         END AS kind,
         sum(CASE WHEN q.begins THEN 1 ELSE 0 END) OVER (
-            PARTITION BY
-                q.scope_type, q.scope_id, q.tee, q.mrsigner, q.isv_prodid, q.instance_id, q.isv_svn
+            PARTITION BY q.instance_no, q.isv_svn
             ORDER BY q.received_at, q.observation_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS drop_no
+        ) AS drop_no,
+        o.observation_id, o.session_id,
+        a.observation_no IS NOT NULL AS replayed
     FROM sequence AS q
     JOIN history AS h ON h.observation_no = q.observation_no
+    JOIN observation AS o ON o.observation_no = q.observation_no
     LEFT JOIN launched AS l ON l.observation_no = q.observation_no
-),
-drops AS (
-    SELECT
-        observation_id, observation_no, received_at, session_id, enclave_id, instance_id, next_at,
-        scope_type, scope_id, tee, mrsigner, isv_prodid, isv_svn, replayed, highest_isv_svn,
-        kind, drop_no
-    FROM numbered
-    WHERE is_lower
+    LEFT JOIN reshown AS a ON a.observation_no = q.observation_no AND a.trusted_showing > 1
+    WHERE q.is_lower
 ),
 -- Released in the session of a lower sighting, or to the instance before it was seen again.
 secret AS (
@@ -219,8 +226,7 @@ secrets AS (
 ),
 told AS (
     SELECT
-        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.instance_id,
-        d.drop_no,
+        d.line_no, d.isv_svn, d.instance_id, d.drop_no,
         min(d.enclave_id) AS enclave_id,
         min(d.received_at) AS first_seen,
         max(d.received_at) AS last_seen,
@@ -233,49 +239,59 @@ told AS (
             WHEN 'unidentified' THEN 3 ELSE 4
         END) AS gravity,
         CAST(sum(coalesce(s.secrets, 0)) AS BIGINT) AS secrets,
-        min_by(d.observation_id, d.observation_no) AS first_observation,
+        min(d.observation_no) AS first_no,
         string_agg(d.observation_id, ' ' ORDER BY d.received_at, d.observation_no) AS observations
     FROM drops AS d
     LEFT JOIN secrets AS s ON s.observation_no = d.observation_no
-    GROUP BY
-        d.scope_type, d.scope_id, d.tee, d.mrsigner, d.isv_prodid, d.isv_svn, d.instance_id,
-        d.drop_no
+    GROUP BY d.line_no, d.isv_svn, d.instance_id, d.drop_no
 ),
 -- What the instance itself had last shown above the lower version, when it had.
 own_higher AS (
-    SELECT first_lower, observation_id
+    SELECT r.first_no, o.observation_id
     FROM (
         SELECT
-            t.first_observation AS first_lower, s.observation_id,
+            t.first_no, s.observation_no,
             row_number() OVER (
-                PARTITION BY t.first_observation ORDER BY s.received_at DESC, s.observation_no DESC
+                PARTITION BY t.first_no ORDER BY s.received_at DESC, s.observation_no DESC
             ) AS place
         FROM told AS t
+        JOIN instance AS i ON i.line_no = t.line_no AND i.instance_id = t.instance_id
         JOIN own AS s
-            ON s.scope_type = t.scope_type
-            AND s.scope_id = t.scope_id
-            AND s.tee = t.tee
-            AND s.mrsigner = t.mrsigner
-            AND s.isv_prodid = t.isv_prodid
-            AND s.instance_id = t.instance_id
+            ON s.instance_no = i.instance_no
             AND s.isv_svn > t.isv_svn
             AND s.received_at <= t.first_seen
-    ) AS ordered
-    WHERE place = 1
+    ) AS r
+    JOIN observation AS o ON o.observation_no = r.observation_no
+    WHERE r.place = 1
+),
+-- The sighting that first showed the highest version of that time.
+highest AS (
+    SELECT f.line_no, f.isv_svn, o.observation_id
+    FROM (
+        SELECT
+            s.line_no, s.isv_svn,
+            min_by(s.observation_no, {'at': s.received_at, 'no': s.observation_no}) AS first_no
+        FROM sighting AS s
+        JOIN (SELECT DISTINCT line_no, highest_isv_svn FROM told) AS t
+            ON t.line_no = s.line_no AND t.highest_isv_svn = s.isv_svn
+        GROUP BY s.line_no, s.isv_svn
+    ) AS f
+    JOIN observation AS o ON o.observation_no = f.first_no
 )
 SELECT
     CASE
         WHEN t.enclave_id IS NOT NULL THEN 'enclave'
         WHEN t.instance_id IS NOT NULL THEN 'container'
-        ELSE t.scope_type
+        WHEN h.workload_id IS NOT NULL THEN 'workload'
+        ELSE 'enclave'
     END AS subject_type,
-    coalesce(t.instance_id, t.scope_id) AS subject_id,
+    coalesce(t.instance_id, h.workload_id, h.enclave_id) AS subject_id,
     t.first_seen,
     t.last_seen,
     string_split(
-        h.first_observation
+        w.observation_id
         || CASE
-            WHEN o.observation_id <> h.first_observation THEN ' ' || o.observation_id ELSE ''
+            WHEN o.observation_id <> w.observation_id THEN ' ' || o.observation_id ELSE ''
         END
         || ' ' || t.observations, ' '
     ) AS observation_ids,
@@ -296,10 +312,10 @@ SELECT
     END
     || CASE WHEN t.replayed THEN '; all of it repeated evidence' ELSE '' END AS summary,
     CAST(to_json({
-        'scope_type': t.scope_type,
-        'scope_id': t.scope_id,
-        'mrsigner': t.mrsigner,
-        'isv_prodid': t.isv_prodid,
+        'scope_type': CASE WHEN h.workload_id IS NOT NULL THEN 'workload' ELSE 'enclave' END,
+        'scope_id': coalesce(h.workload_id, h.enclave_id),
+        'mrsigner': h.mrsigner,
+        'isv_prodid': h.isv_prodid,
         'isv_svn': t.isv_svn,
         'drop_no': CAST(t.drop_no AS BIGINT),
         'highest_isv_svn': t.highest_isv_svn,
@@ -313,12 +329,7 @@ SELECT
         'secrets': t.secrets
     }) AS VARCHAR) AS details
 FROM told AS t
-JOIN version AS h
-    ON h.scope_type = t.scope_type
-    AND h.scope_id = t.scope_id
-    AND h.tee = t.tee
-    AND h.mrsigner = t.mrsigner
-    AND h.isv_prodid = t.isv_prodid
-    AND h.isv_svn = t.highest_isv_svn
-LEFT JOIN own_higher AS o ON o.first_lower = t.first_observation
+JOIN version AS h ON h.line_no = t.line_no AND h.isv_svn = t.highest_isv_svn
+JOIN highest AS w ON w.line_no = t.line_no AND w.isv_svn = t.highest_isv_svn
+LEFT JOIN own_higher AS o ON o.first_no = t.first_no
 ORDER BY subject_type, subject_id, details

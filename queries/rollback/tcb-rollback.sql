@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-rollback"
 -- title = "A platform's TCB went backwards"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -57,62 +57,72 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH sighting AS (
+WITH shown AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id,
+        min(o.observation_no) AS shown_no, q.ppid, q.chip_id,
         CASE
-            WHEN coalesce(q.ppid, q.chip_id) IS NULL THEN 'attestation_key' ELSE 'platform'
-        END AS platform_type,
-        coalesce(
-            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
-        ) AS platform_id,
+            WHEN coalesce(q.ppid, q.chip_id) IS NULL AND coalesce(q.tee <> 'snp', TRUE)
+                THEN q.attestation_key_id
+        END AS key_id,
         q.fmspc, q.tcb_components, q.pce_svn, q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn,
         q.tee_tcb_svn, q.tee_tcb_svn_2, q.committed_tcb,
-        a.observation_no IS NOT NULL AS replayed
+        min(o.received_at) AS first_at, max(o.received_at) AS last_at
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE q.trusted
-        AND o.received_at IS NOT NULL
-        AND coalesce(
-            q.ppid, q.chip_id, CASE WHEN q.tee = 'snp' THEN NULL ELSE q.attestation_key_id END
-        ) IS NOT NULL
+    WHERE q.trusted AND o.received_at IS NOT NULL
+    GROUP BY
+        q.ppid, q.chip_id,
+        CASE
+            WHEN coalesce(q.ppid, q.chip_id) IS NULL AND coalesce(q.tee <> 'snp', TRUE)
+                THEN q.attestation_key_id
+        END,
+        q.fmspc, q.tcb_components, q.pce_svn, q.qe_mrsigner, q.qe_isv_prodid, q.qe_isv_svn,
+        q.tee_tcb_svn, q.tee_tcb_svn_2, q.committed_tcb
+),
+platform AS (
+    SELECT
+        shown_no,
+        CASE WHEN coalesce(ppid, chip_id) IS NULL THEN 'attestation_key' ELSE 'platform' END
+            AS platform_type,
+        coalesce(ppid, chip_id, key_id) AS platform_id,
+        fmspc, tcb_components, pce_svn, qe_mrsigner, qe_isv_prodid, qe_isv_svn, tee_tcb_svn,
+        tee_tcb_svn_2, committed_tcb, first_at, last_at
+    FROM shown
+    WHERE coalesce(ppid, chip_id, key_id) IS NOT NULL
 ),
 -- Every reading of every part, and in which series its values may be compared: one QE with
 -- itself, launch-time TEE SVNs apart from current ones.
 reading AS (
     SELECT
-        observation_no, received_at, enclave_id, platform_type,
-        platform_id, fmspc, 'pck_tcb' AS part, 'components' AS series, tcb_components AS level
-    FROM sighting
+        shown_no, first_at, last_at, platform_type, platform_id, fmspc,
+        'pck_tcb' AS part, 'components' AS series, tcb_components AS level
+    FROM platform
     WHERE tcb_components IS NOT NULL
     UNION ALL
     SELECT
-        observation_no, received_at, enclave_id, platform_type,
-        platform_id, fmspc, 'pce_svn', 'pce', lpad(CAST(pce_svn AS VARCHAR), 5, '0')
-    FROM sighting
+        shown_no, first_at, last_at, platform_type, platform_id, fmspc,
+        'pce_svn', 'pce', lpad(CAST(pce_svn AS VARCHAR), 5, '0')
+    FROM platform
     WHERE pce_svn IS NOT NULL
     UNION ALL
     SELECT
-        observation_no, received_at, enclave_id, platform_type,
-        platform_id, fmspc, 'qe_isv_svn',
+        shown_no, first_at, last_at, platform_type, platform_id, fmspc, 'qe_isv_svn',
         qe_mrsigner || ':' || CAST(qe_isv_prodid AS VARCHAR),
         lpad(CAST(qe_isv_svn AS VARCHAR), 5, '0')
-    FROM sighting
+    FROM platform
     WHERE qe_isv_svn IS NOT NULL AND qe_mrsigner IS NOT NULL AND qe_isv_prodid IS NOT NULL
     UNION ALL
     SELECT
-        observation_no, received_at, enclave_id, platform_type,
-        platform_id, fmspc, 'tee_tcb_svn',
+        shown_no, first_at, last_at, platform_type, platform_id, fmspc, 'tee_tcb_svn',
         CASE WHEN tee_tcb_svn_2 IS NULL THEN 'at_launch' ELSE 'current' END,
         coalesce(tee_tcb_svn_2, tee_tcb_svn)
-    FROM sighting
+    FROM platform
     WHERE tee_tcb_svn IS NOT NULL
     UNION ALL
     SELECT
-        observation_no, received_at, enclave_id, platform_type,
-        platform_id, fmspc, 'committed_tcb', 'snp', committed_tcb
-    FROM sighting
+        shown_no, first_at, last_at, platform_type, platform_id, fmspc, 'committed_tcb', 'snp',
+        committed_tcb
+    FROM platform
     WHERE committed_tcb IS NOT NULL
 ),
 -- The bytes of AMD's TCB_VERSION: each is one component, or reserved and zero.
@@ -125,8 +135,8 @@ level AS (
     SELECT
         platform_type, platform_id, part, series, level,
         max(fmspc) AS fmspc,
-        min(received_at) AS first_at,
-        max(received_at) AS last_at
+        min(first_at) AS first_at,
+        max(last_at) AS last_at
     FROM reading
     GROUP BY platform_type, platform_id, part, series, level
 ),
@@ -183,11 +193,52 @@ fallen AS (
         AND substr(p.low_level, 2 * b.position + 1, 2)
         < substr(p.high_level, 2 * b.position + 1, 2)
 ),
+-- Few platforms ever fall: only their sightings are looked at.
+suspect AS (
+    SELECT r.shown_no, r.platform_type, r.platform_id, r.part, r.series, r.level
+    FROM reading AS r
+    JOIN (SELECT DISTINCT platform_type, platform_id, part FROM fallen) AS f
+        ON f.platform_type = r.platform_type AND f.platform_id = r.platform_id AND f.part = r.part
+),
+sighting AS (
+    SELECT l.shown_no, o.observation_no, o.received_at, o.enclave_id
+    FROM (
+        SELECT
+            shown_no, ppid, chip_id, key_id, fmspc, tcb_components, pce_svn, qe_mrsigner,
+            qe_isv_prodid, qe_isv_svn, tee_tcb_svn, tee_tcb_svn_2, committed_tcb
+        FROM shown
+        WHERE shown_no IN (SELECT shown_no FROM suspect)
+    ) AS l
+    JOIN quote AS q
+        ON q.ppid IS NOT DISTINCT FROM l.ppid
+        AND q.chip_id IS NOT DISTINCT FROM l.chip_id
+        AND coalesce(q.ppid, q.chip_id, q.attestation_key_id)
+        = coalesce(l.ppid, l.chip_id, l.key_id)
+        AND q.fmspc IS NOT DISTINCT FROM l.fmspc
+        AND q.tcb_components IS NOT DISTINCT FROM l.tcb_components
+        AND q.pce_svn IS NOT DISTINCT FROM l.pce_svn
+        AND q.qe_mrsigner IS NOT DISTINCT FROM l.qe_mrsigner
+        AND q.qe_isv_prodid IS NOT DISTINCT FROM l.qe_isv_prodid
+        AND q.qe_isv_svn IS NOT DISTINCT FROM l.qe_isv_svn
+        AND q.tee_tcb_svn IS NOT DISTINCT FROM l.tee_tcb_svn
+        AND q.tee_tcb_svn_2 IS NOT DISTINCT FROM l.tee_tcb_svn_2
+        AND q.committed_tcb IS NOT DISTINCT FROM l.committed_tcb
+    JOIN observation AS o ON o.quote_no = q.quote_no
+    WHERE q.trusted AND o.received_at IS NOT NULL
+        AND (coalesce(q.ppid, q.chip_id) IS NOT NULL OR coalesce(q.tee <> 'snp', TRUE))
+),
+seen AS (
+    SELECT
+        s.observation_no, s.received_at, s.enclave_id, r.platform_type, r.platform_id, r.part,
+        r.series, r.level
+    FROM sighting AS s
+    JOIN suspect AS r ON r.shown_no = s.shown_no
+),
 -- A TD keeps the TEE SVN of its launch: one that was running before the higher value appeared,
 -- and never showed that value itself, has not gone back.
 first_shown AS (
     SELECT platform_type, platform_id, enclave_id, part, series, level, min(received_at) AS first_at
-    FROM reading
+    FROM seen
     WHERE series = 'at_launch' AND enclave_id IS NOT NULL
     GROUP BY platform_type, platform_id, enclave_id, part, series, level
 ),
@@ -196,7 +247,7 @@ offence AS (
         f.platform_type, f.platform_id, f.fmspc, f.part, f.lowered, f.high_since,
         r.observation_no, r.received_at
     FROM fallen AS f
-    JOIN reading AS r
+    JOIN seen AS r
         ON r.platform_type = f.platform_type
         AND r.platform_id = f.platform_id
         AND r.part = f.part
@@ -219,10 +270,11 @@ offence AS (
 ),
 told AS (
     SELECT DISTINCT
-        o.platform_type, o.platform_id, o.part, o.observation_no, o.received_at,
-        s.observation_id, s.replayed
-    FROM offence AS o
-    JOIN sighting AS s ON s.observation_no = o.observation_no
+        f.platform_type, f.platform_id, f.part, f.observation_no, f.received_at,
+        o.observation_id, a.observation_no IS NOT NULL AS replayed
+    FROM offence AS f
+    JOIN observation AS o ON o.observation_no = f.observation_no
+    LEFT JOIN reshown AS a ON a.observation_no = f.observation_no AND a.trusted_showing > 1
 ),
 tally AS (
     SELECT
@@ -248,14 +300,14 @@ cause AS (
 witnessed AS (
     SELECT
         c.platform_type, c.platform_id, c.part,
-        min_by(s.observation_id, s.observation_no) AS observation_id
+        min_by(o.observation_id, o.observation_no) AS observation_id
     FROM cause AS c
-    JOIN reading AS r
+    JOIN seen AS r
         ON r.platform_type = c.platform_type
         AND r.platform_id = c.platform_id
         AND r.part = c.part
         AND r.received_at = c.high_since
-    JOIN sighting AS s ON s.observation_no = r.observation_no
+    JOIN observation AS o ON o.observation_no = r.observation_no
     GROUP BY c.platform_type, c.platform_id, c.part
 )
 SELECT
