@@ -266,11 +266,12 @@ def _check_module(subject: Subject, info: TcbInfo | None) -> Results:
     if module is None:
         return {"D1": first, "D2": skipped("D1"), "D3": skipped("D1")}
     signer, attributes = subject.mrsigner_seam or b"", subject.seam_attributes or b""
-    zero = not any(attributes)
+    zero = bytes(len(module.attributes))
+    wanted = module.attributes if attributes == zero else zero
     return {
         "D1": first,
         "D2": judge(signer == module.mrsigner, module.mrsigner, signer),
-        "D3": judge(zero and attributes == module.attributes, module.attributes, attributes),
+        "D3": judge(attributes == wanted, wanted, attributes),
     }
 
 

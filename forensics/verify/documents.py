@@ -48,7 +48,7 @@ def find_signers(certificates: Iterable[Certificate], anchors: Collection[bytes]
     As in a PCK chain, no certificate may lack an extension of Intel's (QVL TCBSigningChain.cpp).
     """
     known = [c for c in certificates if not find_absent_extensions(c)]
-    roots = [c for c in known if c.self_issued and is_signed_by(c, c)]
+    roots = [c for c in known if is_signed_by(c, c)]
     signers = [
         Signer(certificate, root, root.public_key in anchors)
         for certificate in known

@@ -117,7 +117,7 @@ def _vek_problems(vek: Certificate, extensions: VekExtensions, point: bytes | No
 
 
 def _chain_problems(extensions: VekExtensions, ca: Certificate, root: Certificate) -> list[str]:
-    wanted = _NAMES[extensions.kind][1] + extensions.product
+    wanted = _NAMES[extensions.kind][1] + extensions.product.title()
     problems = []
     if ca.subject_name.lower() != wanted.lower():
         problems.append(f"issued by {ca.subject_name!r:.40}, not by {wanted}")

@@ -378,11 +378,10 @@ def test_an_untrusted_success_gives_way_to_a_trusted_one() -> None:
 
 def test_strangers_are_tried_in_bounds() -> None:
     """A report of no known chip, and more certificates of its TCB than are tried."""
+    [one, own] = facts(VCEK.certificate, OTHER_CHIP.certificate)
     crowd: Sequence[Any] = [
-        replace(facts(VCEK.certificate)[0], endorsement_id=bytes([n]) * 32, hardware_id=bytes([n]))
-        for n in range(200)
+        replace(one, endorsement_id=bytes([n]) * 32, hardware_id=bytes([n])) for n in range(200)
     ]
-    [own] = facts(OTHER_CHIP.certificate)
     last = replace(own, endorsement_id=b"\xff" * 32)
 
     assert Endorsers([*crowd, last]).find(report(OTHER_CHIP)).endorsement_id == last.endorsement_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.x509.oid import ObjectIdentifier
 
+from forensics.formats.certificates import parse_certificate
+from forensics.simulate import keys
 from forensics.simulate.certificates import Identity, chain_pem, intel_name
 from forensics.verify.chain import REQUIRED_EXTENSIONS, prove_chain, unproven_chain
+from forensics.verify.facts import ChainFact
 
 INTEL_ROOT_KEY = bytes.fromhex(
     "0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f5"
@@ -30,18 +34,39 @@ def failures(fact: Any) -> list[str]:
 
 
 def test_a_healthy_chain_says_everything(kit: Any) -> None:
-    pck = kit.pck()
+    pck = kit.pck(extension={"cpu_svn": bytes(range(32, 48))})
     fact = prove(kit, pck, kit.pki.platform_ca, kit.pki.root)
 
     assert failures(fact) == []
     assert fact.trusted
-    assert fact.root_key == kit.anchor
-    assert fact.pck_serial == f"{pck.spec.serial:x}"
-    assert (fact.fmspc, fact.pce_id, fact.pce_svn) == (kit.FMSPC, bytes(2), kit.PCE_SVN)
-    assert fact.tcb_components == kit.COMPONENTS
-    assert fact.platform_instance_id == bytes(range(16, 32))
-    assert fact.not_before == kit.to_microseconds(datetime(2025, 6, 1, tzinfo=UTC))
-    assert fact.not_after == kit.to_microseconds(pck.spec.validity[1])
+    leaf, ca, root = (
+        parse_certificate(each.der) for each in (pck, kit.pki.platform_ca, kit.pki.root)
+    )
+    assert fact == ChainFact(
+        certification_data_id=sha256(chain_pem(leaf.der, ca.der, root.der)).digest(),
+        results=fact.results,
+        root_key=kit.anchor,
+        root_subject=root.subject,
+        ca_key=keys.public_bytes(kit.pki.platform_ca.key),
+        ca_subject=ca.subject,
+        ca_name="Intel SGX PCK Platform CA",
+        ca_serial=f"{ca.serial:x}",
+        pck_key=keys.public_bytes(pck.key),
+        pck_id=sha256(leaf.tbs).digest(),
+        pck_serial=f"{pck.spec.serial:x}",
+        chain_id=sha256(leaf.der + ca.der + root.der).digest(),
+        chain_signed_id=sha256(leaf.tbs + ca.tbs + root.tbs).digest(),
+        not_before=kit.to_microseconds(datetime(2025, 6, 1, tzinfo=UTC)),
+        not_after=kit.to_microseconds(pck.spec.validity[1]),
+        ppid=bytes(range(16)),
+        fmspc=kit.FMSPC,
+        pce_id=bytes(2),
+        pce_svn=kit.PCE_SVN,
+        tcb_components=kit.COMPONENTS,
+        pck_cpu_svn=bytes(range(32, 48)),
+        sgx_type=1,
+        platform_instance_id=bytes(range(16, 32)),
+    )
 
 
 def test_order_changes_neither_roles_nor_signed_parts(kit: Any) -> None:
@@ -97,6 +122,17 @@ def test_each_role_must_be_there(kit: Any, absent: str) -> None:
     assert fact.results["P1"][2].startswith("roles not found among: Intel SGX")
 
 
+def test_the_five_extensions() -> None:
+    """Spelled out once more: the other tests go by the list (QVL X509Constants.h)."""
+    assert {*REQUIRED_EXTENSIONS} == {
+        "2.5.29.14",  # subject key identifier
+        "2.5.29.15",  # key usage
+        "2.5.29.19",  # basic constraints
+        "2.5.29.31",  # CRL distribution points
+        "2.5.29.35",  # authority key identifier
+    }
+
+
 @pytest.mark.parametrize("oid", REQUIRED_EXTENSIONS)
 @pytest.mark.parametrize("who", ["leaf", "ca", "root"])
 def test_each_certificate_needs_the_five_extensions(kit: Any, who: str, oid: str) -> None:
@@ -125,7 +161,13 @@ def test_roles_are_found_by_parts_of_names(kit: Any, name: str) -> None:
 def test_names_of_issuers_are_compared_whole(kit: Any) -> None:
     renamed = kit.ca(subject=intel_name("Intel SGX PCK Platform CA 2"))
 
-    assert failures(prove(kit, kit.pck(), renamed, kit.pki.root)) == ["P5"]
+    fact = prove(kit, kit.pck(), renamed, kit.pki.root)
+
+    assert failures(fact) == ["P5"]
+    assert fact.results["P5"][1:] == (
+        "issued by Intel SGX PCK Platform CA 2",
+        "issuer name Intel SGX PCK Platform CA",
+    )
 
 
 def test_the_same_keys_under_another_root_name(kit: Any) -> None:

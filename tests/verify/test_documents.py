@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ObjectIdentifier
 
 from forensics.errors import EvidenceError
 from forensics.formats.certificates import Certificate, parse_certificate
-from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
+from forensics.formats.collateral import QE_IDENTITY, TCB_INFO, document_id
 from forensics.formats.crl import parse_crl
 from forensics.simulate import keys
 from forensics.simulate.certificates import Identity, flip_certificate_signature, intel_name
+from forensics.verify.chain import REQUIRED_EXTENSIONS
 from forensics.verify.documents import find_signers, prove_crl, prove_document
 
 
@@ -42,6 +45,7 @@ def test_healthy_documents_are_authentic(kit: Any, signers: list[Any]) -> None:
     assert info.authentic
     assert info.root_key == kit.anchor
     assert info.signer_serial == f"{kit.pki.tcb_signing.spec.serial:x}"
+    assert info.document_id == document_id(good.tcb_info.body, good.tcb_info.signature)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,7 @@ def test_no_signer_at_all_is_a_missing_input(kit: Any) -> None:
     fact = prove_document(TCB_INFO, good.body, good.signature, [])
 
     assert results(fact) == {"S1": "error", "S3": "pass", "S4": "error"}
+    assert fact.document_id == document_id(good.body, good.signature)
     assert not fact.authentic
     assert fact.root_key is None
 
@@ -130,6 +135,26 @@ def test_signers_need_their_root(kit: Any) -> None:
     assert find_signers(certificates(kit.pki.tcb_signing, kit.foreign.root), {kit.anchor}) == []
 
 
+@pytest.mark.parametrize("oid", REQUIRED_EXTENSIONS)
+@pytest.mark.parametrize("who", ["signer", "root"])
+def test_signers_and_roots_have_intels_extensions(kit: Any, who: str, oid: str) -> None:
+    omit = (ObjectIdentifier(oid),)
+    signer, root = kit.pki.tcb_signing, kit.pki.root
+    if who == "signer":
+        signer = Identity.issue(replace(signer.spec, omit=omit))
+    else:
+        root = kit.root(omit=omit)
+
+    assert find_signers(certificates(signer, root), {kit.anchor}) == []
+
+
+def test_a_root_signs_itself(kit: Any) -> None:
+    """The name and the key of the root, in a certificate that another key signed."""
+    root = kit.root(issuer_key=kit.other_key)
+
+    assert find_signers(certificates(kit.pki.tcb_signing, root), {kit.anchor}) == []
+
+
 def test_signers_name_their_root(kit: Any) -> None:
     """The key of the root is not enough: its name must be the issuer's."""
     name = intel_name("Another Root CA")
@@ -167,6 +192,37 @@ def test_trusted_and_long_lived_signers_come_first(kit: Any) -> None:
     assert found[0].certificate.der == kit.pki.tcb_signing.der
     assert found[1].certificate.der == short.der
     assert find_signers(known[::-1], {kit.anchor}) == found
+
+
+def test_the_order_of_signers_is_not_that_of_the_certificates(kit: Any) -> None:
+    """Twins of one day, and the root in two encodings: the same first one in every case."""
+    twin = Identity.issue(replace(kit.pki.tcb_signing.spec, serial=5))
+    root = parse_certificate(flip_certificate_signature(kit.pki.root.der))
+    known = [*certificates(kit.pki.tcb_signing, twin, kit.pki.root), root]
+
+    found = [(s.certificate.der, s.root.der) for s in find_signers(known, {kit.anchor})]
+
+    assert len(found) == 4
+    assert found == sorted(found)
+    assert found == [
+        (s.certificate.der, s.root.der) for s in find_signers(known[::-1], {kit.anchor})
+    ]
+
+
+def test_a_signer_with_another_kind_of_key_signs_nothing(kit: Any) -> None:
+    """It comes first, because it lasts longest, and is passed over."""
+    spec = kit.pki.tcb_signing.spec
+    until = spec.validity[1].replace(year=spec.validity[1].year + 1)
+    other = Identity.issue(
+        replace(
+            spec, key=ec.derive_private_key(99, ec.SECP384R1()), validity=(spec.validity[0], until)
+        )
+    )
+    found = find_signers(certificates(other, kit.pki.tcb_signing, kit.pki.root), {kit.anchor})
+    good = kit.collateral().tcb_info
+
+    assert [signer.certificate.der for signer in found] == [other.der, kit.pki.tcb_signing.der]
+    assert prove_document(TCB_INFO, good.body, good.signature, found).authentic
 
 
 def test_a_signer_ends_with_its_root(kit: Any) -> None:
