@@ -87,8 +87,8 @@ def make_platforms(seed: int, count: int) -> list[Platform]:
 _templates: dict[tuple[int, int], list[Template]] = {}
 
 
-def emit_lines(first: int, *, seed: int, platforms: int, quotes: int) -> bytes:
-    """Events `first` to `first + CHUNK`, made in a worker that keeps its templates."""
+def emit_lines(first: int, *, end: int, seed: int, platforms: int, quotes: int) -> bytes:
+    """Events from `first` on, `CHUNK` at most, made in a worker that keeps its templates."""
     key = (seed, platforms)
     if key not in _templates:
         _templates[key] = [make_template(p) for p in make_platforms(seed, platforms)]
@@ -96,7 +96,7 @@ def emit_lines(first: int, *, seed: int, platforms: int, quotes: int) -> bytes:
     step = SPAN / quotes
     return b"".join(
         emit_line(templates[number % platforms], seed, number, START + step * number)
-        for number in range(first, min(first + CHUNK, quotes))
+        for number in range(first, min(first + CHUNK, end))
     )
 
 
@@ -125,9 +125,19 @@ def emit_line(template: Template, seed: int, number: int, at: datetime) -> bytes
 
 
 def write_corpus(
-    directory: Path, *, quotes: int, platforms: int = 100, seed: int = 1, processes: int = 0
+    directory: Path,
+    *,
+    quotes: int,
+    platforms: int = 100,
+    seed: int = 1,
+    processes: int = 0,
+    part: tuple[int, int] | None = None,
 ) -> Path:
-    """Write the corpus and return the events file. `processes`: 0 is one per core."""
+    """Write the corpus and return the events file. `processes`: 0 is one per core.
+
+    `part`: of all quotes only those from the first to below the second number.
+    """
+    begin, end = part or (0, quotes)
     archive = make_archive(seed)
     for name, content in surround(archive):
         path = directory / name
@@ -135,11 +145,11 @@ def write_corpus(
         path.write_bytes(content)
     events = directory / "evidence" / "events" / "bulk.jsonl"
     events.parent.mkdir(parents=True, exist_ok=True)
-    emit = partial(emit_lines, seed=seed, platforms=platforms, quotes=quotes)
+    emit = partial(emit_lines, end=end, seed=seed, platforms=platforms, quotes=quotes)
     workers = processes or os.cpu_count() or 1
     with events.open("wb") as file, ProcessPoolExecutor(workers) as pool:
         pending: deque[Future[bytes]] = deque()
-        for first in range(0, quotes, CHUNK):
+        for first in range(begin, end, CHUNK):
             pending.append(pool.submit(emit, first))
             if len(pending) > 2 * workers:  # a slow disk must not fill the memory
                 file.write(pending.popleft().result())
@@ -172,6 +182,7 @@ def main() -> None:
     parser.add_argument("--platforms", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=0)
+    parser.add_argument("--part", type=int, nargs=2, metavar=("FROM", "TO"))
     arguments = parser.parse_args()
     began = time.perf_counter()
     path = write_corpus(
@@ -180,6 +191,7 @@ def main() -> None:
         platforms=arguments.platforms,
         seed=arguments.seed,
         processes=arguments.processes,
+        part=arguments.part,
     )
     seconds = time.perf_counter() - began
     size = path.stat().st_size / 1e6

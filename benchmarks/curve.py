@@ -4,8 +4,9 @@
 
 Processor time (user and system, all threads) rather than elapsed time, because machines are shared.
 Each size is run twice over: with OpenSSL alone and, where it is installed, with the multi-buffer
-library. Writes `results/curve.json` and draws `results/curve.svg` (needs matplotlib). Two million
-quotes take about 14 GB in DIR for a while.
+library. Evidence is made and ingested a part at a time, with the cost of all parts together: a part
+of a million quotes (`--part`) takes about 7 GB in DIR for a while. Writes `results/curve.json`,
+which keeps the other sizes that it has, and draws `results/curve.svg` (needs matplotlib) from it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from corpus import write_corpus
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -32,35 +35,46 @@ class Cost:
     seconds: float
     memory: float
 
+    def __add__(self, other: Cost) -> Cost:
+        """Of two commands, one after the other."""
+        return Cost(self.seconds + other.seconds, max(self.memory, other.memory))
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--part", type=int, default=1_000_000)
     options = parser.parse_args()
-    rows = [measure(options.directory, size) for size in options.sizes]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "curve.json").write_text(json.dumps(rows, indent=2) + "\n")
-    draw(rows)
+    file = RESULTS / "curve.json"
+    known = json.loads(file.read_text()) if file.exists() else []
+    rows = {row["quotes"]: row for row in known}
+    for size in options.sizes:
+        rows[size] = measure(options.directory, size, options.part)
+        file.write_text(json.dumps([rows[size] for size in sorted(rows)], indent=2) + "\n")
+    draw([rows[size] for size in sorted(rows)])
 
 
-def measure(directory: Path, size: int) -> dict[str, object]:
+def measure(directory: Path, size: int, part: int) -> dict[str, object]:
     corpus, case = directory / "corpus", directory / "case"
     for folder in (corpus, case):
         shutil.rmtree(folder, ignore_errors=True)
-    arguments = ["--quotes", str(size), "--platforms", str(PLATFORMS)]
-    subprocess.run([sys.executable, HERE / "corpus.py", corpus, *arguments], check=True)
-    start = run("verify", "--help")
-    run("init", case, "--root-ca", corpus / "root_ca.pem")
-    costs = {"start": start, "ingest": run("ingest", case, corpus / "evidence")}
-    shutil.rmtree(corpus)
+    costs = {"start": run("verify", "--help"), "ingest": Cost(0, 0)}
+    for first in range(0, size, part):
+        bounds = (first, min(first + part, size))
+        write_corpus(corpus, quotes=size, platforms=PLATFORMS, part=bounds)
+        if first == 0:
+            run("init", case, "--root-ca", corpus / "root_ca.pem")
+        costs["ingest"] += run("ingest", case, corpus / "evidence")
+        shutil.rmtree(corpus)
     unproven = shutil.copytree(case, directory / "unproven")
     costs["verify, OpenSSL"] = run("verify", case, "--as-of", "2026-01-25T00:00:00Z", "--no-fast")
     costs["verify, multi-buffer"] = run("verify", unproven, "--as-of", "2026-01-25T00:00:00Z")
     costs["judge again"] = run("verify", case, "--as-of", "2026-01-26T00:00:00Z")
     shutil.rmtree(unproven)
     stored = sum(file.stat().st_size for file in case.rglob("*.parquet"))
-    row = {"quotes": size, "bytes": stored, **{name: asdict(cost) for name, cost in costs.items()}}
+    told = {name: asdict(cost) for name, cost in costs.items()}
+    row = {"quotes": size, "parts": -(-size // part), "bytes": stored, **told}
     print(json.dumps(row), flush=True)
     return row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -57,7 +58,12 @@ def explain(
     from forensics.case.connection import connect
     from forensics.report.conflicts import read_told
     from forensics.report.differences import find_differences
-    from forensics.report.explanation import Explainer, find_subject, to_record
+    from forensics.report.explanation import (
+        Explainer,
+        find_subject,
+        to_empty_record,
+        to_record,
+    )
 
     opened = open_case(case)
     if write is not None and write.exists():
@@ -79,7 +85,8 @@ def explain(
     else:
         about = {"finding": finding, "conflicts": sides}
         about |= {"differences": differences} if differences else {}
-        records = [{**about, **to_record(entry)} for entry in explanations]
+        told_of = [to_record(entry) for entry in explanations] or [to_empty_record(moment)]
+        records = [{**about, **record} for record in told_of]
         columns = list(dict.fromkeys(name for record in records for name in record))
         print_records(records, columns, form)
     if write is not None:
@@ -129,11 +136,14 @@ def _write(folder: Path, explanations: list[Explanation]) -> None:
             (place / "repeat.sh").write_text(make_script(explanation.steps))
         names = " ".join(explanation.observation_id for explanation in explanations)
         (folder / "repeat.sh").write_text(
-            '#!/bin/sh\ncd "$(dirname "$0")" || exit 2\n'
-            f'for sighting in {names}; do echo "== $sighting"; sh "$sighting/repeat.sh"; done\n'
+            '#!/bin/sh\ncd "$(dirname "$0")" || exit 2\ndifferent=0\n'
+            f"for sighting in {names}; do\n"
+            '  echo "== $sighting"\n  sh "$sighting/repeat.sh" || different=1\ndone\n'
+            "exit $different\n"
         )
     except OSError as error:
         message = f"cannot write to {folder}: {error.strerror}"
         raise UsageError("unwritable-path", message) from None
     proven = any(explanation.steps for explanation in explanations)
-    say(f"wrote {folder}: " + (f"run sh {folder}/repeat.sh" if proven else "nothing to repeat"))
+    script = shlex.quote(str(folder / "repeat.sh"))
+    say(f"wrote {folder}: " + (f"run sh {script}" if proven else "nothing to repeat"))

@@ -93,7 +93,7 @@ def read_time(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # the RFC's letters may be small
     except ValueError:
         raise UsageError("bad-time", f"not an RFC 3339 time: {text!r:.60}") from None
     if moment.tzinfo is None:

@@ -344,6 +344,11 @@ def _show_time(moment: int | None) -> str | None:
     return None if moment is None else format_time(moment)
 
 
+def to_empty_record(moment: str) -> Row:
+    """As `to_record`, of a finding that has no sighting: silence has none."""
+    return to_record(Explanation("", moment, None, "no sighting")) | {"observation_id": None}
+
+
 def to_record(explanation: Explanation) -> Row:
     """The explanation as one JSON-ready object."""
     record: Row = {name: getattr(explanation, name) for name in EXPLAINED}

@@ -26,6 +26,10 @@ def explain(run, case: Path, identifier: str, *options: object) -> list[dict]:
     return result.records
 
 
+def finding_sightings(run, case: Path, finding: str) -> list[str]:
+    return [record["observation_id"] for record in explain(run, case, finding)]
+
+
 def test_a_contradiction_shows_both_sides_and_the_check_that_decides(run, audited: Path):
     (record,) = explain(run, audited, find(run, audited, "verdict-contradiction"))
     assert record["outcome"] == "rejected"
@@ -85,6 +89,35 @@ def test_openssl_rejects_what_we_reject(run, audited: Path, tmp_path: Path):
     assert script.returncode == 1
     lines = script.stdout.splitlines()
     assert "DIFFERENT" in lines[lines.index("K5: Quote signature under the attestation key") + 1]
+
+
+def test_all_sightings_of_a_finding_count_when_they_are_repeated(
+    run, audited: Path, tmp_path: Path
+):
+    """In a folder whose name has a blank; the command that is told to run is run as it is told."""
+    folder = tmp_path / "the proof"
+    finding = find(run, audited, "replayed-quote")
+    told = run("explain", audited, finding, "--write", folder).err.splitlines()[-1]
+    command = told.partition(": run ")[2]
+    assert subprocess.run(command, shell=True, capture_output=True, check=False).returncode == 0
+
+    first, last = finding_sightings(run, audited, finding)
+    signed = folder / first / "quote_signed.bin"
+    signed.write_bytes(bytes(len(signed.read_bytes())))
+    script = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert script.returncode == 1
+    before, _, after = script.stdout.partition(f"== {last}")
+    assert ("DIFFERENT" in before, "DIFFERENT" in after) == (True, False)
+
+
+def test_a_finding_without_sightings_is_told_to_programs_too(run, audited: Path):
+    """Silence has none; its two sides are those of the launch."""
+    finding = find(run, audited, "silent-enclave")
+    (record,) = explain(run, audited, finding)
+    assert record["finding"]["finding_id"] == finding
+    assert record["conflicts"][0]["other_value"] == "never"
+    assert record["observation_id"] is None
+    assert (record["checks"], record["steps"]) == ([], [])
 
 
 def test_an_event_without_a_quote_says_what_is_lacking(run, tmp_path: Path):

@@ -28,6 +28,13 @@ def test_a_time_without_a_zone_is_refused_with_one_that_is_read(
     assert run("verify", own_audited, "--as-of", told[1]).code == 0
 
 
+@pytest.mark.parametrize("text", ["2026-01-08t00:00:00z", "2026-01-08T00:00:00.000000999Z"])
+def test_times_are_those_of_the_rfc(run: Any, own_audited: Path, text: str) -> None:
+    result = run("verify", own_audited, "--as-of", text)
+    assert result.code == 0
+    assert f"hindsight as of {END_OF_SAMPLE};" in result.err
+
+
 @pytest.mark.parametrize("text", ["", "now", "2026-13-01T00:00:00Z", "1e9", "2026-01-08T25:00:00Z"])
 def test_what_is_no_time_is_refused(run: Any, audited: Path, text: str) -> None:
     result = run("verify", audited, "--as-of", text)

@@ -27,7 +27,7 @@ from forensics.simulate.amd import (
 )
 from forensics.simulate.rsa import derive_rsa_key
 from forensics.verify.appraisal import Judgement
-from forensics.verify.archive import Archive
+from forensics.verify.archive import NO_TIME, Archive
 from forensics.verify.checks import REPORT_CHECKS
 from forensics.verify.documents import prove_crl
 from forensics.verify.endorsement import is_amd_authority, prove_endorsement
@@ -54,7 +54,7 @@ class Trial:
     authorities: tuple[AmdCertificate, ...] = (PKI.ark, PKI.ask, PKI.asvk)
     anchors: tuple[AmdCertificate, ...] = (PKI.ark,)
     crls: tuple[bytes, ...] = ()
-    moment: datetime = NOW
+    moment: datetime | None = NOW
     more: tuple[Certificate, ...] = field(default=())
 
     def judge(self) -> Judgement:
@@ -67,7 +67,7 @@ class Trial:
         endorsed = Endorsers(facts).find(self.report)
         endorsement = next((f for f in facts if f.endorsement_id == endorsed.endorsement_id), None)
         archive = Archive([], [prove_crl(parse_crl(data), known) for data in self.crls])
-        at = int(self.moment.timestamp()) * 1_000_000
+        at = int(self.moment.timestamp()) * 1_000_000 if self.moment else NO_TIME
         selection = archive.context(endorsement, "snp").select(at)
         return judge_report(self.report, endorsement, endorsed.signature_ok, selection, at)
 
@@ -266,6 +266,11 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
     "certificate of a later day": (
         lambda: Trial(report(), moment=datetime(2025, 5, 31, tzinfo=UTC)),
         "accepted: T6",
+    ),
+    "at no known time": (lambda: Trial(report(), moment=None), "undetermined; lacks N8"),
+    "a changed bit at no known time": (
+        lambda: Trial(_changed(report(), 0x90), moment=None),
+        "rejected: N4; lacks N8",
     ),
     # N9
     "reported over committed": (

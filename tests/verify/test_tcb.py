@@ -206,6 +206,7 @@ CONVERGED = {
     RELAUNCH: (RELAUNCH, RELAUNCH, REVOKED, NONE),
     RELAUNCH_CN: (RELAUNCH_CN, RELAUNCH_CN, REVOKED, NONE),
     REVOKED: (REVOKED, REVOKED, REVOKED, NONE),
+    NONE: (NONE, NONE, NONE, NONE),
 }
 PAIRS = [
     (status, other, expected)
@@ -220,7 +221,7 @@ def test_convergence(status: str, other: str, expected: str) -> None:
 
 
 def test_the_table_has_every_status() -> None:
-    assert set(CONVERGED) == {*TCB_STATUSES, RELAUNCH, RELAUNCH_CN}
+    assert set(CONVERGED) == {*TCB_STATUSES, RELAUNCH, RELAUNCH_CN, NONE}
 
 
 @pytest.mark.parametrize("status", TCB_STATUSES)
