@@ -36,8 +36,13 @@ class Renewal:
         self._connection = connect_stored(case)
         self._tables = DerivedTables(case, self._connection, writer)
 
-    def prove(self, prove: ProveBlocks, threads: int, progress: Progress) -> dict[str, int]:
-        """Add the facts that are missing; the signatures verified for it, by what they sign."""
+    def prove(
+        self, prove: ProveBlocks, threads: int, progress: Progress, *, bind: bool
+    ) -> dict[str, int]:
+        """Add the facts that are missing; the signatures verified for it, by what they sign.
+
+        `bind`: whether the REPORT_DATA rules are to be applied anew.
+        """
         connection, tables = self._connection, self._tables
         anchors = [anchor.der for anchor in self._case.settings.anchors]
         trusted = frozenset(key for der in anchors if (key := parse_certificate(der).public_key))
@@ -49,7 +54,8 @@ class Renewal:
             counts["documents"] = prove_documents(connection, tables, issuers, trusted)
             counts["crls"] = prove_crls(connection, tables, issuers)
             counts["quotes"] = quotes
-            renew_bindings(connection, tables)
+            if bind:
+                renew_bindings(connection, tables)
             find_repeated(connection)
         counts |= prove_reports(connection, tables, issuers, anchors, threads)
         prove_key_recoveries(connection, tables)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from forensics import open_case
+from forensics.simulate.pki import make_pki
 
 END_OF_SAMPLE = "2026-01-08T00:00:00Z"
 
@@ -106,3 +110,56 @@ def test_a_case_without_evidence_has_nothing_to_judge(run: Any, tmp_path: Path) 
     assert run("explain", case, "ffff").code == 2
     assert run("collateral", case, "--format", "json").records == []
     assert select(run, case, "FROM check_result") == []
+
+
+def binding_files(case: Path) -> list[str]:
+    return [file.path for file in open_case(case).ledger.files("binding")]
+
+
+EVENT = {
+    "timestamp": "2026-01-07T00:00:00Z",
+    "event_type": "enclave_attestation",
+    "workload_id": "payments",
+}
+MANIFEST = """
+[[workload]]
+id = "payments"
+allow = [{ mrenclave = "%s" }]
+report_data = { digest = "none", parts = ["nonce"] }
+""" % ("00" * 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "anew"),
+    [
+        ("root.pem", make_pki(99).root.pem, False),
+        ("event.jsonl", json.dumps(EVENT).encode(), True),
+        ("manifest.toml", MANIFEST.encode(), True),
+    ],
+)
+def test_rules_are_applied_again_when_what_they_rest_on_is_new(
+    run: Any, own_audited: Path, tmp_path: Path, name: str, content: bytes, anew: bool
+) -> None:
+    """New collateral renews the verdicts and leaves the bindings."""
+    before, shown = (
+        binding_files(own_audited),
+        "SELECT result, count(*) AS n FROM binding GROUP BY 1",
+    )
+    told = select(run, own_audited, shown)
+    (tmp_path / name).write_bytes(content)
+    assert run("ingest", own_audited, tmp_path / name).code == 0
+    assert run("verify", own_audited, "--as-of", END_OF_SAMPLE).code == 0
+
+    assert (binding_files(own_audited) != before) == anew
+    changed = sorted(map(str, select(run, own_audited, shown))) != sorted(map(str, told))
+    assert changed == (name == "manifest.toml")
+
+
+def test_rules_are_applied_again_by_another_version(
+    run: Any, own_audited: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = binding_files(own_audited)
+    monkeypatch.setattr("forensics.case.verification.TOOL_VERSION", "99.0")
+    assert run("verify", own_audited, "--as-of", END_OF_SAMPLE).code == 0
+
+    assert binding_files(own_audited) != before

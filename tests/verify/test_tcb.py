@@ -252,6 +252,7 @@ def test_module_version_zero_has_no_module_status() -> None:
     evaluation = evaluate_tcb(document, FULL, TdxTcb(launch(2, 0), None), UP)
 
     assert (evaluation.status, evaluation.module_level) == (SWH, None)
+    assert evaluation.note == "SWHardeningNeeded, module UpToDate"
 
 
 def test_a_revoked_sgx_level_alone_does_not_fail_a_td() -> None:
@@ -339,6 +340,12 @@ RELAUNCHES = (
     Relaunch("module-now-of-version-0", RELAUNCH, now=(4, 0, 3)),
     Relaunch("module-now-of-version-0-below", OLD, now=(3, 0, 3)),
     Relaunch("module-now-without-identity", NONE, now=(4, 9, 3)),
+    Relaunch(
+        "module-now-without-levels",
+        NONE,
+        now=(4, 2, 3),
+        modules=(module(1, svn(4), svn(2, OLD)), module(2)),
+    ),
     Relaunch(
         "module-now-of-another-version",
         RELAUNCH,

@@ -20,6 +20,7 @@ from forensics.case.tables.derived import (
     HINDSIGHT,
     JUDGED_CHECK,
     RECEIPT,
+    RULED_BY,
 )
 from forensics.case.tables.evidence import (
     CERTIFICATION,
@@ -89,6 +90,7 @@ __all__ = [
     "OBSERVATION",
     "QUOTE",
     "RECEIPT",
+    "RULED_BY",
     "RUN",
     "SGX_REPORT_COLUMNS",
     "SNP_REPORT_COLUMNS",

@@ -81,4 +81,7 @@ BINDING = Table(
     ),
 )
 
+RULED_BY = ("observation", "quote", "statement", "workload", "reference_value")
+"""The tables of evidence that bindings are made from."""
+
 DERIVED_TABLES = (RECEIPT, HINDSIGHT, BINDING)
