@@ -244,6 +244,16 @@ def test_tdx_status_is_platform_with_module_with_quoting_enclave(
     evaluation = evaluate_tcb(document, FULL, TdxTcb(launch(2, 1), None), qe)
 
     assert evaluation.status == converge(converge(status, of_module), qe)
+    assert evaluation.note == f"{status}, module {of_module}"
+
+
+def test_a_module_that_the_document_does_not_know_is_not_supported() -> None:
+    """Check D1 comes before; here it is so by itself."""
+    document = info(level(tdx=()), modules=(module(2, svn(1)),))
+
+    evaluation = evaluate_tcb(document, FULL, TdxTcb(launch(2, 1), None), UP)
+
+    assert (evaluation.status, evaluation.module_level) == (NONE, None)
 
 
 def test_module_version_zero_has_no_module_status() -> None:
