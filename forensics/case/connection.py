@@ -16,7 +16,14 @@ from forensics.case.damage import blaming_damage, refuse_irregular
 from forensics.case.lock import keep_reading
 from forensics.case.quote_views import CERTIFICATION, STATEMENT
 from forensics.case.scratch import find_spill_folder
-from forensics.case.tables import CUSTODY_PROBLEM, DUCKDB_TYPES, JUDGED_CHECK, TABLES, Table
+from forensics.case.tables import (
+    CUSTODY_PROBLEM,
+    DUCKDB_TYPES,
+    JUDGED_CHECK,
+    JUDGED_OUTCOME,
+    TABLES,
+    Table,
+)
 from forensics.case.views import FILED_SQL, JUDGED_SQL, VIEW_SQL
 
 OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
@@ -63,8 +70,8 @@ def connect_stored(
         for table in TABLES:
             files = [str(case.locate(file)) for file in ledger.files(table.name)]
             attach_table(connection, table, files)
-    attach_table(connection, JUDGED_CHECK, [])
-    attach_table(connection, CUSTODY_PROBLEM, [])
+    for table in (JUDGED_CHECK, JUDGED_OUTCOME, CUSTODY_PROBLEM):
+        attach_table(connection, table, [])
     connection.execute(f"CREATE VIEW stored.filed AS {FILED_SQL}")
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")

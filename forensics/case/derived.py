@@ -89,11 +89,21 @@ def load_rows(
     rows: Iterable[Row],
 ) -> None:
     """Rows as the temporary table `name`; a block of them is held at a time."""
-    columns = tuple(columns)
-    blocks = iterate_blocks(rows)
-    _load_block(connection, f'CREATE OR REPLACE TEMP TABLE "{name}" AS', columns, next(blocks, []))
-    for block in blocks:
-        _load_block(connection, f'INSERT INTO "{name}"', columns, block)
+    columns, rows = tuple(columns), iter(rows)
+    first = list(islice(rows, BLOCK_ROWS))
+    _load_block(connection, f'CREATE OR REPLACE TEMP TABLE "{name}" AS', columns, first)
+    load_more_rows(connection, name, columns, rows)
+
+
+def load_more_rows(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Iterable[Column],
+    rows: Iterable[Row],
+) -> None:
+    """The same for a table that `load_rows` has made."""
+    for block in iterate_blocks(rows):
+        _load_block(connection, f'INSERT INTO "{name}"', tuple(columns), block)
 
 
 def _load_block(

@@ -7,14 +7,20 @@ and only the stretches in which evidence was received are judged.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.derived import DerivedTables, Row, load_rows, stream
+from forensics.case.derived import (
+    BLOCK_ROWS,
+    DerivedTables,
+    Row,
+    load_more_rows,
+    load_rows,
+    stream,
+)
 from forensics.case.expressions import RECEIVED
 from forensics.case.facts import (
     Candidate,
@@ -23,7 +29,7 @@ from forensics.case.facts import (
     read_documents,
     read_endorsements,
 )
-from forensics.case.tables import HINDSIGHT, JUDGED_CHECK, RECEIPT, Column
+from forensics.case.tables import HINDSIGHT, JUDGED_CHECK, JUDGED_OUTCOME, RECEIPT, Column
 from forensics.formats.collateral import (
     EnclaveIdentity,
     TcbInfo,
@@ -41,6 +47,7 @@ from forensics.verify.archive import (
     Context,
     Selection,
 )
+from forensics.verify.checks import Outcome
 from forensics.verify.facts import ChainFact, DocumentFact, EndorsementFact
 from forensics.verify.report_appraisal import judge_report
 from forensics.verify.report_signature import Endorsed
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
 
 _BEGINNING = -(1 << 62)
 _END = 1 << 62
+_REMEMBERED = 1 << 16  # outcomes: some 30 MiB
 
 _PERIOD = (
     Column("context_no", "i64", ""),
@@ -203,12 +211,51 @@ def _pair(
 
 def fill_check_results(connection: duckdb.DuckDBPyConnection) -> None:
     """Judge again, with every check, what the view `check_result` is to show."""
-    rows = _check_again(Bench(connection), connection)
+    outcomes = _Outcomes(connection)
+    rows = _check_again(Bench(connection), connection, outcomes)
     load_rows(connection, JUDGED_CHECK.name, JUDGED_CHECK.columns, rows)
-    connection.execute("CREATE OR REPLACE VIEW stored.judged_check AS FROM temp.judged_check")
+    outcomes.load()
+    for table in (JUDGED_CHECK, JUDGED_OUTCOME):
+        connection.execute(f"CREATE OR REPLACE VIEW stored.{table.name} AS FROM temp.{table.name}")
 
 
-def _check_again(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+class _Outcomes:
+    """Numbers for what checks give: most judgements share most of it, and each is told once.
+
+    What was not asked for lately may be told again under another number, so memory is bounded.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._count = 0
+        self._known: dict[tuple[str, Outcome], int] = {}
+        self._new: list[Row] = []
+        load_rows(connection, JUDGED_OUTCOME.name, JUDGED_OUTCOME.columns, [])
+
+    def number(self, check: str, outcome: Outcome) -> int:
+        known = self._known.get((check, outcome))
+        return self._add(check, outcome) if known is None else known
+
+    def load(self) -> None:
+        """Add what is new to the table."""
+        columns = JUDGED_OUTCOME.columns
+        load_more_rows(self._connection, JUDGED_OUTCOME.name, columns, self._new)
+        self._new = []
+
+    def _add(self, check: str, outcome: Outcome) -> int:
+        if len(self._known) >= _REMEMBERED:
+            self._known = {}
+        number = self._known[check, outcome] = self._count
+        self._count += 1
+        self._new.append(dict(zip(JUDGED_OUTCOME.names, (number, check, *outcome), strict=True)))
+        if len(self._new) >= BLOCK_ROWS:
+            self.load()
+        return number
+
+
+def _check_again(
+    bench: Bench, connection: duckdb.DuckDBPyConnection, outcomes: _Outcomes
+) -> Iterator[Row]:
     sql = " UNION ALL ".join(
         f"SELECT subject_no, starts, '{moment}' AS moment, {', '.join(COLLATERAL_IDS)} "
         f"FROM stored.{table.name}"
@@ -223,7 +270,7 @@ def _check_again(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterato
                 "subject_no": number,
                 "starts": starts,
                 "shown": format_time(starts),
-                "results": json.dumps(results, ensure_ascii=False),
+                "outcomes": [outcomes.number(*entry) for entry in results.items()],
             }
 
 

@@ -142,24 +142,27 @@ JOIN stored.quote AS q ON q.quote_no = j.quote_no
 
 # A judgement holds for a stretch of time; what a time check has observed is the sighting's moment.
 _OBSERVED = f"""
-CASE WHEN c.item.key IN ({", ".join(f"'{check}'" for check in TIME_CHECKS)})
-      AND starts_with(c.item.value[3], c.shown)
+CASE WHEN c.check_id IN ({", ".join(f"'{check}'" for check in TIME_CHECKS)})
+      AND starts_with(c.observed, c.shown)
      THEN strftime(make_timestamp(epoch_us(j.as_of)), '%Y-%m-%dT%H:%M:%SZ')
-          || substr(c.item.value[3], length(c.shown) + 1)
-     ELSE c.item.value[3] END
+          || substr(c.observed, length(c.shown) + 1)
+     ELSE c.observed END
 """
 
 _CHECK_RESULT = f"""
 SELECT {observation_id("j")} AS observation_id,
        {to_hex("q.quote_id")} AS quote_id,
-       j.moment, c.item.key AS check_id, c.item.value[1] AS result,
-       c.item.value[2] AS expected, {_OBSERVED} AS observed
+       j.moment, c.check_id, c.result, c.expected, {_OBSERVED} AS observed
 FROM stored.judged AS j
 JOIN stored.quote AS q ON q.quote_no = j.quote_no
 JOIN (
-    SELECT moment, subject_no, starts, shown,
-           unnest(map_entries(from_json(results, '"MAP(VARCHAR, VARCHAR[])"'))) AS item
-    FROM stored.judged_check
+    SELECT k.moment, k.subject_no, k.starts, k.shown,
+           o.check_id, o.result, o.expected, o.observed
+    FROM (
+        SELECT moment, subject_no, starts, shown, unnest(outcomes) AS outcome_no
+        FROM stored.judged_check
+    ) AS k
+    JOIN stored.judged_outcome AS o ON o.outcome_no = k.outcome_no
 ) AS c ON c.moment = j.moment AND c.subject_no = j.subject_no AND c.starts = j.starts
 """
 

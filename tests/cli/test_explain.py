@@ -188,6 +188,21 @@ def test_check_result_tells_what_explain_tells(run, audited: Path, moment: str):
     assert told["T1"]["observed"] == record["as_of"][:19] + "Z"
 
 
+def test_checks_of_many_judgements_are_told_in_little_memory(
+    run, audited: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What was numbered before and is forgotten is numbered again; the rows are the same."""
+    sql = "SELECT md5(CAST(list(c ORDER BY c) AS VARCHAR)) AS digest, count(*) AS n, "
+    sql += "count(DISTINCT (observation_id, moment, check_id)) AS distinct_n FROM check_result AS c"
+    (before,) = run("sql", audited, sql, "-f", "json").records
+    monkeypatch.setattr("forensics.case.judgements._REMEMBERED", 3)
+    monkeypatch.setattr("forensics.case.judgements.BLOCK_ROWS", 2)
+    (after,) = run("sql", audited, sql, "-f", "json").records
+
+    assert after == before
+    assert before["n"] == before["distinct_n"] > 0
+
+
 def test_explain_prints_for_people(run, audited: Path):
     out = run("explain", audited, find(run, audited, "svn-rollback")).out
     for heading in ("finding ", "checks", "collateral used", "repeat it with openssl"):

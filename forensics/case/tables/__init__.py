@@ -19,6 +19,7 @@ from forensics.case.tables.derived import (
     DERIVED_TABLES,
     HINDSIGHT,
     JUDGED_CHECK,
+    JUDGED_OUTCOME,
     RECEIPT,
     RULED_BY,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "FINDING",
     "HINDSIGHT",
     "JUDGED_CHECK",
+    "JUDGED_OUTCOME",
     "NONCE",
     "NOTIFICATION",
     "OBSERVATION",

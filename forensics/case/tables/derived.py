@@ -51,7 +51,20 @@ JUDGED_CHECK = Table(
         Column("subject_no", "i64", "the subject judged"),
         Column("starts", "i64", "the judgement's first moment"),
         Column("shown", "text", "that moment as the time checks show it"),
-        Column("results", "json", "check id -> [result, expected, observed]"),
+        Column("outcomes", "i64[]", "numbers of what its checks gave, in their order"),
+    ),
+)
+
+JUDGED_OUTCOME = Table(
+    "judged_outcome",
+    "derived",
+    "What a check gave, one row for many judgements; never stored, filled with `judged_check`.",
+    (
+        Column("outcome_no", "i64", "its number"),
+        Column("check_id", "text", "the check"),
+        Column("result", "text", "pass, fail, error, skipped or not_applicable"),
+        Column("expected", "text", "what was expected"),
+        Column("observed", "text", "what was observed at the judgement's first moment"),
     ),
 )
 

@@ -23,6 +23,7 @@ DUCKDB_TYPES = {
     "i64": "BIGINT",
     "time": "TIMESTAMP WITH TIME ZONE",
     "text[]": "VARCHAR[]",
+    "i64[]": "BIGINT[]",
 }
 
 # Numbers and times are near-sequential: delta encoding beats a dictionary there. The digests and
@@ -69,6 +70,7 @@ class Table:
             "i64": pa.int64(),
             "time": pa.timestamp("us", tz="UTC"),
             "text[]": pa.list_(pa.string()),
+            "i64[]": pa.list_(pa.int64()),
         }
         return pa.schema(
             (column.name, pa.binary(column.size) if column.size else types[column.type])
