@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -13,7 +14,7 @@ import typer
 
 from forensics.cli.completion import complete_finding
 from forensics.cli.options import CaseArgument, FormatOption
-from forensics.cli.output import Format, print_records, say
+from forensics.cli.output import Format, print_records, say, write_line
 from forensics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,11 +111,11 @@ def _print_explanation(explanation: Explanation) -> None:
     _print(explanation.checks, ("check_id", "result", "title", "expected", "observed"), "checks")
     _print(explanation.collateral, ("kind", "issued", "expires", "number", "id"), "collateral used")
     _print([{"lacking": entry} for entry in explanation.lacking], ("lacking",), None)
-    steps = [
-        {"check_id": step.check_id, "command": step.command, "expect": step.expect}
-        for step in explanation.steps
-    ]
-    _print(steps, ("check_id", "command", "expect"), "repeat it with openssl")
+    if explanation.steps:
+        write_line(sys.stdout, "repeat it with openssl, among the files that --write makes")
+    for step in explanation.steps:  # no table: a line that is broken is no command
+        write_line(sys.stdout, f"# {step.check_id}: {step.title}; a pass prints: {step.expect}")
+        write_line(sys.stdout, step.command)
 
 
 def _print(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None) -> None:

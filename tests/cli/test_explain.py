@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,26 @@ def test_explain_prints_for_people(run, audited: Path):
     out = run("explain", audited, find(run, audited, "svn-rollback")).out
     for heading in ("finding ", "checks", "collateral used", "repeat it with openssl"):
         assert heading in out
+
+
+def test_the_commands_run_as_they_are_printed(
+    run, audited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where a table would break the lines: all of it can be pasted into a shell."""
+    folder, finding = tmp_path / "proof", find(run, audited, "verdict-contradiction")
+    (sighting,) = finding_sightings(run, audited, finding)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    out = run("explain", audited, finding, "--write", folder).out
+    _, heading, printed = out.partition("repeat it with openssl")
+    script = printed.partition("\n")[2]
+    done = subprocess.run(
+        ["sh"], input=script, cwd=folder / sighting, capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    assert heading
+    assert script.count("\nopenssl ") == script.count("# ") > 10
+    assert (said.count("Verified OK"), said.count("verify OK"), said.count(".pem: OK")) == (4, 2, 5)
 
 
 @pytest.mark.parametrize("identifier", ["ffffffff", "nonsense"])

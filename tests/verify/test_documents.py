@@ -46,6 +46,9 @@ def test_healthy_documents_are_authentic(kit: Any, signers: list[Any]) -> None:
     assert info.root_key == kit.anchor
     assert info.signer_serial == f"{kit.pki.tcb_signing.spec.serial:x}"
     assert info.document_id == document_id(good.tcb_info.body, good.tcb_info.signature)
+    begin, end = kit.pki.tcb_signing.spec.validity
+    assert info.signer_not_before == kit.to_microseconds(begin)
+    assert info.signer_not_after == kit.to_microseconds(end)
 
 
 @pytest.mark.parametrize(
