@@ -392,3 +392,12 @@ def test_strangers_are_tried_in_bounds() -> None:
     assert Endorsers([*crowd, last]).find(report(OTHER_CHIP)).endorsement_id == last.endorsement_id
     masked = report(OTHER_CHIP, chip_id=bytes(64))
     assert Endorsers([*crowd, last]).find(masked) == NOBODY
+
+
+@pytest.mark.parametrize(
+    ("crls", "observed"),
+    [((), "2026-01-05T00:00:00Z, no CRL"), (revoke(PKI.asvk.serial), "2026-01-05T00:00:00Z")],
+    ids=["none", "one"],
+)
+def test_whether_a_crl_was_there_is_said(crls: tuple[bytes, ...], observed: str) -> None:
+    assert Trial(report(), crls=crls).judge().results["N8"][::2] == ("pass", observed)
