@@ -17,7 +17,7 @@ from forensics.formats.crl import parse_crl
 from forensics.simulate import keys
 from forensics.simulate.certificates import Identity, flip_certificate_signature, intel_name
 from forensics.verify.chain import REQUIRED_EXTENSIONS
-from forensics.verify.documents import find_signers, prove_crl, prove_document
+from forensics.verify.documents import find_signature, find_signers, prove_crl, prove_document
 
 
 def certificates(*identities: Identity) -> list[Certificate]:
@@ -66,6 +66,7 @@ def test_white_space_is_written_away_as_qvl_does(kit: Any, signers: list[Any], s
 
     assert spaced != good.body
     assert prove_document(TCB_INFO, spaced, good.signature, signers).authentic
+    assert find_signature(spaced, good.signature, signers) == (signers[0], good.body)
 
 
 def test_white_space_inside_strings_is_signed(kit: Any, signers: list[Any]) -> None:
@@ -198,14 +199,14 @@ def test_trusted_and_long_lived_signers_come_first(kit: Any) -> None:
 
 
 def test_the_order_of_signers_is_not_that_of_the_certificates(kit: Any) -> None:
-    """Twins of one day, and the root in two encodings: the same first one in every case."""
+    """Twins of one day, and two encodings of each: the same first one in every case."""
     twin = Identity.issue(replace(kit.pki.tcb_signing.spec, serial=5))
-    root = parse_certificate(flip_certificate_signature(kit.pki.root.der))
-    known = [*certificates(kit.pki.tcb_signing, twin, kit.pki.root), root]
+    issued = certificates(kit.pki.tcb_signing, twin, kit.pki.root)
+    known = issued + [parse_certificate(flip_certificate_signature(c.der)) for c in issued]
 
     found = [(s.certificate.der, s.root.der) for s in find_signers(known, {kit.anchor})]
 
-    assert len(found) == 4
+    assert len(found) == 4 * 2
     assert found == sorted(found)
     assert found == [
         (s.certificate.der, s.root.der) for s in find_signers(known[::-1], {kit.anchor})
