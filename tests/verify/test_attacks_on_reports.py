@@ -100,6 +100,24 @@ def without(certificate: AmdCertificate, oid: str) -> AmdCertificate:
     return replace(certificate, extensions=kept)
 
 
+def with_other(certificate: AmdCertificate, extension: x509.ExtensionType) -> AmdCertificate:
+    bare = without(certificate, extension.oid.dotted_string)
+    return replace(bare, extensions=(*bare.extensions, (extension, True)))
+
+
+NO_CA = x509.BasicConstraints(ca=False, path_length=None)
+CRLS_ONLY = x509.KeyUsage(
+    **dict.fromkeys(
+        (
+            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+            *("key_agreement", "key_cert_sign", "encipher_only", "decipher_only"),
+        ),
+        False,
+    ),
+    crl_sign=True,
+)
+
+
 def own_hierarchy() -> tuple[AmdCertificate, ...]:
     """AMD's names over other keys: the ASK of the attacker's own ARK has the real ASK's key."""
     key = derive_rsa_key("asvk")
@@ -164,6 +182,14 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
     ),
     "ask may not sign": (
         lambda: Trial(report(), authorities=(PKI.ark, without(PKI.ask, KEY_USAGE))),
+        "rejected: N2",
+    ),
+    "ask says that it is no ca": (
+        lambda: Trial(report(), authorities=(PKI.ark, with_other(PKI.ask, NO_CA))),
+        "rejected: N2",
+    ),
+    "ask may sign crls only": (
+        lambda: Trial(report(), authorities=(PKI.ark, with_other(PKI.ask, CRLS_ONLY))),
         "rejected: N2",
     ),
     "unknown critical extension": (

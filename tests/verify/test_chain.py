@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.x509.oid import ObjectIdentifier
 
 from forensics.formats.certificates import parse_certificate
+from forensics.formats.pck import SGX_EXTENSION
 from forensics.simulate import keys
 from forensics.simulate.certificates import Identity, chain_pem, intel_name
+from forensics.simulate.sgx_extension import encode_entries
 from forensics.verify.chain import REQUIRED_EXTENSIONS, prove_chain, unproven_chain
 from forensics.verify.facts import ChainFact
 
@@ -316,6 +318,27 @@ def test_profile(kit: Any, breach: str) -> None:
     fact = prove(kit, *forge(kit))
 
     assert fact.results["P7"] == ("fail", "Intel's certificate profile", observed)
+
+
+def test_a_critical_sgx_extension_is_known(kit: Any) -> None:
+    extension = x509.UnrecognizedExtension(
+        ObjectIdentifier(SGX_EXTENSION), encode_entries(kit.extension().entries())
+    )
+    pck = kit.pck(sgx_extension=None, extra=((extension, True),))
+
+    assert failures(prove(kit, pck, kit.pki.platform_ca, kit.pki.root)) == []
+
+
+def test_both_algorithms_of_a_certificate_count(kit: Any) -> None:
+    """The one outside is under no signature: there anybody can write another."""
+    pck = kit.pck().der
+    sha256_id, sha384_id = bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040303")
+    before, _, after = pck.rpartition(sha256_id)
+    changed = before + sha384_id + after
+    fact = prove_chain(chain_pem(changed, kit.pki.platform_ca.der, kit.pki.root.der), {kit.anchor})
+
+    assert parse_certificate(changed).tbs == parse_certificate(pck).tbs
+    assert fact.results["P7"][2] == "PCK: not ecdsa-with-SHA256"
 
 
 @pytest.mark.parametrize("kind", ["platform", "processor"])
