@@ -6,7 +6,11 @@
 `faults` needs `faults.c` preloaded: every STRIDE-th operation on the disk fails, the ways to fail
 taking turns (STRIDE 0: every operation in every way). `kills` ends COUNT children with SIGKILL:
 some at the moment of an operation, the rest at random moments. Prints one JSON object: how many
-attempts there were, how many of the commands failed, and what was wrong after them.
+attempts there were, how many of the commands failed, in how many states they left the case, and
+what was wrong after them.
+
+What a state shows, and what the same command makes of it, follows from the bytes on the disk: each
+state, told by a digest of every name, mode and byte, is judged and tried again once.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from stat import S_ISREG
 from typing import NamedTuple
 
 import pyarrow.parquet as pq
@@ -197,6 +202,18 @@ def describe_exports(folder: Path) -> dict[str, str]:
     }
 
 
+def digest_state(path: Path) -> str:
+    """Every name, mode and byte of the case and of what left it, drafts too."""
+    found = hashlib.sha256()
+    for folder in (path, exports_of(path)):
+        for item in sorted(folder.rglob("*")):
+            mode = item.lstat().st_mode
+            name = item.relative_to(path.parent).as_posix()
+            content = hashlib.sha256(item.read_bytes()).hexdigest() if S_ISREG(mode) else ""
+            found.update(f"{name}\0{mode}\0{content}\n".encode())
+    return found.hexdigest()
+
+
 def find_failures(path: Path) -> list[str]:
     if not (path / "case.toml").exists():
         return []
@@ -204,6 +221,13 @@ def find_failures(path: Path) -> list[str]:
     wrong = [f"{p.path}: {p.code}" for p in problems if p.level == "failure"]
     bag = exports_of(path) / "bag"
     return wrong + (check_bundle(bag, None)[0] if bag.exists() else [])
+
+
+class Judgement(NamedTuple):
+    """Of one state of the disk: what a reader sees, and what is wrong, in it and after a retry."""
+
+    seen: str
+    wrong: list[str]
 
 
 class Trial:
@@ -217,7 +241,10 @@ class Trial:
         self.start, self.place = scratch / "start", scratch / "case"
         for step in steps:
             assert step(self.start).done
+        self.judgements: dict[str, Judgement] = {}  # by the state of the disk
+        self.unchanged = False  # since `renew`
         self.renew()
+        self.untouched = digest_state(self.place)
         self.before = fingerprint(self.place)
         self.operations = self.measure(ERRORS["no-space"])
         self.after = fingerprint(self.place)
@@ -228,6 +255,9 @@ class Trial:
         self.seconds = time.monotonic() - began
 
     def renew(self) -> None:
+        """The start again, with nothing that has left the case."""
+        if self.unchanged:
+            return
         exports = exports_of(self.place)
         for folder in (self.place, exports):
             shutil.rmtree(folder, ignore_errors=True)
@@ -243,6 +273,7 @@ class Trial:
 
     def run(self, number: int, mode: int) -> tuple[Outcome, int]:
         """Run the action with its `number`-th operation failing; how many there were."""
+        self.unchanged = False
         arm(self.faults, self.action, self.place, number, mode)
         try:
             outcome = self.action(self.place)
@@ -253,17 +284,21 @@ class Trial:
     def fail(self, number: int, mode: int) -> list[str]:
         """What is wrong after an operation failed."""
         self.renew()
-        outcome, _ = self.run(number, mode)
+        outcome, seen = self.run(number, mode)
         self.failed += not outcome.done
-        wrong = outcome.find_failures() + self.judge(outcome.done) + self.retry()
+        wrong = outcome.find_failures() + self.judge(outcome.done)
+        if seen < number and not outcome.done:
+            wrong.append("it failed and nothing was made to fail")
         return [f"operation {number}, mode {mode}: {outcome}: {one}" for one in wrong]
 
     def kill(self, number: int, delay: float) -> list[str]:
         """What is wrong after a child was killed: at operation `number`, or after `delay`.
 
-        The child comes from a server that has run nothing yet: threads do not survive a fork.
+        The child comes from a server that has run nothing yet, as threads do not survive a fork, and
+        that has loaded all there is to load: else random moments would mostly be while it loads.
         """
         self.renew()
+        self.unchanged = False
         ready, child_end = FORKSERVER.Pipe(duplex=False)
         child = FORKSERVER.Process(target=act, args=(*self.arguments, number, child_end))
         child.start()
@@ -271,15 +306,22 @@ class Trial:
         child.join(PATIENCE if number else delay)
         child.kill()
         child.join()
-        wrong = self.judge(committed=False) + self.retry()
+        wrong = self.judge(committed=False)
         return [f"operation {number}, after {delay:.3f} s: {one}" for one in wrong]
 
     def judge(self, committed: bool) -> list[str]:
-        """Nothing is broken, and the case is as before or as after, and after when it said so."""
-        wrong = find_failures(self.place)
-        allowed = [self.after] if committed else [self.before, self.after]
-        if fingerprint(self.place) not in allowed:
-            wrong.append("the case is not as after" if committed else "a part is visible")
+        """Nothing is broken, and the case is as before or as after, and after when it said so; and
+        the same command again succeeds.
+        """
+        state = digest_state(self.place)
+        self.unchanged = state == self.untouched
+        if state not in self.judgements:
+            seen, broken = fingerprint(self.place), find_failures(self.place)
+            self.judgements[state] = Judgement(seen, broken + self.retry())
+            self.unchanged = False
+        seen, wrong = self.judgements[state]
+        if seen not in ([self.after] if committed else [self.before, self.after]):
+            return [*wrong, "the case is not as after" if committed else "a part is visible"]
         return wrong
 
     def retry(self) -> list[str]:
@@ -323,7 +365,14 @@ def try_faults(trial: Trial, stride: int) -> tuple[int, list[str]]:
     return len(plan), [wrong for number, mode in plan for wrong in trial.fail(number, mode)]
 
 
+def find_loaded() -> list[str]:
+    """The modules that the action has loaded by now, but for what makes a process of its own."""
+    roots = ("forensics", "duckdb", "pyarrow", "numpy", "cryptography", "typer", "rich")
+    return [name for name in sys.modules if name.partition(".")[0] in roots]
+
+
 def try_kills(trial: Trial, count: int) -> tuple[int, list[str]]:
+    FORKSERVER.set_forkserver_preload(["__main__", *find_loaded()])
     random = Random(0)
     wrong: list[str] = []
     for turn in range(count):
@@ -335,13 +384,12 @@ def try_kills(trial: Trial, count: int) -> tuple[int, list[str]]:
 
 
 def main() -> None:
-    FORKSERVER.set_forkserver_preload(["__main__", "forensics.sources"])
     library, scratch, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     what, amount = sys.argv[4], int(sys.argv[5])
     trial = Trial(library, scratch, name)
     tried, wrong = (try_faults if what == "faults" else try_kills)(trial, amount)
     result = {"operations": trial.operations, "tried": tried, "wrong": wrong[:20]}
-    result["failed"] = trial.failed
+    result |= {"failed": trial.failed, "states": len(trial.judgements)}
     sys.stdout.write(json.dumps(result))
 
 
