@@ -57,7 +57,7 @@ def connect_stored(
     """
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = ?", [memory_limit])
-    connection.execute("SET temp_directory = ?", [str(find_spill_folder())])
+    connection.execute("SET temp_directory = ?", [str(find_spill_folder() or "")])
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET python_enable_replacements = false")  # names are tables, not variables
     connection.execute("SET preserve_insertion_order = false")

@@ -88,10 +88,7 @@ def run() -> NoReturn:
         sys.stderr.flush()
     except OSError:
         sys.exit(code)  # the interpreter says that output was lost
-    from forensics.case.scratch import remove_spill_folder
-
-    atexit._run_exitfuncs()  # connections that are still open have scratch files
-    remove_spill_folder()
+    atexit._run_exitfuncs()  # the process has a folder for scratch files
     os._exit(code or 0)
 
 

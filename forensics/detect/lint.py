@@ -68,8 +68,9 @@ def lint_detector(detector: Detector) -> list[str]:
 
 
 def declare_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Empty tables in the place of the views that SQL users see."""
+    """Empty tables in the place of the views that SQL users see; nothing is ever on disk."""
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET temp_directory = ''")  # else a folder in the current one
     for view in VIEWS:
         columns = ", ".join(f'"{column.name}" {column.type}' for column in view.columns)
         connection.execute(f'CREATE TABLE "{view.name}" ({columns})')

@@ -47,8 +47,7 @@ from forensics.case.scratch import attach_scratch, find_spill_folder
 from forensics.cli.main import run
 connection = duckdb.connect()
 attach_scratch(connection)
-find_spill_folder().mkdir()
-print(*sorted(path.name for path in find_spill_folder().parent.iterdir()))
+print(*sorted(path.name for path in find_spill_folder().iterdir()))
 sys.argv = ["quote-forensics", *sys.argv[1:]]
 run()
 """

@@ -294,8 +294,8 @@ class Trial:
     def kill(self, number: int, delay: float) -> list[str]:
         """What is wrong after a child was killed: at operation `number`, or after `delay`.
 
-        The child comes from a server that has run nothing yet, as threads do not survive a fork, and
-        that has loaded all there is to load: else random moments would mostly be while it loads.
+        The child comes from a server that has run nothing yet, as threads do not survive a fork,
+        and that has loaded all there is to load: else random moments would mostly be in that.
         """
         self.renew()
         self.unchanged = False
