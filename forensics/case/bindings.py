@@ -13,7 +13,11 @@ from forensics.case.tables import BINDING, Column
 from forensics.verify.binding import Rule, make_rule
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
+
+_RANGE = 1 << 18  # observations
 
 _RULE = (
     Column("rule_no", "i64", ""),
@@ -44,15 +48,15 @@ WHERE r.workload_id IN (SELECT workload_id FROM rule)
 # those of the workloads that the measurements fit; where none was logged and they fit none, all.
 # A match under any of them is a match, and what cannot be computed outranks a mismatch.
 # `alone`: there is no other rule to weigh it against.
-_BINDINGS = f"""
-WITH fits AS ({_FITS}),
-sighting AS (
+_BINDINGS = """
+WITH sighting AS (
     SELECT o.observation_no, o.workload_id, q.statement_id, q.report_data,
            o.initial_state, o.nonce, o.runtime_data,
            o.workload_id IN (SELECT workload_id FROM stored.workload
                              UNION SELECT workload_id FROM stored.reference_value) AS is_named
     FROM stored.observation AS o
     JOIN stored.quote AS q ON q.quote_no = o.quote_no
+    WHERE o.observation_no BETWEEN {first:d} AND {last:d}
 ),
 candidate AS (
     SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload, true AS alone
@@ -125,9 +129,31 @@ def renew_bindings(connection: duckdb.DuckDBPyConnection, tables: DerivedTables)
 
     load_rows(connection, "rule", _RULE, rows)
     register_rules(connection, {number: rule for number, (_, rule) in numbered})
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE fits AS {_FITS}")
     with tables.replacement(BINDING) as path:
-        copy_to(connection, f"({_BINDINGS})", path)
+        _write_bindings(connection, path)
+    connection.execute("DROP TABLE fits")
     connection.remove_function("expect")
+
+
+def _write_bindings(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """A range of observations at a time: all that a rule reads of one is held, to be joined."""
+    sql = "SELECT coalesce(max(observation_no), 0) FROM stored.observation"
+    [(last,)] = connection.execute(sql).fetchall()
+    if last <= _RANGE:
+        copy_to(connection, f"({_BINDINGS.format(first=0, last=last)})", path)
+        return
+    from forensics.case.files import open_parquet
+
+    schema = BINDING.arrow_schema()
+    with open_parquet(BINDING, path) as file:
+        for first in range(0, last + 1, _RANGE):
+            sql = _BINDINGS.format(first=first, last=first + _RANGE - 1)
+            found = connection.sql(sql)
+            assert found is not None  # a SELECT always has a result
+            rows = found.to_arrow_table().cast(schema)
+            if rows.num_rows:
+                file.write_table(rows, rows.num_rows)
 
 
 def _read_rules(connection: duckdb.DuckDBPyConnection) -> dict[str, Rule | None]:

@@ -16,6 +16,7 @@ from forensics.case.folder import (
     LEDGER_NAME,
     SETTINGS_NAME,
     CaseFolder,
+    refuse_inside_case,
 )
 from forensics.case.ledger import SETTINGS_NOTE, Entry, Ledger
 from forensics.case.lock import LOCK_NAME, hold_lock, reading
@@ -71,12 +72,13 @@ def create_case(
 
     With a `signer` every commit is signed, by it or by one of `signing_keys`.
 
-    Raises `UsageError`: `case-exists`, `not-empty`, `bad-path`, `bad-anchor`, `naive-time`, and
-    what `choose_signer` and `hold_lock` raise.
+    Raises `UsageError`: `case-exists`, `not-empty`, `inside-case`, `bad-path`, `bad-anchor`,
+    `naive-time`, and what `choose_signer` and `hold_lock` raise.
     """
     keys = [signer.public_key, *signing_keys] if signer else list(signing_keys)
     settings = make_settings(name, at, anchors, defaults or {}, keys)
     path = Path(path).absolute()
+    refuse_inside_case(path, "a case")
     choose_signer(settings.signing_keys, signer, path)
     try:
         path.mkdir(parents=True, exist_ok=True)

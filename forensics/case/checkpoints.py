@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import hashlib
 import json
 import re
@@ -129,14 +130,16 @@ def parse_note(data: bytes) -> Note:
 def parse_head(data: bytes) -> Note:
     """A head as `custody anchor` prints it: a checkpoint, or JSON with one in it.
 
-    Raises `UsageError` (`bad-head`).
+    What mail and editors do to the ends of lines, to the end and to the beginning is undone: a head
+    is held against hashes, not against its bytes. Raises `UsageError` (`bad-head`).
     """
     try:
         if data.lstrip()[:1] in (b"[", b"{"):
             record = json.loads(data)
             record = record[0] if isinstance(record, list) else record
             data = record["checkpoint"].encode()
-        return parse_note(data)
+        text = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").strip(b" \t\n")
+        return parse_note(text + b"\n")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         message = "not a head that `custody anchor` printed"
     except CustodyError as error:

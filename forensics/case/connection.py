@@ -26,7 +26,10 @@ from forensics.case.tables import (
 )
 from forensics.case.views import FILED_SQL, JUDGED_SQL, VIEW_SQL
 
-OWN_MEMORY = "512MB"  # our own joins are narrow; a case of any size must fit
+# Our own joins are narrow, and a case of any size must fit. What does not fit is read again from
+# the disk nearly as fast, but DuckDB must have so much for each thread to get on at all.
+OWN_MEMORY = (256, 512)  # MB: least and most
+THREAD_MEMORY = 64
 QUERY_MEMORY = "3GB"  # with Python and what is fetched, a process stays below 4 GiB
 
 _CHANGES = re.compile("COPY|INSERT|UPDATE|DELETE|MERGE_INTO|CREATE|DROP|ALTER|ATTACH|LOAD")
@@ -49,14 +52,14 @@ def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.Duc
 
 
 def connect_stored(
-    case: CaseFolder, *, memory_limit: str = OWN_MEMORY
+    case: CaseFolder, *, memory_limit: str | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A connection with the stored tables alone, for this package's own work.
 
     Raises `CustodyError` (`custody-broken`).
     """
     connection = duckdb.connect(":memory:")
-    connection.execute("SET memory_limit = ?", [memory_limit])
+    connection.execute("SET memory_limit = ?", [memory_limit or size_memory(connection)])
     connection.execute("SET temp_directory = ?", [str(find_spill_folder() or "")])
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET python_enable_replacements = false")  # names are tables, not variables
@@ -77,6 +80,13 @@ def connect_stored(
     connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
     connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
     return connection
+
+
+def size_memory(connection: duckdb.DuckDBPyConnection) -> str:
+    """What our own work may take, by the number of DuckDB's threads."""
+    least, most = OWN_MEMORY
+    [(threads,)] = connection.execute("SELECT current_setting('threads')").fetchall()
+    return f"{min(most, max(least, THREAD_MEMORY * int(threads)))}MB"
 
 
 def _silence_progress(connection: duckdb.DuckDBPyConnection) -> None:

@@ -39,6 +39,7 @@ from forensics.errors import CustodyError
 
 _FAILURE: Level = "failure"
 _NOTE: Level = "note"
+_MOST_MISSING = 1000  # entries in a row that are named one by one
 
 
 def verify_custody(
@@ -104,17 +105,16 @@ class _LedgerCheck:
             return
         previous: str | None = NO_PREDECESSOR
         self.size = max(numbers, default=0)
-        for number in range(1, max(numbers, default=1) + 1):
-            name = f"{LEDGER_NAME}/{number:08}.json"
-            self.known.add(name)
-            if self._keys:
-                self.known.add(f"{LEDGER_NAME}/{number:08}.note")
-            path = numbers.get(number)
-            if path is None:
-                yield CustodyProblem(name, "entry-missing", "the ledger has no such entry")
-                self._skip(number)
+        numbers.pop(0, None)  # a number that no entry has
+        if not numbers:
+            yield from self._miss(range(1, 2))
+        expected = 1
+        for number, path in numbers.items():
+            if number > expected:
+                yield from self._miss(range(expected, number))
                 previous = None
-                continue
+            expected = number + 1
+            name = self._know(number)
             try:
                 stored = read_entry(path)
             except CustodyError as error:
@@ -125,6 +125,28 @@ class _LedgerCheck:
             yield from self._check_entry(stored.entry, name, number, previous)
             yield from self._check_signature(stored, number)
             previous = stored.sha256
+
+    def _miss(self, numbers: range) -> Iterator[CustodyProblem]:
+        """Entries that are not there, each named; of very many the first: one file with a large
+        number in its name makes them, and is then itself what somebody added.
+        """
+        if len(numbers) > _MOST_MISSING:
+            message = f"entries {numbers[0]} to {numbers[-1]} are not there"
+            yield CustodyProblem(self._know(numbers[0]), "entry-missing", message)
+            self._skip(numbers[0])
+            return
+        for number in numbers:
+            name = self._know(number)
+            yield CustodyProblem(name, "entry-missing", "the ledger has no such entry")
+            self._skip(number)
+
+    def _know(self, number: int) -> str:
+        """The name of an entry, which belongs to the case as its signature does."""
+        name = f"{LEDGER_NAME}/{number:08}.json"
+        self.known.add(name)
+        if self._keys:
+            self.known.add(f"{LEDGER_NAME}/{number:08}.note")
+        return name
 
     def _skip(self, number: int) -> None:
         """What comes after cannot be held against what came before."""

@@ -11,6 +11,7 @@ from forensics.case.lock import DEFAULT_WAIT
 from forensics.case.settings import Settings
 from forensics.case.signing import Signer, choose_signer
 from forensics.case.writer import Writer
+from forensics.errors import UsageError
 
 SETTINGS_NAME = "case.toml"
 LEDGER_NAME = "ledger"
@@ -18,6 +19,15 @@ FINDINGS_NAME = "findings"
 
 ANCHORS_NOTE = "trust_anchors"  # in the first entry: SHA-256 of each anchor, comma-separated
 KEYS_NOTE = "signing_keys"  # in the first entry of a signed case: each public key, so separated
+
+
+def refuse_inside_case(target: Path, what: str) -> None:
+    """Nothing that is no part of a case belongs into one: `custody verify` would call it added, and
+    it could take the place of a file of the case. Raises `UsageError` (`inside-case`).
+    """
+    for folder in target.absolute().resolve().parents:
+        if (folder / SETTINGS_NAME).exists() and (folder / LEDGER_NAME).is_dir():
+            raise UsageError("inside-case", f"{what} does not belong inside the case {folder}")
 
 
 class CaseFolder:

@@ -37,8 +37,8 @@ def find_strays(
     """
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if name == LOCK_NAME and path.is_file() and path.stat().st_size:
-            yield name, "is not empty, as a lock is", True
+        if name == LOCK_NAME and (not S_ISREG(path.lstat().st_mode) or path.stat().st_size):
+            yield name, "is no empty file, as a lock is", True
         if name in named or name in FREE_FILES or (path.is_dir() and not path.is_symlink()):
             continue
         said = _explain(path, name, superseded, unread, entries)

@@ -125,8 +125,10 @@ def _print(rows: list[dict[str, Any]], columns: Sequence[str], title: str | None
 
 def _write(folder: Path, explanations: list[Explanation]) -> None:
     """One folder for each sighting, and a script that runs every command in all of them."""
+    from forensics.case.folder import refuse_inside_case
     from forensics.report.openssl import collect_files, make_script
 
+    refuse_inside_case(folder, "an explanation")
     try:
         folder.mkdir(parents=True)
         for explanation in explanations:

@@ -114,7 +114,7 @@ def export_views_command(
     if "check_result" in chosen:
         fill_check_results(connection)
     redactor = None if redact is None else Redactor(read_redaction_key(redact), connection)
-    with create_folder(out) as draft:
+    with create_folder(out, "an export") as draft:
         rows = [
             {"view": name, "rows": write_view(connection, name, draft / f"{name}.jsonl", redactor)}
             for name in chosen

@@ -188,9 +188,11 @@ def _select_newest(parcel: Parcel) -> Sequence[Any]:
 
 
 def _write_file(path: Path, data: bytes) -> None:
-    """Whole or not at all. Raises `UsageError` (`unwritable-path`)."""
+    """Whole or not at all. Raises `UsageError` (`unwritable-path`, `inside-case`)."""
     from forensics.case.disk import replace_file
+    from forensics.case.folder import refuse_inside_case
 
+    refuse_inside_case(path, "an export")
     try:
         replace_file(path.absolute(), data)
     except OSError as error:

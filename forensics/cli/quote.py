@@ -59,8 +59,11 @@ def write_bytes(
     """
     from forensics.case.case import open_case
     from forensics.case.connection import connect
+    from forensics.case.folder import refuse_inside_case
     from forensics.case.lookup import find_one
 
+    if out is not None:
+        refuse_inside_case(out, "an export")
     opened = open_case(case)
     match = find_one(connect(opened), ("quote",), quote_id)
     data = opened.quote_bytes(bytes.fromhex(match.row["quote_id"]))

@@ -37,9 +37,11 @@ def report(
       quote-forensics report nightly --html report.html --now 2026-01-08T00:00:00Z
     """
     from forensics.case.case import open_case
+    from forensics.case.folder import refuse_inside_case
     from forensics.report.document import make_report
     from forensics.report.page import make_page
 
+    refuse_inside_case(html, "a report")
     made = make_report(open_case(case), read_time(now))
     page = make_page(made)
     try:

@@ -83,14 +83,13 @@ def export_bundle(
     """Write the bundle to a new directory; with a redaction key, without platform identifiers.
 
     The original sources are looked for under `sources`. Raises `UsageError` (`path-exists`,
-    `inside-case`, `unwritable-path`, `unreadable-path`, `bad-redaction-key`, `redacted-sources`)
-    and `CustodyError` (`custody-broken`) for a case that contradicts its ledger.
+    `path-busy`, `inside-case`, `unwritable-path`, `unreadable-path`, `bad-redaction-key`,
+    `redacted-sources`) and `CustodyError` (`custody-broken`) for a case that contradicts its
+    ledger.
     """
     if redaction_key is not None and sources:
         raise UsageError("redacted-sources", "original files name platforms: not with --redact")
-    if case.path.resolve() in target.resolve().parents:
-        raise UsageError("inside-case", "a bundle does not belong inside the case")
-    with create_folder(target, read_only=True) as draft, reading(case.path):
+    with create_folder(target, "a bundle", read_only=True) as draft, reading(case.path):
         return _fill(case, draft, at, redaction_key, sources)
 
 

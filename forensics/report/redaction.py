@@ -18,7 +18,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -101,7 +101,6 @@ _RUN = re.compile(r"[^\W_]+")  # letters and digits
 _HEX = re.compile(r"[0-9a-fA-F]{16,}")
 _JOINERS = "-_.:/@+"
 _SHORT = 6  # a session "s-1" is not in "s-1-2"; a host "node-07" is in "vm-on-node-07"
-_MOST_RUNS = 16
 _LONG_HEX = 64  # beyond: several fields in a row, with an identifier perhaps among them
 
 _LISTS = frozenset(column.name for view in VIEWS for column in view.columns if column.type == LIST)
@@ -116,9 +115,12 @@ class Redactor:
             message = f"a redaction key has at least {MIN_KEY_SIZE} random bytes"
             raise UsageError("bad-redaction-key", message)
         self._key = key
-        self._known = _find_identifiers(connection)
-        """Identifiers from their first letter or digit to their last."""
-        self._runs = max((_count_runs(text) for text in self._known), default=1)
+        found = _find_identifiers(connection)
+        self._known = {_fold(text): text for text in sorted(found) if _RUN.search(text)}
+        """Identifiers from their first letter or digit to their last, by how they are looked up."""
+        self._signs = sorted((t for t in found if not _RUN.search(t)), key=len, reverse=True)
+        """Those without a letter or digit."""
+        self._lengths = _index_lengths(self._known)
         self._hex_sizes = sorted({len(t) for t in self._known if _HEX.fullmatch(t)}, reverse=True)
 
     @property
@@ -171,33 +173,39 @@ class Redactor:
         return value
 
     def _speak_text(self, text: str) -> str:
+        for sign in self._signs:
+            text = text.replace(sign, self.replace(sign))
         runs = [match.span() for match in _RUN.finditer(text)]
         parts: list[str] = []
         position = place = 0
         while place < len(runs):
             start = runs[place][0]
-            last = self._match(text, runs, place)
-            if last is None:
+            found = self._match(text, runs, place)
+            if found is None:
                 end = runs[place][1]
                 parts += text[position:start], self._search_hex(text[start:end])
                 place += 1
             else:
-                end = runs[last][1]
-                parts += text[position:start], self.replace(text[start:end])
-                place = last + 1
+                length, identifier = found
+                end = runs[place + length - 1][1]
+                parts += text[position:start], self.replace(identifier)
+                place += length
             position = end
         parts.append(text[position:])
         return "".join(parts)
 
-    def _match(self, text: str, runs: list[tuple[int, int]], place: int) -> int | None:
-        """The last run of the longest identifier that begins with run `place`."""
-        start = runs[place][0]
-        for last in range(min(place + self._runs, len(runs)) - 1, place - 1, -1):
-            end = runs[last][1]
-            if _normalise(text[start:end]) in self._known and not (
+    def _match(self, text: str, runs: list[tuple[int, int]], place: int) -> tuple[int, str] | None:
+        """The longest identifier that begins with run `place`: how many runs, and which."""
+        start, end = runs[place]
+        for length in self._lengths.get(text[start:end].casefold(), ()):
+            if place + length > len(runs):
+                continue
+            end = runs[place + length - 1][1]
+            identifier = self._known.get(_fold(text[start:end]))
+            if identifier is not None and not (
                 end - start < _SHORT and _is_joined(text, start, end)
             ):
-                return last
+                return length, identifier
         return None
 
     def _search_hex(self, run: str) -> str:
@@ -221,8 +229,18 @@ def _normalise(value: str) -> str:
     return value.lower() if _HEX.fullmatch(value) else value
 
 
-def _count_runs(text: str) -> int:
-    return min(len(_RUN.findall(text)), _MOST_RUNS)
+def _fold(text: str) -> str:
+    """How an identifier is looked up: a host is the same in capitals, a short word is not."""
+    return text if len(text) < _SHORT else text.casefold()
+
+
+def _index_lengths(known: Iterable[str]) -> dict[str, list[int]]:
+    """How many runs the identifiers have that begin with a run, most first, by that run."""
+    lengths: dict[str, set[int]] = {}
+    for text in known:
+        runs = _RUN.findall(text)
+        lengths.setdefault(runs[0].casefold(), set()).add(len(runs))
+    return {run: sorted(counts, reverse=True) for run, counts in lengths.items()}
 
 
 def _is_joined(text: str, start: int, end: int) -> bool:
@@ -247,6 +265,10 @@ def _find_identifiers(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def _trim(text: str) -> str:
-    """From the first letter or digit to the last; empty when there is none."""
+    """From the first letter or digit to the last. Where there is none: all of it, or nothing where
+    it is no more than ASCII's marks, which stand in every text.
+    """
     spans = [match.span() for match in _RUN.finditer(text)]
-    return text[spans[0][0] : spans[-1][1]] if spans else ""
+    if spans:
+        return text[spans[0][0] : spans[-1][1]]
+    return "" if text.isascii() else text.strip()

@@ -11,22 +11,29 @@ that the ledger names whether it is here; the head is the RFC 6962 root over the
 has no ledger and no evidence: of it the files alone are checked.
 
 Not checked: Ed25519 signatures and RFC 3161 timestamps (Python's standard library has neither;
-`quote-forensics custody verify data/case` checks both), and the attestation evidence itself. Who
-made the bundle could have made all of it, this file too: compare the head with one that was kept
-elsewhere, and use a copy of this file that you trust.
+`quote-forensics custody verify data/case` checks both), and the attestation evidence itself. Nor
+that all of data/evidence and data/views is still there and says what follows from data/case: the
+lists of hashes alone hold them, and who changes a file can mend those; this tool makes both anew
+from data/case. Who made the bundle could have made all of it, this file too: compare the head with
+one that was kept elsewhere, and use a copy of this file that you trust.
 
 Exit 0: the bundle holds. Exit 1: it does not, each difference on a line.
 """
 
-from __future__ import annotations
+# Annotations are in quotes, and nothing is imported before the path is set right: whoever can put a
+# module beside this file could otherwise have it run in place of Python's own.
+import sys
+
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    del sys.path[0]
 
 import base64
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
 _ORIGINAL = re.compile(r"data/sources/([0-9a-f]{2})/([0-9a-f]{64})")
@@ -34,7 +41,7 @@ _EVIDENCE = re.compile(r"data/evidence/[a-z]+/[0-9a-f]{2}/([0-9a-f]{64})(\.[a-z]
 _ZEROS = "0" * 64
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: "list[str]") -> int:
     here: str | None = None
     head: str | None = None
     while arguments:
@@ -58,7 +65,7 @@ def main(arguments: list[str]) -> int:
     return 1 if problems else 0
 
 
-def check_bundle(root: Path, head: Path | None) -> tuple[list[str], str]:
+def check_bundle(root: Path, head: "Path | None") -> "tuple[list[str], str]":
     """What is wrong with a bundle, and what to say when nothing is."""
     problems = list(check_bag(root))
     if is_redacted(root):
@@ -78,13 +85,13 @@ def check_bundle(root: Path, head: Path | None) -> tuple[list[str], str]:
 def is_redacted(root: Path) -> bool:
     """It says so, and there is no case in it."""
     try:
-        said = (root / "bag-info.txt").read_text(encoding="utf-8").split("\n")
+        said = read_file(root / "bag-info.txt").decode().split("\n")
     except (OSError, ValueError):
         return False
     return not (root / "data" / "case").exists() and any(x.startswith("Redacted: ") for x in said)
 
 
-def check_bag(root: Path) -> Iterator[str]:
+def check_bag(root: Path) -> "Iterator[str]":
     """Every file against the manifests, and the manifests against every file."""
     listed: dict[str, str] = {}
     for name in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
@@ -103,7 +110,7 @@ def _list_for(name: str) -> str:
     return "manifest-sha256.txt" if name.startswith("data/") else "tagmanifest-sha256.txt"
 
 
-def check_file(name: str, place: Path | None, digest: str) -> Iterator[str]:
+def check_file(name: str, place: "Path | None", digest: str) -> "Iterator[str]":
     """A listed file against its digest; evidence against its name too."""
     if place is None or place.is_symlink() or not place.is_file():
         yield f"{name}: missing, listed in {_list_for(name)}"
@@ -122,10 +129,10 @@ def check_file(name: str, place: Path | None, digest: str) -> Iterator[str]:
         yield f"{name}: its name is not the SHA-256 of it and its signature"
 
 
-def read_manifest(path: Path, listed: dict[str, str]) -> Iterator[str]:
+def read_manifest(path: Path, listed: "dict[str, str]") -> "Iterator[str]":
     """Add what a manifest lists; what is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
     except (OSError, ValueError) as error:
         yield f"{path.name}: {error}"
         return
@@ -143,7 +150,7 @@ def read_manifest(path: Path, listed: dict[str, str]) -> Iterator[str]:
             listed[match[2]] = match[1]
 
 
-def read_entries(folder: Path, problems: list[str]) -> list[bytes]:
+def read_entries(folder: Path, problems: "list[str]") -> "list[bytes]":
     """The bytes of the ledger's entries in order."""
     entries: list[bytes] = []
     for path in sorted(folder.glob("*.json")):
@@ -152,7 +159,7 @@ def read_entries(folder: Path, problems: list[str]) -> list[bytes]:
             problems.append(f"{name}: entry {len(entries) + 1} is missing before it")
             break
         try:
-            entries.append(path.read_bytes())
+            entries.append(read_file(path))
         except OSError as error:
             problems.append(f"{name}: cannot be read ({error.strerror})")
             break
@@ -161,7 +168,7 @@ def read_entries(folder: Path, problems: list[str]) -> list[bytes]:
     return entries
 
 
-def check_case(root: Path, entries: list[bytes]) -> Iterator[str]:
+def check_case(root: Path, entries: "list[bytes]") -> "Iterator[str]":
     """The chain, and the table files that it leaves in the case."""
     previous = _ZEROS
     live: dict[str, tuple[str, int]] = {}
@@ -185,7 +192,7 @@ def check_case(root: Path, entries: list[bytes]) -> Iterator[str]:
     held = {
         path.relative_to(root).as_posix(): path
         for path in (root / "tables").rglob("*")
-        if path.is_file()
+        if is_regular(path)
     }
     for path in sorted(set(live) | set(held)):
         if path not in held:
@@ -196,10 +203,10 @@ def check_case(root: Path, entries: list[bytes]) -> Iterator[str]:
             yield f"data/case/{path}: not the file that the ledger names"
 
 
-def check_originals(data: Path, entries: list[bytes]) -> Iterator[str]:
+def check_originals(data: Path, entries: "list[bytes]") -> "Iterator[str]":
     """The original sources, and the list of them, against what the ledger names."""
     listed = data / "sources.jsonl"
-    found = {path.name: path for path in (data / "sources").rglob("*") if path.is_file()}
+    found = {path.name: path for path in (data / "sources").rglob("*") if is_regular(path)}
     if not listed.is_file():
         if found:
             yield "data/sources.jsonl: missing, although there are sources"
@@ -207,7 +214,7 @@ def check_originals(data: Path, entries: list[bytes]) -> Iterator[str]:
     try:
         named = [source for entry in entries for source in json.loads(entry)["sources"]]
         sizes = {source["source_id"]: source["size"] for source in named}
-        lines = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
+        lines = [json.loads(line) for line in read_file(listed).decode().splitlines()]
         stated = [(line["source_id"], line["path"], line["size"]) for line in lines]
         held = {line["source_id"] for line in lines if line["held"] == "file"}
         inside = {line["inside"] for line in lines if line["held"] == "member"}
@@ -227,12 +234,13 @@ def check_originals(data: Path, entries: list[bytes]) -> Iterator[str]:
             yield f"{shown}: not the source that the ledger names"
 
 
-def check_head(path: Path, entries: list[bytes], shown: str, *, whole: bool) -> Iterator[str]:
+def check_head(path: Path, entries: "list[bytes]", shown: str, *, whole: bool) -> "Iterator[str]":
     """A checkpoint against the entries: all of them (`whole`), or the first of them."""
     if not entries:
         return
     try:
-        origin, size, root = parse_checkpoint(path)
+        data = read_file(path) if whole else path.read_bytes()  # a kept one may come by a pipe
+        origin, size, root = parse_checkpoint(data.decode("utf-8-sig"))
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         yield f"{shown}: no head ({error})"
         return
@@ -244,17 +252,16 @@ def check_head(path: Path, entries: list[bytes], shown: str, *, whole: bool) -> 
         yield f"{shown}: the ledger's first {size} entries are not those of this head"
 
 
-def parse_checkpoint(path: Path) -> tuple[str, int, bytes]:
+def parse_checkpoint(text: str) -> "tuple[str, int, bytes]":
     """Origin, size and root of a checkpoint, or of the JSON that `custody anchor` prints."""
-    text = path.read_text(encoding="utf-8")
     if text.lstrip()[:1] in ("[", "{"):
         record = json.loads(text)
         text = (record[0] if isinstance(record, list) else record)["checkpoint"]
-    origin, size, root = text.split("\n")[:3]
+    origin, size, root = text.split()[:3]
     return origin, int(size), base64.b64decode(root, validate=True)
 
 
-def compute_root(leaves: list[bytes]) -> bytes:
+def compute_root(leaves: "list[bytes]") -> bytes:
     """RFC 6962, section 2.1."""
     if len(leaves) == 1:
         return leaves[0]
@@ -266,10 +273,22 @@ def compute_root(leaves: list[bytes]) -> bytes:
 def digest_document(path: Path) -> str:
     """SHA-256 of a signed document and its signature, which lies beside it."""
     try:
-        data = path.read_bytes() + path.with_suffix(".signature").read_bytes()
+        data = read_file(path) + read_file(path.with_suffix(".signature"))
     except OSError:
         return ""  # the missing one is named as such
     return hashlib.sha256(data).hexdigest()
+
+
+def is_regular(path: Path) -> bool:
+    """A file of the bundle itself: a link may lead to one that has no end."""
+    return path.is_file() and not path.is_symlink()
+
+
+def read_file(path: Path) -> bytes:
+    """A pipe would hold us for ever, and a device may have no end. Raises OSError."""
+    if not S_ISREG(path.lstat().st_mode):
+        raise OSError(0, "no regular file", str(path))
+    return path.read_bytes()
 
 
 def digest_file(path: Path) -> str:

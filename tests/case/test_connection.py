@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from forensics.case.connection import attach_table
+from forensics.case.connection import attach_table, size_memory
 from forensics.case.tables import Column, Table
 
 TABLE = Table(
@@ -61,3 +61,10 @@ def test_odd_paths_are_paths(connection, tmp_path: Path):
     plain.rename(path)
     attach_table(connection, TABLE, [str(path)])
     assert connection.sql("FROM stored.thing").fetchall() == [(1, ["y"], "c")]
+
+
+@pytest.mark.parametrize(("threads", "limit"), [(1, 256), (4, 256), (6, 384), (64, 512)])
+def test_our_own_work_gets_memory_by_the_number_of_threads(threads: int, limit: int):
+    """With less for a thread DuckDB cannot go on, with more it fills what it gets."""
+    connection = duckdb.connect(config={"threads": threads})
+    assert size_memory(connection) == f"{limit}MB"

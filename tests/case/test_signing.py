@@ -111,14 +111,12 @@ def test_openssl_verifies_a_note(make_signer, tmp_path: Path):
     [
         b"",
         b"\xff",
-        HEAD.text.encode()[:-1],
         HEAD.text.encode() + b"more\n",
         HEAD.text.replace("\n3\n", "\n03\n").encode(),
         HEAD.text.replace("\n3\n", "\n-3\n").encode(),
         HEAD.text.replace("quote-forensics/", "example.org/").encode(),
         HEAD.text.replace("AAEC", "AAE").encode(),
         HEAD.text.encode() + "\n\u2014 name !!\n".encode(),
-        HEAD.text.encode() + "\n\u2014 name AAAA".encode(),
         HEAD.text.encode() + b"\n- name AAAA\n",
     ],
 )
@@ -129,6 +127,16 @@ def test_what_is_no_checkpoint_is_refused(data: bytes):
     with pytest.raises(UsageError) as usage:
         parse_head(data)
     assert usage.value.code == "bad-head"
+
+
+@pytest.mark.parametrize("tail", ["", "\n\u2014 name AAAA"])
+def test_a_note_beside_an_entry_has_its_end(tail: str):
+    """A head that went through mail may lack it; of a file in the case each byte counts."""
+    data = (HEAD.text + tail).encode().removesuffix(b"\n")
+    with pytest.raises(CustodyError) as error:
+        parse_note(data)
+    assert error.value.code == "bad-checkpoint"
+    assert parse_head(data).checkpoint == HEAD
 
 
 @pytest.mark.parametrize("data", [b"[", b"[]", b"{}", b'{"checkpoint": 1}', b"[" * 100_000, b"[1]"])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from forensics.case.case import open_case
+from forensics.case.custody import verify_custody
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data"
@@ -109,6 +113,51 @@ def test_a_witness_confirms_that_the_case_only_grew(run, audited: Path, tmp_path
     proof.write_text(proof.read_text().replace('"size": 5', '"size": 4'))
     result = run("custody", "check-proof", proof, kept["table"])
     assert (result.code, "[proof-fails]" in result.err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "mangle",
+    [
+        lambda head: head.replace("\n", "\r\n"),
+        lambda head: "\ufeff" + head,
+        lambda head: "\n" + head + "\n\n",
+        lambda head: head.rstrip(),
+    ],
+    ids=["CRLF", "BOM", "blank lines", "no end"],
+)
+def test_a_head_that_went_through_mail_is_read(run, audited: Path, tmp_path: Path, key, mangle):
+    for signed in ((), ("--sign-key", key)):
+        head = run("custody", "anchor", audited, *signed).out
+        (tmp_path / "head").write_bytes(mangle(head).encode())
+        assert run("custody", "verify", audited, "--head", tmp_path / "head").code == 0
+        (tmp_path / "head").write_bytes(mangle(head.replace("/", "/0", 1)).encode())
+        assert run("custody", "verify", audited, "--head", tmp_path / "head").code == 2
+
+
+@pytest.mark.parametrize("name", ["report.html", "case.toml", "findings/inner", "a/b"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "findings", "CASE", "--format", "csv", "--out", "TARGET"),
+        ("export", "views", "CASE", "TARGET"),
+        ("export", "bundle", "CASE", "TARGET"),
+        ("report", "CASE", "--html", "TARGET"),
+        ("quote", "CASE", "QUOTE", "--out", "TARGET"),
+        ("init", "TARGET"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_nothing_is_written_into_a_case(run, audited: Path, tmp_path: Path, words, name: str):
+    """Through a link neither."""
+    case = Path(shutil.copytree(audited, tmp_path / "case"))
+    (tmp_path / "link").symlink_to(case)
+    quote = open_case(case).sql("SELECT min(quote_id) FROM quote").fetchall()[0][0]
+    for place in (case, tmp_path / "link"):
+        filled = {"CASE": case, "TARGET": place / name, "QUOTE": quote}
+        result = run(*(filled.get(word, word) for word in words))
+        assert result.code == 2
+        assert re.search(r"\[(inside-case|path-exists)\]$", result.err.strip()), result.err
+    assert verify_custody(open_case(case)) == []
 
 
 def test_a_signed_case_end_to_end(run, key: Path, tmp_path: Path, evidence, monkeypatch):

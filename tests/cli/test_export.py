@@ -20,7 +20,9 @@ import pytest
 from forensics.case.case import open_case
 from forensics.case.connection import connect
 from forensics.cli.steps import ingest
+from forensics.errors import UsageError
 from forensics.report.bundle import export_bundle
+from forensics.report.drafts import create_folder
 from forensics.report.redaction import WITHHELD
 from forensics.report.verify_bundle import check_bundle
 
@@ -205,6 +207,80 @@ def test_a_changed_removed_or_swapped_file_is_named(copied: Path, pattern: str):
     assert name in find_problems(copied)
     path.symlink_to(copied.parent / "elsewhere")
     assert name in find_problems(copied)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "head.txt",
+        "manifest-sha256.txt",
+        "tagmanifest-sha256.txt",
+        "bag-info.txt",
+        "data/case/ledger/00000002.json",
+        "data/case/tables/quote/*.parquet",
+        "data/evidence/quotes/*/*.bin",
+        "data/evidence/documents/*/*.signature",
+        "data/sources.jsonl",
+    ],
+)
+def test_a_file_without_an_end_does_not_hold_the_verifier(copied: Path, pattern: str):
+    path = copied / pattern if pattern == "data/sources.jsonl" else find_file(copied, pattern)
+    for replace in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        path.unlink(missing_ok=True)
+        replace(path)
+        result = verify(copied)
+        assert (result.returncode, result.stderr) == (1, "")
+        assert f"{path.relative_to(copied).as_posix()}: no regular file" in result.stdout
+
+
+@pytest.mark.parametrize("module", ["base64", "json", "__future__", "os", "re", "stat"])
+def test_a_module_beside_the_verifier_is_not_run(copied: Path, module: str):
+    """As a recipient calls it, without flags."""
+    (copied / f"{module}.py").write_text("raise SystemExit('the bundle holds: ' + __file__)")
+    command = [sys.executable, copied / "verify_bundle.py"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout == f"{module}.py: not listed in tagmanifest-sha256.txt\n"
+
+
+def test_a_private_bundle_stays_private(whole: Path, tmp_path: Path):
+    before = os.umask(0o077)
+    try:
+        export_bundle(open_case(whole), tmp_path / "bag", AT)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "bag", *(tmp_path / "bag").rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o500 if path.is_dir() else 0o400)
+
+
+def test_two_at_once_do_not_take_each_others_files(whole: Path, tmp_path: Path):
+    target = tmp_path / "bag"
+    with create_folder(target, "a bundle") as draft:
+        (draft / "ours").write_text("x")
+        with pytest.raises(UsageError) as refused:
+            export_bundle(open_case(whole), target, AT)
+        assert refused.value.code == "path-busy"
+        assert (draft / "ours").exists()
+    assert [path.name for path in target.iterdir()] == ["ours"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bag"]
+
+
+def test_what_a_killed_process_left_is_thrown_away(whole: Path, tmp_path: Path):
+    (tmp_path / ".bag.draft").mkdir()
+    (tmp_path / ".bag.draft" / "left").write_text("x")
+    export_bundle(open_case(whole), tmp_path / "bag", AT)
+    assert [path.name for path in tmp_path.iterdir()] == ["bag"]
+    assert not (tmp_path / "bag" / "left").exists()
+
+
+def test_a_link_in_the_place_of_the_draft_is_not_followed(whole: Path, tmp_path: Path):
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "kept").write_text("x")
+    (tmp_path / ".bag.draft").symlink_to(tmp_path / "victim")
+    with pytest.raises(UsageError) as refused:
+        export_bundle(open_case(whole), tmp_path / "bag", AT)
+    assert refused.value.code == "unwritable-path"
+    assert (tmp_path / "victim" / "kept").exists()
 
 
 def test_a_swap_names_both(copied: Path):

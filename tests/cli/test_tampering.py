@@ -264,6 +264,27 @@ def test_an_added_entry_is_named(case: Path):
     assert {"ledger/00000050.json", f"ledger/{LAST + 1:08}.json"} <= found
 
 
+def test_a_large_number_in_a_name_is_no_million_of_missing_entries(case: Path):
+    """One file would make as many lines as it likes, and as much memory."""
+    (case / "ledger/99999999.json").write_text("x")
+    problems = verify_custody(open_case(case))
+    missing = [p for p in problems if p.code == "entry-missing"]
+    assert [(p.path, p.message) for p in missing] == [
+        (f"ledger/{LAST + 1:08}.json", f"entries {LAST + 1} to 99999998 are not there")
+    ]
+    assert "ledger/99999999.json" in {p.path for p in problems}
+    (case / "ledger/99999999.json").unlink()
+    (case / "ledger/00000000.json").write_text("x")
+    assert find(case) == {"ledger/00000000.json"}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("case.toml")])
+def test_a_lock_is_an_empty_file(case: Path, make):
+    (case / ".lock").unlink()
+    make(case / ".lock")
+    assert find(case) == {".lock"}
+
+
 def test_links_are_not_files_of_the_case(case: Path, tmp_path: Path):
     for path in list_files(case):
         if path.suffix != ".parquet":

@@ -12,6 +12,7 @@ from forensics.errors import UsageError
 from forensics.report.redaction import HASHED, KEPT, SPOKEN, WITHHELD, Redactor
 
 KEY = bytes(range(32))
+LONG = "-".join(f"part{number}" for number in range(24))
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def redactor() -> Redactor:
     known = {
         "session_id": ["s-1", "1", "a b", "x.y/z"],
         "ppid": ["ab" * 16],
-        "node_id": ["node-07"],
+        "node_id": ["node-07", "Rack-B-Host", LONG, "🦊🦊"],
         "peer": ["10.0.0.17"],
     }
     for view in VIEWS:
@@ -63,6 +64,9 @@ def test_what_only_contains_one_stays(redactor: Redactor, text: str):
         ("AB" * 16, "ab" * 16),
         ("00" * 24 + "ab" * 16 + "00" * 24, "ab" * 16),
         ("peer=10.0.0.17:443", "10.0.0.17"),
+        (f"vm-on-{LONG}.rack", "part3"),
+        ("vm-on-rack-b-host", "rack-b-host"),
+        ("vm-on-🦊🦊", "🦊"),
     ],
 )
 def test_longer_names_and_other_spellings_do_not_hide_one(
@@ -80,6 +84,11 @@ def test_one_platform_has_one_name_however_it_is_spelt(redactor: Redactor):
     assert redactor.apply("summary", f"platform {'AB' * 16}") == f"platform {shown}"
     digest = hmac.new(KEY, b"ab" * 16, "sha256").hexdigest()
     assert shown == "redacted-" + digest[:24]
+
+
+def test_a_host_has_one_name_in_capitals_too(redactor: Redactor):
+    shown = redactor.apply("node_id", "Rack-B-Host")
+    assert redactor.apply("summary", "on RACK-B-HOST") == f"on {shown}"
 
 
 def test_details_stay_json_and_their_numbers_numbers(redactor: Redactor):
