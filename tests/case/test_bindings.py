@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from forensics.case import bindings
 from forensics.case.case import create_case, open_case
-from forensics.case.connection import connect_stored
 from forensics.case.verification import verify_case
 from forensics.formats.pem import split_pem
 from forensics.sources import ingest_paths
@@ -33,7 +33,8 @@ def unverified(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bind(unverified: Path, path: Path) -> list[tuple[Any, ...]]:
     shutil.copytree(unverified, path)
     verify_case(open_case(path), as_of=AT, at=AT, who="test", threads=1)
-    return connect_stored(open_case(path)).execute("FROM stored.binding").fetchall()
+    [file] = open_case(path).files("binding")
+    return [tuple(row.values()) for row in pq.read_table(file).to_pylist()]
 
 
 @pytest.mark.parametrize("size", [1, 50, 150, 1000])
