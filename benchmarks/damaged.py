@@ -44,7 +44,7 @@ PLATFORMS = 100
 SEED = 1
 PER_QUOTE = 50  # damaged copies of one signed quote
 LENGTHS = (432, 1076, 1078, 1080)  # of signature data, QE auth data, certification: type and size
-VERIFY_MIB = 1536  # most of `verify`, however much evidence there is
+VERIFY_MIB = 1024  # most of `verify`, however much evidence there is
 GROWTH = 2.0  # of the peak memory of `ingest`, from a tenth to all
 
 _QUOTE = re.compile(rb'(?<="quote":")[^"]*')
