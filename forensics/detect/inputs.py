@@ -33,6 +33,13 @@ _WORTH: Final = {
 _SCOPED: Final = {"observation", "quote", *EVENTS}  # have the keys of scopes
 # What quotes share: small beside them, and numbered before they are joined to it.
 _SHARED: Final = frozenset({"shown_statement", "shown_certification", "receipt", "hindsight"})
+# Values that hardly ever come back: DuckDB would look for what they share, and find little.
+_UNIQUE: Final = frozenset(
+    {
+        *("observation_id", "session_id", "event_id", "nonce", "claimed_report_data"),
+        *("quote_id", "signed_id", "signing_id", "signature_r", "signature_s", "report_data"),
+    }
+)
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
 _FEW_VALUES: Final = 1 << 16  # of a text column, in all tables together
 
@@ -95,11 +102,12 @@ class _Tables:
         definitions = _read_definitions(self._connection, schema)
         columns = {view: columns[view] for view in columns if view in definitions}
         for view, names in columns.items():
+            query = f'SELECT {", ".join(names)} FROM memory.{schema}."{view}"'
             self._do(
-                f"CREATE TABLE {self._name(view)} AS "
-                f'SELECT {", ".join(names)} FROM memory.{schema}."{view}"',
+                f"CREATE TABLE {self._name(view)} ({', '.join(self._declare_columns(query))})",
                 f"DROP TABLE {self._name(view)}",
             )
+            self._connection.execute(f"INSERT INTO {self._name(view)} {query}")
         self._number_texts(schema, columns)
         for view in columns:
             self._do(
@@ -111,6 +119,13 @@ class _Tables:
         """Put the views back."""
         while self._undo:
             self._connection.execute(self._undo.pop())
+
+    def _declare_columns(self, query: str) -> Iterator[str]:
+        """Name and type of each column of the query, and whether it is worth packing."""
+        for name, kind, *_ in self._connection.execute(f"DESCRIBE {query}").fetchall():
+            if kind.startswith("ENUM"):  # that of the shared table which the column is from
+                kind = f'{self._room}."stored_{name}"'
+            yield f'"{name}" {kind}' + " USING COMPRESSION uncompressed" * (name in _UNIQUE)
 
     def _number_texts(self, schema: str, columns: _Columns) -> None:
         """Give text columns of few values a type, those of one name the same."""

@@ -1,7 +1,7 @@
 -- ---
 -- id = "channel-diversion"
 -- title = "A session that ends at another platform than the one that was started"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -214,11 +214,11 @@ bound AS (
         ) AS occurrence
     FROM (
         SELECT
-            quote_no, runtime_data_id, peer, observation_id, observation_no, received_at,
-            claimed_ok
-        FROM observation
-        WHERE runtime_data_id IN (SELECT runtime_data_id FROM keyed)
-            AND peer IS NOT NULL AND received_at IS NOT NULL
+            o.quote_no, o.runtime_data_id, o.peer, o.observation_id, o.observation_no,
+            o.received_at, o.claimed_ok
+        FROM observation AS o
+        WHERE o.runtime_data_id IN (SELECT runtime_data_id FROM keyed)
+            AND o.peer IS NOT NULL AND o.received_at IS NOT NULL
     ) AS s
     JOIN quote AS q ON q.quote_no = s.quote_no
     JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'
