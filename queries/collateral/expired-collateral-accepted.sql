@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -100,7 +100,7 @@ owed AS (
     JOIN held AS h
         ON h.item_key = CASE h.item
             WHEN 'tcb_info' THEN upper(k.tee) || ' ' || k.fmspc
-            WHEN 'qe_identity' THEN CASE k.tee WHEN 'tdx' THEN 'TD_QE' ELSE 'QE' END
+            WHEN 'qe_identity' THEN CASE k.tee WHEN 'sgx' THEN 'QE' WHEN 'tdx' THEN 'TD_QE' END
             ELSE k.pck_ca
         END
 ),
