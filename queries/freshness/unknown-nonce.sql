@@ -1,7 +1,7 @@
 -- ---
 -- id = "unknown-nonce"
 -- title = "Evidence for a challenge that nobody issued, or that was issued to somebody else"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -48,51 +48,60 @@
 -- WITH log AS (
 --     SELECT min(timestamp) AS first_at, max(timestamp) AS last_at FROM nonce
 -- ),
--- issued AS (
---     SELECT DISTINCT nonce FROM nonce WHERE nonce IS NOT NULL
--- ),
--- hour AS (
---     SELECT floor(epoch(o.received_at) / 3600) AS hour_no
+-- unknown AS (
+--     SELECT o.observation_no
 --     FROM observation AS o
---     LEFT JOIN issued AS i ON i.nonce = o.nonce
---     WHERE o.nonce IS NOT NULL AND o.received_at IS NOT NULL
---     GROUP BY floor(epoch(o.received_at) / 3600)
---     HAVING count(i.nonce) = 0
---         AND count(DISTINCT coalesce(o.enclave_id, o.container_id, o.observation_id)) >= $gap_size
+--     LEFT JOIN nonce AS n ON n.nonce = o.nonce
+--     WHERE o.nonce IS NOT NULL AND n.nonce IS NULL
+-- ),
+-- placed AS (
+--     SELECT
+--         received_at, floor(epoch(received_at) / 3600) AS hour_no,
+--         coalesce(enclave_id, container_id, observation_id) AS subject_id
+--     FROM observation
+--     WHERE observation_no IN (SELECT observation_no FROM unknown)
+-- ),
+-- traffic AS (
+--     SELECT floor(epoch(received_at) / 3600) AS hour_no, count(*) AS answers
+--     FROM observation
+--     WHERE nonce IS NOT NULL AND received_at IS NOT NULL
+--     GROUP BY floor(epoch(received_at) / 3600)
+-- ),
+-- hole AS (
+--     SELECT p.hour_no
+--     FROM placed AS p
+--     JOIN traffic AS t ON t.hour_no = p.hour_no
+--     GROUP BY p.hour_no, t.answers
+--     HAVING count(*) = t.answers AND count(DISTINCT p.subject_id) >= $gap_size
 -- )
 -- SELECT count(*) AS unjudged
--- FROM observation AS o
+-- FROM placed AS p
 -- CROSS JOIN log AS l
--- LEFT JOIN issued AS i ON i.nonce = o.nonce
--- LEFT JOIN hour AS h ON h.hour_no = floor(epoch(o.received_at) / 3600)
--- WHERE o.nonce IS NOT NULL
---     AND i.nonce IS NULL
---     AND (
---         o.received_at IS NULL
---         OR l.first_at IS NULL
---         OR o.received_at < l.first_at
---         OR o.received_at >= l.last_at + $answer_time
---         OR h.hour_no IS NOT NULL
---     )"""
+-- LEFT JOIN hole AS h ON h.hour_no = p.hour_no
+-- WHERE p.received_at IS NULL
+--     OR l.first_at IS NULL
+--     OR p.received_at < l.first_at
+--     OR p.received_at >= l.last_at + $answer_time
+--     OR h.hour_no IS NOT NULL"""
 -- ---
 WITH log AS (
     SELECT min(timestamp) AS first_at, max(timestamp) AS last_at FROM nonce
 ),
 -- Whatever answers a nonce in the session and from the enclave that it was issued for is well.
+other AS (
+    SELECT o.observation_no
+    FROM observation AS o
+    LEFT JOIN nonce AS n
+        ON n.nonce = o.nonce AND n.session_id = o.session_id AND n.enclave_id = o.enclave_id
+    WHERE o.nonce IS NOT NULL AND n.nonce IS NULL
+),
 strange AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.nonce, o.claimed_ok,
         o.session_id, o.enclave_id, o.container_id,
         floor(epoch(o.received_at) / 3600) AS hour_no
     FROM observation AS o
-    WHERE o.nonce IS NOT NULL
-        AND NOT EXISTS (
-            SELECT 1
-            FROM nonce AS n
-            WHERE n.nonce = o.nonce
-                AND n.session_id = o.session_id
-                AND n.enclave_id = o.enclave_id
-        )
+    WHERE o.observation_no IN (SELECT observation_no FROM other)
 ),
 answered AS (
     SELECT n.nonce, n.session_id, n.enclave_id
