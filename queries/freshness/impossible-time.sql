@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -53,13 +53,7 @@
 --         <> max(coalesce(event_id, CAST(received_at AS VARCHAR)))
 -- ) AS restarted"""
 -- ---
-WITH issued AS (
-    SELECT nonce, min(timestamp) AS issued_at
-    FROM nonce
-    WHERE nonce IS NOT NULL
-    GROUP BY nonce
-),
-made AS (
+WITH made AS (
     SELECT tbs_id, min(not_before) AS not_before
     FROM certificate
     GROUP BY tbs_id
@@ -78,7 +72,7 @@ restarted AS (
 ),
 counted AS (
     SELECT
-        o.observation_no, o.received_at,
+        o.observation_no, o.backend_verifier, o.received_at,
         max(o.received_at) OVER (
             PARTITION BY o.backend_verifier ORDER BY o.sequence_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -89,58 +83,104 @@ counted AS (
         AND o.backend_verifier IS NOT NULL
         AND r.backend_verifier IS NULL
 ),
--- What had to be there first, and when it was: everything here should lie before received_at.
-claim AS (
-    SELECT
-        o.observation_no, 'before_nonce' AS kind,
-        coalesce(o.backend_verifier, 'verifier') AS clocks,
-        greatest(o.nonce_issued_at, i.issued_at) AS earliest, o.received_at AS happened_at
+-- Challenges that came later than an answer to them, of which there are few.
+early AS (
+    SELECT o.observation_no
     FROM observation AS o
-    LEFT JOIN issued AS i ON i.nonce = o.nonce
-    UNION ALL
-    SELECT
-        observation_no, 'before_making' AS kind,
-        coalesce(node_id, 'host') || ' and ' || coalesce(backend_verifier, 'verifier') AS clocks,
-        quote_generated_at AS earliest, received_at AS happened_at
+    JOIN nonce AS n ON n.nonce = o.nonce AND o.received_at + $clock_tolerance < n.timestamp
+    UNION
+    SELECT observation_no
     FROM observation
-    UNION ALL
+    WHERE received_at + $clock_tolerance < nonce_issued_at
+),
+asked AS (
     SELECT
-        observation_no, 'verified_first' AS kind,
-        coalesce(backend_verifier, 'verifier') AS clocks,
-        received_at AS earliest, verified_at AS happened_at
-    FROM observation
-    UNION ALL
-    SELECT
-        o.observation_no, 'before_certificate' AS kind,
-        coalesce(o.backend_verifier, 'verifier') || ' and certificate authority' AS clocks,
-        m.not_before AS earliest, o.received_at AS happened_at
+        o.observation_no, o.received_at, greatest(o.nonce_issued_at, min(n.timestamp)) AS asked_at
+    FROM observation AS o
+    LEFT JOIN nonce AS n ON n.nonce = o.nonce
+    WHERE o.observation_no IN (SELECT observation_no FROM early)
+    GROUP BY o.observation_no, o.received_at, o.nonce_issued_at
+),
+certified AS (
+    SELECT o.observation_no, o.backend_verifier, o.received_at, m.not_before
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no AND q.trusted
     JOIN made AS m ON m.tbs_id = q.pck_id
-    UNION ALL
-    SELECT
-        o.observation_no, 'against_sequence' AS kind, o.backend_verifier AS clocks,
-        c.reached_at AS earliest, c.received_at AS happened_at
-    FROM counted AS c
-    JOIN observation AS o ON o.observation_no = c.observation_no
 ),
-impossible AS (
-    SELECT observation_no, kind, clocks, epoch(earliest) - epoch(happened_at) AS margin
-    FROM claim
+-- What had to be there first, and when it was: everything here should lie before received_at.
+broken AS (
+    SELECT observation_no, kind, epoch(earliest) - epoch(happened_at) AS margin
+    FROM (
+        SELECT
+            observation_no, 'before_nonce' AS kind, asked_at AS earliest,
+            received_at AS happened_at
+        FROM asked
+        UNION ALL
+        SELECT observation_no, 'before_making', quote_generated_at, received_at FROM observation
+        UNION ALL
+        SELECT observation_no, 'verified_first', received_at, verified_at FROM observation
+        UNION ALL
+        SELECT observation_no, 'before_certificate', not_before, received_at FROM certified
+        UNION ALL
+        SELECT observation_no, 'against_sequence', reached_at, received_at FROM counted
+    ) AS claim
     WHERE happened_at + $clock_tolerance < earliest
 ),
+-- How many sightings of each verifier, or of each with each host, have both times.
+timed AS (
+    SELECT
+        kind, count(*) AS sightings,
+        CASE kind WHEN 'before_making' THEN coalesce(node_id, 'host') || ' and ' ELSE '' END
+        || coalesce(backend_verifier, 'verifier')
+        || CASE kind WHEN 'before_certificate' THEN ' and certificate authority' ELSE '' END
+            AS clocks
+    FROM (
+        SELECT 'before_nonce' AS kind, backend_verifier, CAST(NULL AS VARCHAR) AS node_id
+        FROM observation
+        WHERE nonce_issued_at IS NOT NULL AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'before_nonce', backend_verifier, NULL
+        FROM observation
+        WHERE nonce_issued_at IS NULL AND received_at IS NOT NULL
+            AND nonce IN (SELECT nonce FROM nonce WHERE timestamp IS NOT NULL)
+        UNION ALL
+        SELECT 'before_making', backend_verifier, node_id
+        FROM observation
+        WHERE quote_generated_at IS NOT NULL AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'verified_first', backend_verifier, NULL
+        FROM observation
+        WHERE received_at IS NOT NULL AND verified_at IS NOT NULL
+        UNION ALL
+        SELECT 'before_certificate', backend_verifier, NULL
+        FROM certified
+        WHERE not_before IS NOT NULL AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'against_sequence', backend_verifier, NULL
+        FROM counted
+        WHERE reached_at IS NOT NULL AND received_at IS NOT NULL
+    ) AS claim
+    GROUP BY kind, backend_verifier, node_id
+),
+impossible AS (
+    SELECT
+        b.observation_no, b.kind, b.margin,
+        CASE b.kind WHEN 'before_making' THEN coalesce(o.node_id, 'host') || ' and ' ELSE '' END
+        || coalesce(o.backend_verifier, 'verifier')
+        || CASE b.kind WHEN 'before_certificate' THEN ' and certificate authority' ELSE '' END
+            AS clocks
+    FROM broken AS b
+    JOIN observation AS o ON o.observation_no = b.observation_no
+),
 usual AS (
-    SELECT i.kind, i.clocks, i.smallest, i.impossible, count(*) AS sightings
+    SELECT
+        i.kind, i.clocks, i.smallest, i.impossible, CAST(sum(t.sightings) AS BIGINT) AS sightings
     FROM (
         SELECT kind, clocks, min(margin) AS smallest, count(*) AS impossible
         FROM impossible
         GROUP BY kind, clocks
     ) AS i
-    JOIN claim AS c
-        ON c.kind = i.kind
-        AND c.clocks = i.clocks
-        AND c.earliest IS NOT NULL
-        AND c.happened_at IS NOT NULL
+    JOIN timed AS t ON t.kind = i.kind AND t.clocks = i.clocks
     GROUP BY i.kind, i.clocks, i.smallest, i.impossible
 ),
 weighed AS (
