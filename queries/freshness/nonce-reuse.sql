@@ -1,7 +1,7 @@
 -- ---
 -- id = "nonce-reuse"
 -- title = "One challenge for several sessions"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -50,10 +50,10 @@ answer AS (
 ),
 shared AS (
     SELECT nonce
-    FROM answer
-    WHERE accepted AND quote_no IS NOT NULL
+    FROM observation
+    WHERE coalesce(claimed_ok, TRUE) AND nonce IS NOT NULL
     GROUP BY nonce
-    HAVING min(session_id) <> max(session_id) AND min(quote_no) <> max(quote_no)
+    HAVING min(quote_no) <> max(quote_no)
 ),
 -- The same report in two sessions is a replay, or was signed twice.
 answered AS (
