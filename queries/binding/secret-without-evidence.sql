@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -74,7 +74,9 @@
 --         max(CASE WHEN s.session_id IS NULL AND e.enclave_id IS NULL THEN 0 ELSE 1 END) AS known
 --     FROM release AS r
 --     LEFT JOIN (
---         SELECT DISTINCT session_id FROM observation
+--         SELECT DISTINCT session_id
+--         FROM observation
+--         WHERE session_id IN (SELECT session_id FROM release)
 --     ) AS s ON s.session_id = r.session_id
 --     LEFT JOIN (
 --         SELECT DISTINCT enclave_id FROM observation
@@ -115,9 +117,19 @@ given AS (
     ) AS once
     WHERE timestamp IS NOT NULL AND coalesce(session_id, enclave_id) IS NOT NULL
 ),
+linked AS (
+    SELECT g.release_no, o.observation_no
+    FROM given AS g
+    JOIN observation AS o ON o.session_id = g.session_id
+    UNION ALL
+    SELECT g.release_no, o.observation_no
+    FROM given AS g
+    JOIN observation AS o ON o.enclave_id = g.enclave_id
+    WHERE g.session_id IS NULL
+),
 evidence AS (
     SELECT
-        o.observation_id, o.observation_no, o.session_id, o.enclave_id, o.received_at,
+        k.release_no, o.observation_no, o.enclave_id, o.received_at,
         CASE
             WHEN coalesce(o.claimed_ok, v.outcome <> 'rejected', FALSE) THEN
                 CASE WHEN v.outcome = 'rejected' THEN 'fails_verification' ELSE 'good' END
@@ -125,20 +137,11 @@ evidence AS (
             WHEN o.claimed_ok IS NULL AND v.outcome IS NULL THEN 'silent'
             ELSE 'refused'
         END AS worth
-    FROM observation AS o
+    FROM linked AS k
+    JOIN observation AS o ON o.observation_no = k.observation_no
     LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE o.received_at IS NOT NULL
         AND (o.event_type = 'enclave_attestation' OR o.quote_id IS NOT NULL)
-),
-linked AS (
-    SELECT g.release_no, e.observation_id, e.observation_no, e.received_at, e.enclave_id, e.worth
-    FROM given AS g
-    JOIN evidence AS e ON e.session_id = g.session_id
-    UNION ALL
-    SELECT g.release_no, e.observation_id, e.observation_no, e.received_at, e.enclave_id, e.worth
-    FROM given AS g
-    JOIN evidence AS e ON e.enclave_id = g.enclave_id
-    WHERE g.session_id IS NULL
 ),
 said AS (
     SELECT min(max_quote_age_ms) AS age_ms FROM policy
@@ -153,7 +156,7 @@ lifetime AS (
 -- How near each piece of evidence comes to earning the release: the nearest decides.
 weighed AS (
     SELECT
-        g.release_no, k.observation_id, k.observation_no, k.received_at,
+        k.release_no, k.observation_no, k.received_at,
         CASE
             WHEN k.received_at > g.released_at + $clock_tolerance THEN 6
             WHEN k.enclave_id <> g.enclave_id THEN 5
@@ -163,7 +166,7 @@ weighed AS (
             ELSE 1
         END AS step
     FROM given AS g
-    JOIN linked AS k ON k.release_no = g.release_no
+    JOIN evidence AS k ON k.release_no = g.release_no
     CROSS JOIN lifetime AS l
 ),
 best AS (
@@ -172,8 +175,7 @@ best AS (
         min(step) AS step,
         min(received_at) AS oldest_at,
         max(received_at) AS newest_at,
-        count(*) AS evidence,
-        string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations
+        count(*) AS evidence
     FROM weighed
     GROUP BY release_no
 ),
@@ -189,7 +191,6 @@ judged AS (
     SELECT
         g.release_no, g.released_at, g.session_id, g.enclave_id, g.secret_id,
         coalesce(b.step, 7) AS step, b.oldest_at, b.newest_at, coalesce(b.evidence, 0) AS evidence,
-        b.observations,
         floor(epoch(g.released_at) / 3600) AS hour_no
     FROM given AS g
     LEFT JOIN best AS b ON b.release_no = g.release_no
@@ -212,7 +213,7 @@ offence AS (
             WHEN 6 THEN 'late'
             ELSE 'no_evidence'
         END AS kind,
-        j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence, j.observations,
+        j.release_no, j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence,
         CASE j.step
             WHEN 2 THEN epoch(j.released_at)
                 - epoch(j.newest_at + coalesce(t.said, $evidence_lifetime))
@@ -236,6 +237,22 @@ offence AS (
                 AND h.hour_no IS NULL
             )
         )
+),
+seen AS (
+    SELECT
+        w.release_no,
+        string_agg(o.observation_id, ' ' ORDER BY w.received_at, w.observation_no) AS observations
+    FROM weighed AS w
+    JOIN observation AS o ON o.observation_no = w.observation_no
+    WHERE w.release_no IN (SELECT release_no FROM offence)
+    GROUP BY w.release_no
+),
+told AS (
+    SELECT
+        f.subject_type, f.subject_id, f.kind, f.released_at, f.enclave_id, f.secret_id,
+        f.newest_at, f.evidence, f.margin, f.skew, s.observations
+    FROM offence AS f
+    LEFT JOIN seen AS s ON s.release_no = f.release_no
 )
 SELECT
     subject_type,
@@ -271,6 +288,6 @@ SELECT
         'evidence': max(evidence),
         'releases': count(*)
     }) AS VARCHAR) AS details
-FROM offence
+FROM told
 GROUP BY subject_type, subject_id, kind, secret_id
 ORDER BY subject_type, subject_id, details
