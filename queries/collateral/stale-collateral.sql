@@ -1,7 +1,7 @@
 -- ---
 -- id = "stale-collateral"
 -- title = "Judged with old collateral while newer was out"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -53,16 +53,20 @@
 --         CAST(least(floor(age_ms / 86400000), 36500) AS BIGINT) * INTERVAL '1' DAY
 --         + age_ms % 86400000 * INTERVAL '1' MILLISECOND AS said
 --     FROM said
+-- ),
+-- late AS (
+--     SELECT o.observation_id, o.quote_no
+--     FROM observation AS o
+--     CROSS JOIN limits AS l
+--     WHERE o.claimed_ok
+--         AND o.received_at > o.collateral_fetched_at + coalesce(l.said, $max_age)
 -- )
--- SELECT count(DISTINCT o.observation_id) AS unjudged
--- FROM observation AS o
--- JOIN quote AS q ON q.quote_no = o.quote_no
--- CROSS JOIN limits AS l
+-- SELECT count(DISTINCT t.observation_id) AS unjudged
+-- FROM late AS t
+-- JOIN quote AS q ON q.quote_no = t.quote_no
 -- LEFT JOIN collateral AS c
 --     ON c.kind = 'tcb_info' AND c.authentic AND c.fmspc = q.fmspc AND c.id = upper(q.tee)
--- WHERE o.claimed_ok
---     AND o.received_at > o.collateral_fetched_at + coalesce(l.said, $max_age)
---     AND c.collateral_id IS NULL"""
+-- WHERE c.collateral_id IS NULL"""
 -- ---
 WITH said AS (
     SELECT min(max_collateral_age_ms) AS age_ms FROM policy
@@ -73,6 +77,13 @@ limits AS (
         CAST(least(floor(age_ms / 86400000), 36500) AS BIGINT) * INTERVAL '1' DAY
         + age_ms % 86400000 * INTERVAL '1' MILLISECOND AS said
     FROM said
+),
+late AS (
+    SELECT o.observation_no, o.quote_no, l.said
+    FROM observation AS o
+    CROSS JOIN limits AS l
+    WHERE o.claimed_ok
+        AND o.received_at > o.collateral_fetched_at + coalesce(l.said, $max_age)
 ),
 old AS (
     SELECT
@@ -85,13 +96,11 @@ old AS (
         END AS subject_type,
         coalesce(o.backend_verifier, o.enclave_id, o.quote_id) AS subject_id,
         upper(q.tee) || ' ' || q.fmspc AS series,
-        epoch(o.collateral_fetched_at + coalesce(l.said, $max_age))
+        epoch(o.collateral_fetched_at + coalesce(t.said, $max_age))
         - epoch(o.collateral_fetched_at) AS limit_seconds
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    CROSS JOIN limits AS l
-    WHERE o.claimed_ok
-        AND o.received_at > o.collateral_fetched_at + coalesce(l.said, $max_age)
+    FROM late AS t
+    JOIN observation AS o ON o.observation_no = t.observation_no
+    JOIN quote AS q ON q.quote_no = t.quote_no
 ),
 issue AS (
     SELECT id || ' ' || fmspc AS series, issued_at, tcb_evaluation_data_number AS number
