@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-incoherence"
 -- title = "A report that contradicts the platform that certified its key"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -41,9 +41,25 @@
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
-WITH comparison AS (
+-- Many quotes show the same: each of what they show is compared once.
+WITH shown AS (
     SELECT
-        quote_no, attestation_key_id, cpu_svn, qe_cpu_svn, tee,
+        ppid, attestation_key_id, cpu_svn, qe_cpu_svn, header_qe_svn, qe_isv_svn, header_pce_svn,
+        pce_svn, tee_tcb_svn, tcb_components
+    FROM quote
+    WHERE trusted
+    GROUP BY
+        ppid, attestation_key_id, cpu_svn, qe_cpu_svn, header_qe_svn, qe_isv_svn, header_pce_svn,
+        pce_svn, tee_tcb_svn, tcb_components
+),
+comparison AS (
+    SELECT
+        row_number() OVER (
+            ORDER BY
+                ppid, attestation_key_id, cpu_svn, qe_cpu_svn, header_qe_svn, qe_isv_svn,
+                header_pce_svn, pce_svn, tee_tcb_svn, tcb_components
+        ) AS state_no,
+        ppid, attestation_key_id, cpu_svn, qe_cpu_svn,
         CASE WHEN ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(ppid, attestation_key_id) AS subject_id,
         cpu_svn <> qe_cpu_svn AS differs_cpu_svn,
@@ -71,62 +87,89 @@ WITH comparison AS (
         header_pce_svn < pce_svn AND NOT (header_qe_svn = 0 AND header_pce_svn = 0)
             AS differs_pce_svn,
         header_qe_svn, qe_isv_svn, header_pce_svn, pce_svn, tee_tcb_svn, tcb_components
-    FROM quote
-    WHERE trusted
+    FROM shown
 ),
 incoherent AS (
     SELECT
-        quote_no, attestation_key_id, subject_type, subject_id, 'cpu_svn' AS kind, cpu_svn,
+        state_no, 'cpu_svn' AS kind,
         cpu_svn || ' against ' || qe_cpu_svn AS contradiction
     FROM comparison
     WHERE differs_cpu_svn
     UNION ALL
     SELECT
-        quote_no, attestation_key_id, subject_type, subject_id, 'qe_svn', cpu_svn,
+        state_no, 'qe_svn',
         CAST(header_qe_svn AS VARCHAR) || ' against ' || CAST(qe_isv_svn AS VARCHAR)
     FROM comparison
     WHERE differs_qe_svn
     UNION ALL
-    SELECT
-        quote_no, attestation_key_id, subject_type, subject_id, 'microcode', cpu_svn,
-        tee_tcb_svn || ' against ' || qe_cpu_svn
+    SELECT state_no, 'microcode', tee_tcb_svn || ' against ' || qe_cpu_svn
     FROM comparison
     WHERE differs_microcode
     UNION ALL
-    SELECT
-        quote_no, attestation_key_id, subject_type, subject_id, 'below_pck', cpu_svn,
-        qe_cpu_svn || ' against ' || tcb_components
+    SELECT state_no, 'below_pck', qe_cpu_svn || ' against ' || tcb_components
     FROM comparison
     WHERE differs_below_pck
     UNION ALL
     SELECT
-        quote_no, attestation_key_id, subject_type, subject_id, 'pce_svn', cpu_svn,
+        state_no, 'pce_svn',
         CAST(header_pce_svn AS VARCHAR) || ' against ' || CAST(pce_svn AS VARCHAR)
     FROM comparison
     WHERE differs_pce_svn
     UNION ALL
     SELECT
-        quote_no, attestation_key_id, subject_type, subject_id, 'unstated', cpu_svn,
+        state_no, 'unstated',
         'none against ' || CAST(qe_isv_svn AS VARCHAR) || ' and ' || CAST(pce_svn AS VARCHAR)
     FROM comparison
     WHERE unstated
 ),
+-- With another certification of the quoting enclave, at the CPUSVN of the report.
+settled AS (
+    SELECT i.state_no, later.state_no AS later_no
+    FROM incoherent AS i
+    JOIN comparison AS c ON c.state_no = i.state_no
+    JOIN comparison AS later
+        ON later.subject_type = c.subject_type
+        AND later.subject_id = c.subject_id
+        AND later.qe_cpu_svn = c.cpu_svn
+        AND NOT later.differs_cpu_svn
+    WHERE i.kind = 'cpu_svn'
+),
+member AS (
+    SELECT c.state_no, q.quote_no
+    FROM comparison AS c
+    JOIN quote AS q
+        ON q.ppid IS NOT DISTINCT FROM c.ppid
+        AND q.attestation_key_id IS NOT DISTINCT FROM c.attestation_key_id
+        AND q.cpu_svn IS NOT DISTINCT FROM c.cpu_svn
+        AND q.qe_cpu_svn IS NOT DISTINCT FROM c.qe_cpu_svn
+        AND q.header_qe_svn IS NOT DISTINCT FROM c.header_qe_svn
+        AND q.qe_isv_svn IS NOT DISTINCT FROM c.qe_isv_svn
+        AND q.header_pce_svn IS NOT DISTINCT FROM c.header_pce_svn
+        AND q.pce_svn IS NOT DISTINCT FROM c.pce_svn
+        AND q.tee_tcb_svn IS NOT DISTINCT FROM c.tee_tcb_svn
+        AND q.tcb_components IS NOT DISTINCT FROM c.tcb_components
+    WHERE q.trusted
+        AND c.state_no IN (
+            SELECT state_no FROM incoherent
+            UNION
+            SELECT later_no FROM settled
+        )
+),
 sighting AS (
     SELECT
-        i.subject_type, i.subject_id, i.kind, i.contradiction, i.attestation_key_id, i.cpu_svn,
+        c.subject_type, c.subject_id, i.kind, i.contradiction, c.attestation_key_id, i.state_no,
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok
     FROM incoherent AS i
-    JOIN observation AS o ON o.quote_no = i.quote_no
+    JOIN comparison AS c ON c.state_no = i.state_no
+    JOIN member AS m ON m.state_no = i.state_no
+    JOIN observation AS o ON o.quote_no = m.quote_no
 ),
--- A quoting enclave that certified itself again soon after, at the CPUSVN of the report.
+-- A quoting enclave that certified itself again soon after.
 caught_up AS (
     SELECT DISTINCT s.observation_no
     FROM sighting AS s
-    JOIN comparison AS later
-        ON later.subject_type = s.subject_type
-        AND later.subject_id = s.subject_id
-        AND later.qe_cpu_svn = s.cpu_svn
-        AND NOT later.differs_cpu_svn
+    JOIN settled AS t ON t.state_no = s.state_no
+    JOIN member AS later ON later.state_no = t.later_no
     JOIN observation AS o ON o.quote_no = later.quote_no
     WHERE s.kind = 'cpu_svn'
         AND o.received_at >= s.received_at
