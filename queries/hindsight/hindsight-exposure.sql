@@ -1,7 +1,7 @@
 -- ---
 -- id = "hindsight-exposure"
 -- title = "Good at the time, bad by what is known now"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -45,7 +45,27 @@
 -- JOIN verdict AS h ON h.observation_no = r.observation_no AND h.moment = 'hindsight'
 -- WHERE r.moment = 'receipt' AND r.outcome = 'accepted' AND h.outcome = 'undetermined'"""
 -- ---
-WITH policed AS (
+-- Of few statuses: good enough or not, under some policy.
+WITH weighed AS (
+    SELECT
+        s.status,
+        bool_or(list_contains(coalesce(p.accept, $accept), s.status)) AS good,
+        bool_or(NOT list_contains(coalesce(p.accept, $accept), s.status)) AS weak
+    FROM (SELECT DISTINCT status FROM verdict WHERE status IS NOT NULL) AS s
+    LEFT JOIN policy AS p ON TRUE
+    GROUP BY s.status
+),
+changed AS (
+    SELECT r.observation_no
+    FROM verdict AS r
+    JOIN verdict AS h ON h.observation_no = r.observation_no AND h.moment = 'hindsight'
+    LEFT JOIN weighed AS t ON t.status = r.status
+    LEFT JOIN weighed AS n ON n.status = h.status
+    WHERE r.moment = 'receipt'
+        AND r.outcome = 'accepted'
+        AND (h.outcome = 'rejected' OR (h.outcome = 'accepted' AND t.good AND n.weak))
+),
+policed AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.session_id, o.enclave_id,
         CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
@@ -56,12 +76,13 @@ WITH policed AS (
         h.tcb_evaluation_data_number AS hindsight_number,
         list_contains(coalesce(p.accept, $accept), r.status) AS good_then,
         list_contains(coalesce(p.accept, $accept), h.status) AS good_now
-    FROM observation AS o
+    FROM changed AS c
+    JOIN observation AS o ON o.observation_no = c.observation_no
     JOIN quote AS q ON q.quote_no = o.quote_no
-    JOIN verdict AS r ON r.observation_no = o.observation_no AND r.moment = 'receipt'
-    JOIN verdict AS h ON h.observation_no = o.observation_no AND h.moment = 'hindsight'
+    JOIN verdict AS r ON r.observation_no = c.observation_no AND r.moment = 'receipt'
+    JOIN verdict AS h ON h.observation_no = c.observation_no AND h.moment = 'hindsight'
     LEFT JOIN policy AS p ON TRUE
-    WHERE q.trusted AND r.outcome = 'accepted'
+    WHERE q.trusted
 ),
 exposed AS (
     SELECT
@@ -75,7 +96,7 @@ exposed AS (
 released AS (
     SELECT session_id, count(DISTINCT coalesce(secret_id, '')) AS secrets
     FROM release
-    WHERE session_id IS NOT NULL
+    WHERE session_id IN (SELECT session_id FROM exposed)
     GROUP BY session_id
 ),
 session AS (
