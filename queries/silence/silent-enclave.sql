@@ -1,7 +1,7 @@
 -- ---
 -- id = "silent-enclave"
 -- title = "A launch that should have attested and did not"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -113,8 +113,7 @@ expected AS (
 -- not say OK or its policy refused.
 attestation AS (
     SELECT
-        observation_id, observation_no, event_id, session_id, nonce, container_id, enclave_id,
-        received_at, quote_generated_at,
+        observation_no, container_id, enclave_id, received_at,
         CASE WHEN NOT claimed_policy_allowed THEN FALSE ELSE claimed_ok END AS passed
     FROM observation
     WHERE (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
@@ -124,9 +123,7 @@ attestation AS (
 -- The same container, else, where one side does not name a container, the same enclave. What
 -- comes after a relaunch speaks for the earlier launch only inside that one's windows.
 heard AS (
-    SELECT
-        e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
-        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.passed
+    SELECT e.launch_key, e.relaunched_at, a.observation_no, a.received_at, a.passed
     FROM expected AS e
     JOIN attestation AS a
         ON a.container_id = e.container_id
@@ -136,9 +133,7 @@ heard AS (
             OR a.received_at < greatest(e.relaunched_at, e.launched_at + e.patience + e.patience)
         )
     UNION ALL
-    SELECT
-        e.launch_key, e.relaunched_at, a.observation_id, a.observation_no, a.event_id,
-        a.session_id, a.nonce, a.received_at, a.quote_generated_at, a.passed
+    SELECT e.launch_key, e.relaunched_at, a.observation_no, a.received_at, a.passed
     FROM expected AS e
     JOIN attestation AS a
         ON a.enclave_id = e.enclave_id
@@ -150,15 +145,15 @@ heard AS (
     WHERE a.container_id IS NULL OR e.container_id IS NULL
 ),
 first_heard AS (
-    SELECT h.launch_key, h.observation_id, h.received_at, h.quote_generated_at
-    FROM heard AS h
-    JOIN (
+    SELECT f.launch_key, o.observation_id, o.received_at, o.quote_generated_at
+    FROM (
         SELECT
             launch_key,
             min_by(observation_no, {'at': received_at, 'no': observation_no}) AS observation_no
         FROM heard
         GROUP BY launch_key
-    ) AS f ON f.launch_key = h.launch_key AND f.observation_no = h.observation_no
+    ) AS f
+    JOIN observation AS o ON o.observation_no = f.observation_no
 ),
 stopped AS (
     SELECT launch_key, min(stopped_at) AS stopped_at
@@ -209,17 +204,18 @@ silent AS (
 -- Attempts belong to the launch before them; one event collected twice is one attempt.
 copied AS (
     SELECT
-        launch_key, observation_id, observation_no, received_at, passed,
+        h.launch_key, o.observation_id, h.observation_no, h.received_at, h.passed,
         row_number() OVER (
             PARTITION BY
-                launch_key, event_id, session_id, nonce,
-                CASE WHEN event_id IS NULL THEN received_at END
-            ORDER BY received_at, observation_no
+                h.launch_key, o.event_id, o.session_id, o.nonce,
+                CASE WHEN o.event_id IS NULL THEN h.received_at END
+            ORDER BY h.received_at, h.observation_no
         ) AS copy
-    FROM heard
-    WHERE passed IS NOT NULL
-        AND (relaunched_at IS NULL OR received_at < relaunched_at)
-        AND launch_key IN (SELECT launch_key FROM heard WHERE NOT passed)
+    FROM heard AS h
+    JOIN observation AS o ON o.observation_no = h.observation_no
+    WHERE h.passed IS NOT NULL
+        AND (h.relaunched_at IS NULL OR h.received_at < h.relaunched_at)
+        AND h.launch_key IN (SELECT launch_key FROM heard WHERE NOT passed)
 ),
 attempt AS (
     SELECT
