@@ -1,7 +1,7 @@
 -- ---
 -- id = "unlisted-platform"
 -- title = "Evidence of a platform that is not on the list"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -57,6 +57,23 @@ WITH listed AS (
     WHERE ppid IS NOT NULL
     GROUP BY ppid
 ),
+-- A platform that one entry covers from its first to its last sighting has nothing to show.
+span AS (
+    SELECT q.ppid, min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE q.trusted AND q.ppid IS NOT NULL
+    GROUP BY q.ppid
+),
+suspect AS (
+    SELECT s.ppid
+    FROM span AS s
+    LEFT JOIN listed_platform AS l
+        ON l.ppid = s.ppid
+        AND coalesce(s.first_at >= l.valid_from, TRUE)
+        AND coalesce(s.last_at < l.valid_to, TRUE)
+    WHERE l.ppid IS NULL
+),
 sighting AS (
     SELECT
         q.ppid, q.fmspc, o.observation_id, o.observation_no, o.received_at, o.node_id,
@@ -67,7 +84,7 @@ sighting AS (
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN policy AS p ON TRUE
     LEFT JOIN listed AS l ON l.ppid = q.ppid
-    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
+    WHERE q.trusted AND q.ppid IN (SELECT ppid FROM suspect) AND o.received_at IS NOT NULL
 ),
 covered AS (
     SELECT DISTINCT s.observation_no
