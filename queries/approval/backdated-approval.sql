@@ -1,7 +1,7 @@
 -- ---
 -- id = "backdated-approval"
 -- title = "Code that was approved after it had been let in"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -66,9 +66,13 @@ WITH entry AS (
             OR r.measurement IS NOT NULL
         )
 ),
--- Workloads whose approvals were all there from the beginning have nothing to show.
+-- Workloads whose approvals were all there from the beginning have nothing to show, nor have
+-- others once the last of them was known.
 dated AS (
-    SELECT DISTINCT workload_id FROM entry WHERE known_at IS NOT NULL
+    SELECT workload_id, max(known_at) AS known_by
+    FROM entry
+    WHERE known_at IS NOT NULL
+    GROUP BY workload_id
 ),
 accepted AS (
     SELECT
@@ -81,7 +85,7 @@ accepted AS (
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE q.trusted
-        AND o.received_at IS NOT NULL
+        AND o.received_at + $clock_tolerance < d.known_by
         AND coalesce(o.claimed_ok, v.outcome = 'accepted', FALSE)
 ),
 covering AS (
