@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-rate"
 -- title = "One attestation key at work faster, or in more places, than its platform can"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -68,10 +68,7 @@
 -- WHERE coalesce(q.proven, TRUE) AND NOT coalesce(q.trusted, FALSE)"""
 -- ---
 WITH sighting AS (
-    SELECT
-        q.attestation_key_id, q.signature_r, q.ppid, o.node_id, o.observation_id,
-        o.observation_no, o.received_at, o.quote_generated_at AS made_at,
-        o.backend_verifier AS verifier
+    SELECT q.attestation_key_id, o.node_id, o.observation_no, o.quote_no, o.received_at
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE q.trusted
@@ -104,15 +101,17 @@ fresh AS (
         ) AS place
     FROM (
         SELECT
-            s.attestation_key_id, s.ppid, s.node_id, s.observation_id, s.observation_no,
-            s.received_at, s.made_at, s.verifier,
+            s.attestation_key_id, q.ppid, s.node_id, o.observation_id, s.observation_no,
+            s.received_at, o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
             b.attestation_key_id IS NOT NULL AS is_busy,
             r.attestation_key_id IS NOT NULL AS is_roaming,
             row_number() OVER (
-                PARTITION BY s.attestation_key_id, s.signature_r
+                PARTITION BY s.attestation_key_id, q.signature_r
                 ORDER BY s.received_at, s.observation_no
             ) AS showing
         FROM sighting AS s
+        JOIN observation AS o ON o.observation_no = s.observation_no
+        JOIN quote AS q ON q.quote_no = s.quote_no
         LEFT JOIN busy AS b ON b.attestation_key_id = s.attestation_key_id
         LEFT JOIN roaming AS r ON r.attestation_key_id = s.attestation_key_id
         WHERE b.attestation_key_id IS NOT NULL OR r.attestation_key_id IS NOT NULL
