@@ -20,7 +20,7 @@
 -- attack = ["nonce substitution", "relay"]
 -- spec = ["RFC 9334, section 10.2", "detector D05"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.answer_time]
 -- type = "INTERVAL"

@@ -28,7 +28,7 @@
 -- attack = ["evidence suppression", "launch outside the enclave"]
 -- spec = ["RFC 9334, section 4 (roles)", "detector D48"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-29
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.attest_within]
 -- type = "INTERVAL"
