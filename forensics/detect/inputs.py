@@ -109,6 +109,8 @@ class _Tables:
             )
             self._connection.execute(f"INSERT INTO {self._name(view)} {query}")
         self._number_texts(schema, columns)
+        if self._room.startswith(SCRATCH):  # columns of another type are in memory until then
+            self._connection.execute(f"CHECKPOINT {SCRATCH}")
         for view in columns:
             self._do(
                 f'CREATE OR REPLACE VIEW memory.{schema}."{view}" AS FROM {self._name(view)}',
