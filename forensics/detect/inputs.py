@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import duckdb
@@ -19,6 +19,7 @@ from forensics.case.news import EVENTS
 from forensics.case.scratch import SCRATCH
 from forensics.detect.detector import Detector
 from forensics.detect.reading import read_columns
+from forensics.errors import UsageError
 
 # Views of one row or more for each event, and those that take a look at all evidence; with what
 # joins, scopes and news use of them, whether detectors read it or not.
@@ -49,7 +50,10 @@ _Columns = Mapping[str, Iterable[str]]  # view -> columns as SQL
 
 @contextmanager
 def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
-    """For the length of a block; the views are put back after it."""
+    """For the length of a block; the views are put back after it.
+
+    Raises `UsageError` (`no-scratch-space`).
+    """
     detectors = list(detectors)
     if len(detectors) < _FEWEST:
         yield
@@ -58,6 +62,15 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
     try:
         tables.replace("stored", _choose_shared(connection))
         tables.replace("main", _choose_columns(connection, detectors))
+    except duckdb.Error as error:
+        with suppress(duckdb.Error):  # a database that has no room left does nothing more
+            tables.remove()
+        if "Could not write" in str(error):
+            reason = str(error).split("Could not write")[-1].strip().splitlines()[0]
+            message = f"no room for tables: could not write {reason}; TMPDIR can name another place"
+            raise UsageError("no-scratch-space", message) from error
+        raise
+    try:
         yield
     finally:
         tables.remove()

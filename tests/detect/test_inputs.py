@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,3 +92,19 @@ def test_a_failed_load_leaves_the_views(case, monkeypatch: pytest.MonkeyPatch):
     assert len(types(connection, "observation")) > 1
     with inputs.loaded(connection, []):
         pass
+
+
+def test_a_full_disk_for_tables_is_said_in_one_line(case, tmp_path: Path):
+    result = subprocess.run(
+        [sys.executable, "-m", "forensics", "detect", case.path, "--as-of", AS_OF.isoformat()],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert "[no-scratch-space]" in line
+    assert "TMPDIR" in line
+    assert list(tmp_path.iterdir()) == []
