@@ -29,7 +29,8 @@ def _load_corpus() -> ModuleType:
 def test_the_corpus_is_distinct_accepted_and_deterministic(tmp_path: Path) -> None:
     corpus = _load_corpus()
     lines = b"".join(
-        corpus.emit_lines(first, seed=1, platforms=4, quotes=40) for first in (0, corpus.CHUNK)
+        corpus.emit_lines(first, end=40, seed=1, platforms=4, quotes=40)
+        for first in (0, corpus.CHUNK)
     ).splitlines()
     for name, content in corpus.surround(corpus.make_archive(1)):
         path = tmp_path / name
@@ -50,4 +51,4 @@ def test_the_corpus_is_distinct_accepted_and_deterministic(tmp_path: Path) -> No
             int(datetime.fromisoformat(event["received_at"]).timestamp()),
         )
         assert report.status == "UpToDate"
-    assert corpus.emit_lines(0, seed=1, platforms=4, quotes=40).splitlines() == lines
+    assert corpus.emit_lines(0, end=40, seed=1, platforms=4, quotes=40).splitlines() == lines
