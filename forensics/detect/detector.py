@@ -113,6 +113,11 @@ class Detector:
         return f"{_FENCE}\n{comment}\n{_FENCE}\n{self.sql}\n"
 
     @property
+    def statements(self) -> tuple[str, ...]:
+        """The query, and what counts the subjects that it could not judge."""
+        return (self.sql, *(blindness.count for blindness in self.not_evaluable))
+
+    @property
     def sql_sha256(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 

@@ -287,7 +287,7 @@ def run_narrowed(
 
 def _tells_time(detector: Detector) -> bool:
     """Whether what it says depends on the cut-off or on the moment of hindsight itself."""
-    statements = " ".join([detector.sql, *(gap.count for gap in detector.not_evaluable)])
+    statements = " ".join(detector.statements)
     read = "verdict" in detector.inputs and re.search(rf"\b{AS_OF}\b", statements)
     return bool(read) or AS_OF in {parameter.name for parameter in detector.params}
 

@@ -24,9 +24,7 @@ def read_columns(
     connection: duckdb.DuckDBPyConnection, detector: Detector
 ) -> dict[str, tuple[str, ...]]:
     """Input -> the columns of it that the detector's statements may read, in the view's order."""
-    statements = [detector.sql, *(gap.count for gap in detector.not_evaluable)]
-    if detector.pending:
-        statements.append(detector.pending)
+    statements = filter(None, (*detector.statements, detector.pending))
     trees = [_parse(connection, statement) for statement in statements]
     if any(tree["error"] for tree in trees):
         return {view: _COLUMNS[view] for view in detector.inputs}
@@ -59,7 +57,8 @@ def _find(node: Any, names: _Names) -> Iterator[tuple[str, str]]:
         elif node.get("class") == "STAR":
             yield from _spread(node["relation_name"].lower(), names)
         elif node.get("type") == "JOIN":
-            yield from _resolve([part.lower() for part in node["using_columns"]], names)
+            for name in node["using_columns"]:
+                yield from _resolve([name.lower()], names)
         for item in node.values():
             yield from _find(item, names)
 

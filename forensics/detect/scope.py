@@ -204,7 +204,7 @@ class Scope:
 
 def name_moments(detector: Detector) -> tuple[str, ...]:
     """The moments whose verdicts a detector looks at; both where it does not say."""
-    statements = " ".join([detector.sql, *(gap.count for gap in detector.not_evaluable)])
+    statements = " ".join(detector.statements)
     reads = len(re.findall(r"\b(?:FROM|JOIN) verdict\b", statements))
     receipts = statements.count("moment = 'receipt'")
     if reads <= receipts:

@@ -112,7 +112,7 @@ def _list_for(name: str) -> str:
 
 def check_file(name: str, place: "Path | None", digest: str) -> "Iterator[str]":
     """A listed file against its digest; evidence against its name too."""
-    if place is None or place.is_symlink() or not place.is_file():
+    if place is None or not is_regular(place):
         yield f"{name}: missing, listed in {_list_for(name)}"
         return
     try:

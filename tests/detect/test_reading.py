@@ -36,6 +36,8 @@ def read(sql: str, *inputs: str) -> dict[str, tuple[str, ...]]:
          "(SELECT 1 FROM verdict AS v WHERE v.moment = b.rule)", "moment"),
         ("SELECT 1 AS n FROM verdict AS v JOIN binding AS b USING (observation_no)",
          "observation_no"),
+        ("SELECT 1 AS n FROM verdict AS status JOIN binding AS b USING (status, outcome)",
+         "outcome status"),
         ("SELECT count(*) FROM verdict", ""),
         ("SELECT status.outcome FROM verdict", "outcome status"),
         ("SELECT rank() OVER w FROM verdict AS v WINDOW w AS (ORDER BY v.as_of)", "as_of"),
@@ -63,7 +65,7 @@ def test_each_detector_runs_over_what_it_is_said_to_read(detector: Detector):
         for view, names in read_columns(connection, detector).items():
             listed = ", ".join(f'"{name}" {types[view][name]}' for name in names) or "nothing INT"
             connection.execute(f'CREATE TABLE "{view}" ({listed})')
-        for sql in (detector.sql, *(gap.count for gap in detector.not_evaluable)):
+        for sql in detector.statements:
             [statement] = connection.extract_statements(sql)
             params = bind(detector.params, datetime(2026, 1, 1, tzinfo=UTC), {})
             used = {name: params[name] for name in statement.named_parameters}
