@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from forensics.case.expressions import RECEIVED_OR_NO_TIME
+from forensics.case.landmarks import (
+    NOW,
+    STORED,
+    are_overtaken,
+    declare_landmarks,
+    renew_landmarks,
+)
 from forensics.case.tables import (
     FACT_CERTIFICATION,
     FACT_CHAIN,
@@ -83,13 +90,15 @@ class Horizon:
     """How far a look at a case reached.
 
     `entry` and `observation_no` are the last of each that it saw; `proven`: all evidence was
-    verified then; `verdicts` names the verdicts that it saw (MD5 over `verdict_state`).
+    verified then; `verdicts` and `landmarks` name those that it saw (MD5 over `verdict_state` and
+    `landmark`).
     """
 
     entry: int
     observation_no: int
     proven: bool
     verdicts: str
+    landmarks: str
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
@@ -97,21 +106,21 @@ class Horizon:
 
 def read_horizon(document: Mapping[str, object]) -> Horizon | None:
     """The horizon that `to_json` wrote; None when it is none."""
-    values = (document.get(name) for name in ("entry", "observation_no", "proven", "verdicts"))
-    match tuple(values):
-        case (int(entry), int(observation_no), bool(proven), str(verdicts)):
-            return Horizon(entry, observation_no, proven, verdicts)
+    match [document.get(field.name) for field in fields(Horizon)]:
+        case [int(entry), int(observation_no), bool(proven), str(verdicts), str(landmarks)]:
+            return Horizon(entry, observation_no, proven, verdicts, landmarks)
     return None
 
 
 def look(case: Case, connection: duckdb.DuckDBPyConnection) -> Horizon:
-    """The case as it stands on this connection."""
+    """The case as it stands on this connection, where `landmark_now` has been made."""
     [(last,)] = connection.execute("SELECT max(observation_no) FROM stored.observation").fetchall()
     return Horizon(
         entry=len(case.ledger.entries),
         observation_no=last or 0,
         proven=covers_evidence(case),
         verdicts=_digest(connection, f"SELECT * FROM ({_STATE})"),
+        landmarks=_digest(connection, NOW),
     )
 
 
@@ -140,7 +149,8 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
 
     `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
     `moment`, known ones whose verdict is another now. `fresh_launch`, `known_launch` and so on
-    are the rows of the event views on either side of the horizon.
+    are the rows of the event views on either side of the horizon. `landmark` holds numbers too
+    (`forensics.case.landmarks`).
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE fresh_observation AS "
@@ -159,8 +169,18 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
                 f"CREATE OR REPLACE TEMP VIEW {name}_{view} AS SELECT * FROM memory.main.{view} "
                 f"WHERE source_id {negation}IN (SELECT source_id FROM fresh_source)"
             )
-    moments = connection.execute("SELECT DISTINCT moment FROM changed_observation").fetchall()
-    return frozenset(moment for (moment,) in moments)
+    rows = connection.execute("SELECT DISTINCT moment FROM changed_observation").fetchall()
+    moments = frozenset(moment for (moment,) in rows)
+    # A receipt that changed may tell of a certificate that came later: then kinds are others too.
+    after = since.observation_no
+    holds = (
+        "receipt" not in moments
+        and _digest(connection, STORED) == since.landmarks
+        and not are_overtaken(connection, after)
+    )
+    renew_landmarks(connection, after if holds else 0)
+    declare_landmarks(connection)
+    return moments
 
 
 def read_verdict_state(connection: duckdb.DuckDBPyConnection) -> pa.Table:

@@ -100,6 +100,7 @@ def detect(
     suppressions: SuppressionFile | None = None,
     patience: timedelta | None = None,
 ) -> Detection:
+    from forensics.case.landmarks import read_landmarks
     from forensics.case.news import read_verdict_state
     from forensics.case.query import open_locked
     from forensics.detect.catalog import load_catalog
@@ -151,6 +152,7 @@ def detect(
             known_entry=detection.known_entry,
         )
         writer.replace_table("verdict_state", read_verdict_state(connection))
+        writer.replace_table("landmark", read_landmarks(connection))
         writer.notes |= describe_modes(detection)
     return detection
 

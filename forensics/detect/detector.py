@@ -63,8 +63,8 @@ class Detector:
     may raise a finding. `clocks` says whose clocks its times are by, where no detail of the finding
     does.
 
-    `scope`, `pending` and `widens` say how little has to be read when little is new: see
-    `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
+    `scope`, `suspects`, `pending` and `widens` say how little has to be read when little is new:
+    see `forensics.detect.scope`. Without a scope every run reads all, and `in_full` says why.
     """
 
     id: str
@@ -80,6 +80,7 @@ class Detector:
     requires: tuple[str, ...]
     waits_for: tuple[str, ...]
     scope: tuple[str, ...]
+    suspects: str | None
     pending: str | None
     widens: bool
     in_full: str | None
@@ -175,6 +176,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         requires=header.texts("requires", empty=True),
         waits_for=header.texts("waits_for", empty=True),
         scope=header.texts("scope", empty=True),
+        suspects=header.text("suspects", empty=True),
         pending=header.text("pending", empty=True),
         widens=header.flag("widens", empty=True),
         in_full=header.text("in_full", empty=True),
@@ -212,8 +214,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
-    if (detector.pending or detector.widens) and not detector.scope:
-        raise header_error(where, "pending and widens mean nothing without a scope")
+    if (detector.suspects or detector.pending or detector.widens) and not detector.scope:
+        raise header_error(where, "suspects, pending and widens mean nothing without a scope")
     if detector.in_full and detector.scope:
         raise header_error(where, "in_full says why there is no scope, and there is one")
     _check_waiting(detector, where)

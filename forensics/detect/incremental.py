@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from forensics.case.landmarks import renew_landmarks
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.news import (
     Horizon,
@@ -39,6 +40,7 @@ from forensics.detect.run import (
     judge,
     make_gaps,
     run_detector,
+    screen,
 )
 from forensics.detect.scope import NARROWED, Scope, name_moments
 
@@ -178,6 +180,8 @@ def recall(
     changed_moments: Set[str] = frozenset()
     if since and not obstacle:
         changed_moments = declare_news(connection, since)
+    else:
+        renew_landmarks(connection)
     views = sorted({view for detector in detectors for view in _whole_inputs(detector)})
     return Past(
         now=look(case, connection),
@@ -255,7 +259,13 @@ def run_narrowed(
     """
     scope = Scope(connection, detector.scope, detector.inputs)
     moments = name_moments(detector)
-    scope.seed_news(moments)
+    if detector.suspects:
+        scope.put_beside(screen(connection, detector, params).columns)
+        with scope.narrow(detector):
+            scope.seed_values(screen(connection, detector, params))
+    else:
+        scope.seed_news()
+    scope.seed_changes(moments)
     scope.seed_findings(previous)
     if detector.pending:
         since = datetime.fromisoformat(_read_basis(record)[1]["as_of"])

@@ -20,7 +20,9 @@ from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
+from forensics.detect.run import screen
 from forensics.detect.scope import ONE_BY_ONE
+from forensics.errors import DetectorError
 
 # Views that detection itself writes: a detector over them would depend on the order of runs.
 _WRITTEN_BY_DETECTION: Final = frozenset({"finding", "detection"})
@@ -170,7 +172,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
 
 
 def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """Its keys are columns, every event view has one of them, and `pending` gives such keys."""
+    """Its keys are columns, every event view has one of them, and what gives values gives keys."""
     known = {*OBSERVATION.names, *QUOTE.names}
     if unknown := sorted(set(detector.scope) - known):
         yield f"{unknown} are no columns of observation or quote"
@@ -178,8 +180,33 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
         yield f"{ONE_BY_ONE} stands alone: each sighting is judged by itself"
     for view in VIEWS:
         read = detector.scope and view.name in EVENTS and view.name in detector.inputs
-        if read and not set(detector.scope) & set(view.names):
+        if read and not detector.suspects and not set(detector.scope) & set(view.names):
             yield f"{view.name} has none of these columns, so none of its rows would be read"
+    yield from _check_suspects(connection, detector)
+    yield from _check_pending(connection, detector)
+
+
+def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
+    """They are keys of the scope, taken from the CTEs of the query and from nothing else."""
+    if detector.suspects is None:
+        return
+    tree, problems = _parse(connection, detector.suspects)
+    yield from (f"suspects: {problem}" for _, problem in problems)
+    if tree is None:
+        return
+    if _tables(tree) & _READABLE:
+        yield "suspects reads views itself, not what the query made of them"
+    try:
+        rows = screen(connection, detector, bind(detector.params, _LONG_AGO, {}))
+    except (duckdb.Error, DetectorError) as error:
+        yield f"suspects: {_first_line(error)}"
+        return
+    if not set(rows.columns) <= set(detector.scope):
+        yield f"suspects gives {rows.columns}, not columns of the scope"
+
+
+def _check_pending(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
+    """It gives keys of the scope, from inputs of the detector."""
     if detector.pending is None:
         return
     values = bind(detector.params, _LONG_AGO, {}) | {"since": _LONG_AGO}

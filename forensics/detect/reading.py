@@ -1,7 +1,7 @@
-"""Which columns of its inputs a detector reads.
+"""What DuckDB's own parser tells of a detector's query, above all which columns it reads.
 
-DuckDB's own parser tells where each name stands. A name that is not qualified counts for every view
-of the SELECT around it, and a star for all columns: rather more than is read than less.
+A name that is not qualified counts for every view of the SELECT around it, and a star for all
+columns: rather more than is read than less.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import duckdb
 
 from forensics.case.contract import VIEWS
 from forensics.detect.detector import Detector
+from forensics.errors import DetectorError
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
 _Names = Mapping[str, str]  # what stands in a FROM, by its name there -> the view, or ""
@@ -35,6 +36,25 @@ def read_columns(
         view: tuple(name for name in _COLUMNS[view] if name in found[view])
         for view in detector.inputs
     }
+
+
+def continue_query(connection: duckdb.DuckDBPyConnection, query: str, select: str) -> str:
+    """A SELECT over the CTEs of a query, as one statement.
+
+    Raises `DetectorError` (`detector-query`) where DuckDB cannot write either as a tree.
+    """
+    whole, tree = _parse(connection, query), _parse(connection, select)
+    if whole["error"] or tree["error"]:
+        message = whole.get("error_message") or tree.get("error_message")
+        raise DetectorError("detector-query", f"suspects: {message}")
+    [[node], [source]] = [
+        [statement["node"] for statement in part["statements"]] for part in (tree, whole)
+    ]
+    node["cte_map"] = source["cte_map"]
+    query = "SELECT json_deserialize_sql(CAST(? AS JSON))"
+    [(text,)] = connection.execute(query, [json.dumps(tree)]).fetchall()
+    assert isinstance(text, str)
+    return text
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:

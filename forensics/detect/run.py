@@ -19,6 +19,7 @@ from forensics.case.connection import only_reads
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.findings import Finding, make_finding
 from forensics.detect.parameters import AS_OF, Value, bind, write_value
+from forensics.detect.reading import continue_query
 from forensics.errors import DetectorError, UsageError
 
 
@@ -115,6 +116,18 @@ def judge(
         return _make_findings(detector, _select(connection, detector, detector.sql, params))
 
 
+def screen(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> duckdb.DuckDBPyRelation:
+    """The key values that the detector's own screen leaves in the views as they are, not yet
+    computed.
+    """
+    assert detector.suspects
+    with _blaming(detector):
+        sql = continue_query(connection, detector.sql, detector.suspects)
+        return _prepare(connection, detector, sql, params)
+
+
 def count_gaps(
     connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
 ) -> dict[str, int]:
@@ -159,15 +172,25 @@ def _select(
     params: Mapping[str, Value],
 ) -> list[dict[str, object]]:
     """The rows of exactly one SELECT, fetched as Arrow (which brings time zones along)."""
+    relation = _prepare(connection, detector, sql, params)
+    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
+    return rows
+
+
+def _prepare(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    sql: str,
+    params: Mapping[str, Value],
+) -> duckdb.DuckDBPyRelation:
+    """Exactly one SELECT that does nothing but read, not yet computed."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise DetectorError("detector-query", f"{detector.path}: it is not exactly one SELECT")
     used = {name: params[name] for name in statements[0].named_parameters if name in params}
     if not only_reads(connection, sql, used):
         raise DetectorError("detector-query", f"{detector.path}: it does more than read")
-    relation = connection.sql(sql, params=used)
-    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
-    return rows
+    return connection.sql(sql, params=used)
 
 
 def _make_findings(detector: Detector, rows: list[dict[str, object]]) -> tuple[Finding, ...]:

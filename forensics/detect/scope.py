@@ -9,6 +9,12 @@ The seeds are the new sightings, the known ones whose verdict changed, those tha
 of the detector names (what is said of them may end), and what `pending` names. All that is
 connected to them is put, as temporary tables, in the place of the views; the query itself stays as
 it is. The relations `fresh_*`, `known_*` and `changed_observation` are `forensics.case.news`'s.
+
+Where news comes from every key, that is everything. So a detector that screens first (which states
+did each key show, and from when to when?) says in `suspects` which keys its own screen leaves: a
+SELECT over the CTEs of its query, whose columns are keys of its scope. The screen has the same
+answer from the landmarks of the past as from all of it (`forensics.case.landmarks`), so for those
+columns not the news are followed but the suspects. Landmarks are read beside what is connected.
 """
 
 from __future__ import annotations
@@ -42,6 +48,7 @@ _KEY: Final = {"observation": "observation_no", "verdict": "observation_no"} | {
     "reshown": "observation_no",
     "quote": "quote_no",
 }
+_READ: Final = "SELECT observation_no FROM member UNION SELECT observation_no FROM beside"
 
 
 class Scope:
@@ -57,6 +64,10 @@ class Scope:
             for view in EVENTS
             if view in set(inputs)
         )
+        self._run("CREATE OR REPLACE TEMP TABLE beside (observation_no BIGINT)")
+        self._clear()
+
+    def _clear(self) -> None:
         self._run("CREATE OR REPLACE TEMP TABLE member (observation_no BIGINT)")
         for key in self._keys:
             self._run(f'CREATE OR REPLACE TEMP TABLE "reach_{key}" (value VARCHAR)')
@@ -64,20 +75,46 @@ class Scope:
     @property
     def size(self) -> int:
         """Sightings in the scope."""
-        [(count,)] = self._run("SELECT count(*) FROM member").fetchall()
+        [(count,)] = self._run(f"SELECT count(*) FROM ({_READ})").fetchall()
         return int(count)
 
-    def seed_news(self, moments: Iterable[str]) -> None:
-        """What is new, and what has another verdict now at one of these moments."""
+    def seed_news(self) -> None:
+        """What is new, and what showed the same quotes before."""
         self._run(
             "INSERT INTO member SELECT observation_no FROM fresh_observation "
-            "UNION SELECT observation_no FROM changed_observation "
-            "WHERE moment IN (SELECT unnest(?::VARCHAR[]))",
-            [list(moments)],
+            f"UNION SELECT observation_no FROM {_MAIN}.observation WHERE quote_no IN ("
+            f"SELECT quote_no FROM {_MAIN}.observation "
+            "WHERE observation_no IN (SELECT observation_no FROM fresh_observation))"
         )
         for view, keys in self._events:
             for key in keys:
                 self._reach(key, f'SELECT "{key}" FROM fresh_{view}')
+
+    def seed_changes(self, moments: Iterable[str]) -> None:
+        """What has another verdict now at one of these moments."""
+        self._run(
+            "INSERT INTO member SELECT observation_no FROM changed_observation "
+            "WHERE moment IN (SELECT unnest(?::VARCHAR[]))",
+            [list(moments)],
+        )
+
+    def seed_values(self, rows: duckdb.DuckDBPyRelation) -> None:
+        """Values of keys; the columns are named as the keys are."""
+        found = rows.fetchall()
+        for position, key in enumerate(rows.columns):
+            values = sorted({row[position] for row in found if row[position] is not None})
+            self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
+
+    def put_beside(self, screened: Sequence[str]) -> None:
+        """Read the news beside the scope, with what they are connected to by other keys than these,
+        and the landmarks.
+        """
+        followed, self._keys = self._keys, tuple(k for k in self._keys if k not in screened)
+        self.seed_news()
+        self.close()
+        self._run("INSERT INTO beside FROM member UNION FROM landmark")
+        self._keys = followed
+        self._clear()
 
     def seed_findings(self, findings: Iterable[Finding]) -> None:
         """What they name: sightings, and key values as subject or in the details."""
@@ -100,10 +137,7 @@ class Scope:
         bound = {name: params[name] for name in used}
         if not only_reads(self._connection, query, bound):
             raise DetectorError("detector-query", "pending does more than read")
-        rows = self._connection.sql(query, params=bound)
-        for position, key in enumerate(rows.columns):
-            values = sorted({row[position] for row in rows.fetchall() if row[position] is not None})
-            self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
+        self.seed_values(self._connection.sql(query, params=bound))
 
     def close(self, enough: int | None = None) -> bool:
         """Take in all that is connected to the seeds; false where that is more than `enough`
@@ -183,7 +217,7 @@ class Scope:
 
     def _part(self, view: str, known_only: bool) -> str:
         if view in _SIGHTINGS:
-            members = "SELECT observation_no FROM member"
+            members = _READ
             if known_only:
                 members += " EXCEPT SELECT observation_no FROM fresh_observation"
             if view == "quote":
@@ -191,11 +225,13 @@ class Scope:
                     f"SELECT quote_no FROM {_MAIN}.observation WHERE observation_no IN ({members})"
                 )
             return f'{_MAIN}.{view} WHERE "{_KEY[view]}" IN ({members})'
+        source = f"known_{view}" if known_only else f"{_MAIN}.{view}"
         keys = dict(self._events)[view]
+        if not keys:
+            return source
         met = " OR ".join(f'"{key}" IN (SELECT value FROM "reach_{key}")' for key in keys)
         # A row without any key is related to nothing; it may still count as not evaluable.
         alone = " AND ".join(f'"{key}" IS NULL' for key in keys)
-        source = f"known_{view}" if known_only else f"{_MAIN}.{view}"
         return f"{source} WHERE {met} OR ({alone})"
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:

@@ -11,6 +11,7 @@
 -- inputs = ["observation", "quote", "reference_value", "reshown"]
 -- requires = ["quote"]
 -- scope = ["container_id", "enclave_id", "signature_r"]
+-- suspects = "SELECT subject_id AS container_id, subject_id AS enclave_id FROM changed"
 -- discriminator = ["part", "measurement"]
 -- grain = "one row per instance, measurement and part"
 -- nulls = "evidence without a time, or without container and enclave, is counted; a field that a version does not have is not compared"

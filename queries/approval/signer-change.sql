@@ -10,7 +10,8 @@
 -- why = "The signer is who answers for the code. A service that changes hands without an approval was rebuilt by somebody, or the signing key was."
 -- inputs = ["observation", "quote", "reference_value"]
 -- requires = ["quote"]
--- in_full = "since when a workload's signer is known is told by its whole history"
+-- scope = ["workload_id"]
+-- suspects = "SELECT workload_id FROM late"
 -- discriminator = ["mrsigner", "isv_prodid"]
 -- grain = "one row per workload and new identity"
 -- nulls = "evidence without a workload or a time is counted; an approval without a beginning was always there; no word from the verifier counts as accepted"

@@ -10,6 +10,7 @@
 -- why = "Who is refused looks for a verifier with older collateral, a laxer policy or a bug. The same bytes cannot be bad and good within minutes."
 -- inputs = ["observation", "quote", "verdict"]
 -- scope = ["container_id", "enclave_id", "signature_r"]
+-- suspects = "SELECT instance AS container_id, instance AS enclave_id FROM refused"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "evidence without an instance is told by its signing event; a verdict that was not logged is neither; evidence without a time is counted"

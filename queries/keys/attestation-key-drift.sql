@@ -11,6 +11,7 @@
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
 -- scope = ["ppid"]
+-- suspects = "SELECT ppid FROM drifted"
 -- discriminator = ["tee", "quoting_enclave"]
 -- grain = "one row per platform, TEE and state of its quoting enclave"
 -- nulls = "a platform without PPID cannot be told and is counted; keys are compared even where sightings have no time, but then none is known to have come back"

@@ -10,6 +10,7 @@
 -- why = "An attestation key never leaves its quoting enclave. Where one key speaks for two platforms it was copied out, or the platforms are not what they say."
 -- inputs = ["observation", "quote"]
 -- scope = ["attestation_key_id"]
+-- suspects = "SELECT attestation_key_id FROM shared"
 -- discriminator = []
 -- grain = "one row per attestation key"
 -- nulls = "a hidden (all-zero) QE_ID and a missing PPID tell nothing apart"

@@ -11,7 +11,7 @@
 -- inputs = ["observation", "quote", "reshown", "workload"]
 -- requires = ["workload", "quote"]
 -- scope = ["ppid", "chip_id"]
--- widens = true
+-- suspects = "SELECT ppid, ppid AS chip_id FROM pair"
 -- discriminator = ["workload_id"]
 -- grain = "one row per platform and workload"
 -- nulls = "a platform without PPID and evidence without an enclave id or a time are counted where the workload is declared; a workload that is not declared demands nothing"

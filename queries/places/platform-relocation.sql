@@ -11,6 +11,7 @@
 -- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["ppid"]
+-- suspects = "SELECT ppid FROM moved"
 -- discriminator = ["kind", "moved_from", "moved_to"]
 -- grain = "one row per platform, kind of place and move"
 -- nulls = "events without a host name or a peer say nothing of that kind; sightings without a time are counted"

@@ -11,6 +11,7 @@
 -- inputs = ["binding", "launch", "observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["enclave_id", "runtime_data_id", "signature_r", "report_id"]
+-- suspects = "SELECT enclave_id FROM moved_enclave"
 -- discriminator = []
 -- grain = "one row per enclave, channel key, signing event or SNP guest"
 -- nulls = "a quote shown for two enclaves of which the verifier did not accept two, or did not say so, is high; sightings without a time have no place in the order and are counted; a platform without PPID or chip id is told by its attestation key, but not an SNP one"

@@ -11,6 +11,7 @@
 -- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["ppid", "chip_id", "signature_r"]
+-- suspects = "SELECT ppid, ppid AS chip_id FROM divided"
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its state"
 -- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time; TDs of TDX 1.0 report the module of their launch and count once, which takes an enclave id"

@@ -10,7 +10,8 @@
 -- why = "Intel ships one module and one quoting enclave to everybody. What one machine alone has is a new release on its first host, or a thing of its own."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
--- in_full = "that no other platform has the same is told by all platforms"
+-- scope = ["ppid"]
+-- suspects = "SELECT ppid FROM alone WHERE others >= $min_platforms"
 -- discriminator = ["part", "value"]
 -- grain = "one row per platform, part and value"
 -- nulls = "a platform without PPID cannot be told and is counted, and so are sightings without a time"

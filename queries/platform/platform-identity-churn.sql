@@ -11,6 +11,10 @@
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
 -- scope = ["qe_id", "ppid"]
+-- suspects = """
+-- SELECT qe_id, CAST(NULL AS VARCHAR) AS ppid FROM churned_qe
+-- UNION ALL
+-- SELECT NULL, ppid FROM churned_ppid"""
 -- discriminator = ["kind"]
 -- grain = "one row per QE_ID or platform"
 -- nulls = "a hidden (all-zero) QE_ID identifies nothing; sightings without a time cannot show an alternation and are counted, but a second FMSPC needs none"

@@ -10,7 +10,11 @@
 -- why = "The measurement of an SNP guest covers neither its policy nor what the host hands it. The host chooses these at launch, and what it reports of its TCB at any time: the same good measurement, on weaker ground."
 -- inputs = ["observation", "quote", "reference_value"]
 -- requires = ["quote"]
--- in_full = "what a workload showed before is told by its whole history"
+-- scope = ["workload_id", "enclave_id"]
+-- suspects = """
+-- SELECT subject_id AS workload_id, subject_id AS enclave_id FROM drifted
+-- UNION ALL
+-- SELECT subject_id, subject_id FROM offence"""
 -- discriminator = ["part"]
 -- grain = "one row per workload, else enclave (host_data: the other way round), and part"
 -- nulls = "reports without a time, or without workload and enclave, are counted; a chip id of zeros is a value of its own: masked; a report whose VEK certificate says nothing of its TCB is not compared with it"

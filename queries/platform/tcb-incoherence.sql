@@ -11,6 +11,10 @@
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
 -- scope = ["ppid", "attestation_key_id"]
+-- suspects = """
+-- SELECT c.ppid, c.attestation_key_id
+-- FROM incoherent AS i
+-- JOIN comparison AS c ON c.state_no = i.state_no"""
 -- discriminator = ["kind"]
 -- grain = "one row per platform and kind of contradiction"
 -- nulls = "what a quote version does not have is not compared; sightings without a time cannot be explained by an update soon after"

@@ -11,6 +11,7 @@
 -- inputs = ["observation", "quote", "reshown", "verdict"]
 -- requires = ["quote"]
 -- scope = ["ppid"]
+-- suspects = "SELECT ppid FROM downgrade"
 -- discriminator = []
 -- grain = "one row per platform"
 -- nulls = "sightings without a time are counted; a platform without PPID cannot be told from others and is counted"

@@ -11,6 +11,7 @@
 -- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["ppid", "attestation_key_id"]
+-- suspects = "SELECT platform_id AS ppid, platform_id AS attestation_key_id FROM fallen"
 -- discriminator = ["part"]
 -- grain = "one row per platform and part"
 -- nulls = "a platform without PPID is followed by its attestation key; header fields that a version does not have are not compared; sightings without a time are counted"

@@ -11,6 +11,7 @@
 -- inputs = ["launch", "observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["container_id", "enclave_id", "signature_r"]
+-- suspects = "SELECT subject_id AS container_id, subject_id AS enclave_id FROM moved"
 -- discriminator = ["part"]
 -- grain = "one row per container, else TD, and register"
 -- nulls = "evidence without a time, or without container and enclave, is counted"

@@ -10,7 +10,11 @@
 -- why = "TDX and SNP have no ISVSVN, and many SGX builds never raise theirs: the measurement is all that tells builds apart. An old one is still genuine, still approved at times, and brings its holes back."
 -- inputs = ["observation", "quote", "reference_value", "reshown"]
 -- requires = ["quote"]
--- in_full = "which build is the newer one is told by the whole history of its workload"
+-- scope = ["workload_id", "enclave_id"]
+-- suspects = """
+-- SELECT s.workload_id, s.enclave_id
+-- FROM suspect AS p
+-- JOIN shown AS s ON s.shown_no = p.shown_no"""
 -- discriminator = ["scope_type", "scope_id", "product", "measurement"]
 -- grain = "one row per instance, product and older measurement"
 -- nulls = "sightings without a time, or without workload and enclave, are counted; without an enclave id an instance has no past of its own; no word from the verifier counts as accepted"

@@ -11,6 +11,10 @@
 -- inputs = ["launch", "observation", "quote", "release", "reshown", "verdict"]
 -- requires = ["quote"]
 -- scope = ["workload_id", "enclave_id", "session_id", "signature_r"]
+-- suspects = """
+-- SELECT v.workload_id, v.enclave_id
+-- FROM suspect AS s
+-- JOIN version AS v ON v.line_no = s.line_no"""
 -- discriminator = ["scope_type", "scope_id", "mrsigner", "isv_prodid", "isv_svn", "drop_no"]
 -- grain = "one row per instance, product and drop"
 -- nulls = "sightings without a time, or without workload and enclave, are counted as not evaluable; without an enclave id the container stands for the instance; without both, instances cannot be told apart: one finding for the workload, and no laggard among them; where the verifier said nothing the receipt verdict says what was accepted"

@@ -11,6 +11,9 @@
 -- inputs = ["observation", "quote", "reshown", "tcb_component"]
 -- requires = ["quote"]
 -- scope = ["ppid", "chip_id", "attestation_key_id", "signature_r"]
+-- suspects = """
+-- SELECT platform_id AS ppid, platform_id AS chip_id, platform_id AS attestation_key_id
+-- FROM fallen"""
 -- discriminator = ["part"]
 -- grain = "one row per platform and part of its TCB"
 -- nulls = "a platform without TCB info in the case is compared by PCE and QE SVN alone and counted; sightings without a time are counted"

@@ -15,6 +15,7 @@ import pytest
 
 from forensics.case.case import Case, create_case
 from forensics.case.connection import connect
+from forensics.case.landmarks import read_landmarks
 from forensics.case.news import read_verdict_state
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
@@ -72,6 +73,7 @@ def run_all(case: Case, as_of: datetime, catalog: Catalog = CATALOG, **how: Any)
         bases = {detector.id: past.describe(detector, as_of) for detector in detectors}
         save_detection(writer, detection.findings, detection.runs, records, bases)
         writer.replace_table("verdict_state", read_verdict_state(connection))
+        writer.replace_table("landmark", read_landmarks(connection))
     return detection
 
 

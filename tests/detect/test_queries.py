@@ -20,7 +20,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import QUOTE, VIEWS
+from forensics.case.landmarks import ENDS, OF_SIGHTING, declare_landmarks
 from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
@@ -155,6 +156,24 @@ def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
             )
 
 
+# What is new with every quote, or follows from its bytes alone.
+OWN = {"quote_id", "quote_no", "signed_id", "signing_id", "signature_r", "signature_s"} | {
+    *("report_data", "size", "trailing_size", "trailing_nonzero", "slack_size")
+}
+
+
+def mark_land(connection: duckdb.DuckDBPyConnection) -> None:
+    """Landmarks, with kinds of quotes by all that they show: cases do not tell the ids of that."""
+    shown = [f'q."{name}"' for name in QUOTE.names if name not in OWN]
+    connection.execute(
+        f"CREATE TEMP TABLE landmark_now AS SELECT {ENDS} FROM observation AS o "
+        "LEFT JOIN quote AS q ON q.quote_no = o.quote_no WHERE o.observation_no NOT IN "
+        "(SELECT observation_no FROM reshown WHERE trusted_showing > 1) "
+        f"GROUP BY {', '.join([*OF_SIGHTING.values(), *shown])}"
+    )
+    declare_landmarks(connection)
+
+
 def run_first(
     connection: duckdb.DuckDBPyConnection, detector: Detector, case: dict[str, Any], at: datetime
 ) -> DetectorRun:
@@ -193,6 +212,7 @@ def test_going_on_gives_what_a_full_run_gives(name: str, case: dict[str, Any]) -
     with BENCH.connection.cursor() as connection:  # with temporary tables of its own
         connection.execute("SET TimeZone = 'UTC'")
         deal(connection, random.Random(f"{name} {case['name']}"))
+        mark_land(connection)
         before = run_first(connection, detector, case, earlier)
         if not before.evaluated:
             pytest.skip("nothing to go on from")

@@ -1,0 +1,120 @@
+"""The first and the last sighting of each kind: the past as far as a screen has to read it.
+
+Sightings are of one kind when they differ in nothing but their time and what is new each time:
+nonce, REPORT_DATA, signature. Whoever asks which states were shown, and from when to when, has the
+same answer from the landmarks as from all sightings, and there are few. A look at a case leaves
+them behind (`landmark`), and the next one adds what came since.
+
+Sightings of evidence that was shown more than once are landmarks all of them. Of the others those
+that repeat an earlier one would hide when a state was really there, and are left out; where older
+evidence comes late and turns known sightings into repetitions, all landmarks are made anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forensics.case.tables import LANDMARK
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+# 192.0.2.7 and 192.0.2.7:443 are in 192.0.2, as in the detectors that ask where evidence came from.
+_NETWORK = """
+CASE WHEN length(replace(o.peer, '.', '')) = length(o.peer) - 3
+     THEN substr(o.peer, 1, length(o.peer) - strpos(reverse(o.peer), '.'))
+     ELSE o.peer END
+"""
+OF_SIGHTING = {
+    "workload": "o.workload_id",
+    "enclave": "o.enclave_id",
+    "container": "o.container_id",
+    "node": "o.node_id",
+    "network": _NETWORK,
+    "verifier": "o.backend_verifier",
+    "ok": "o.claimed_ok",
+    "timed": "o.received_at IS NOT NULL",
+}
+"""What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""
+_KIND = OF_SIGHTING | {
+    "statement": "q.statement_id",
+    "certification": "q.certification_id",
+    "signed": "f.signature_ok",
+    "endorsement": "f.endorsement_id",
+}
+ENDS = """
+min_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS first_no,
+max_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS last_no
+"""
+"""The first and the last observation `o` of a group."""
+
+# Kinds are told apart by their values, and named by a digest of them: that is small to keep.
+_NEWER = f"""
+SELECT unhex(sha256(CAST(to_json({{
+           {", ".join(f"'{name}': {name}" for name in _KIND)}
+       }}) AS VARCHAR))) AS kind,
+       first_no, first_at, last_no, last_at
+FROM (
+    SELECT {", ".join(f"{value} AS {name}" for name, value in _KIND.items())},
+           {ENDS}, min(o.received_at) AS first_at, max(o.received_at) AS last_at
+    FROM memory.main.observation AS o
+    LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
+    LEFT JOIN stored.filed AS f ON f.quote_no = o.quote_no
+    WHERE o.observation_no > $after
+      AND o.observation_no NOT IN (
+          SELECT observation_no FROM memory.main.reshown WHERE trusted_showing > 1
+      )
+    GROUP BY ALL
+) AS sighting
+"""
+_ALL = f"""
+CREATE OR REPLACE TEMP TABLE landmark_now AS
+SELECT kind,
+       min_by(first_no, {{'at': first_at, 'no': first_no}}) AS first_no, min(first_at) AS first_at,
+       max_by(last_no, {{'at': last_at, 'no': last_no}}) AS last_no, max(last_at) AS last_at
+FROM ({_NEWER} UNION ALL SELECT {", ".join(LANDMARK.names)} FROM stored.landmark WHERE $after > 0)
+GROUP BY kind
+"""
+_SIGHTINGS = """
+CREATE OR REPLACE TEMP VIEW landmark AS
+SELECT first_no AS observation_no FROM landmark_now
+UNION SELECT last_no FROM landmark_now
+UNION SELECT observation_no FROM memory.main.reshown
+UNION SELECT observation_no FROM fresh_observation
+"""
+
+_OVERTAKEN = """
+SELECT 1
+FROM memory.main.reshown AS r
+JOIN memory.main.reshown AS f ON f.signing_id = r.signing_id AND f.showing < r.showing
+WHERE r.observation_no <= $after AND f.observation_no > $after
+LIMIT 1
+"""
+
+NOW = "SELECT * FROM landmark_now"
+STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
+
+
+def renew_landmarks(connection: duckdb.DuckDBPyConnection, after: int = 0) -> None:
+    """The landmarks as they are now, as the temporary table `landmark_now`.
+
+    `after`: the last sighting that the stored ones take into account; 0 makes them all anew.
+    """
+    connection.execute(_ALL, {"after": after})
+
+
+def are_overtaken(connection: duckdb.DuckDBPyConnection, after: int) -> bool:
+    """Whether a known sighting repeats, as is known now, one that came after `after`."""
+    return bool(connection.execute(_OVERTAKEN, {"after": after}).fetchall())
+
+
+def declare_landmarks(connection: duckdb.DuckDBPyConnection) -> None:
+    """Numbers of sightings as the temporary view `landmark`; with those that are new."""
+    connection.execute(_SIGHTINGS)
+
+
+def read_landmarks(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The rows of `landmark` as they should be now."""
+    relation = connection.sql(f"{NOW} ORDER BY kind")
+    return relation.to_arrow_table().cast(LANDMARK.arrow_schema())
