@@ -99,14 +99,30 @@ def detect(
         for d in detectors
     }
     active = _group_active(previous)
-    carried = _carry(past, detectors, active, cut_offs, as_of, given)
-    judge = _make_judge(connection, active, before, past, given, carried)
-    runs = []
-    with loaded(connection, [d for d in detectors if d.id not in carried]):
-        for done, detector in enumerate(detectors, start=1):
-            runs.append(_run(judge, detector, as_of, cut_offs[detector.id]))
+    done = _carry(past, detectors, active, cut_offs, as_of, given)
+    reasons: dict[str, str] = {}  # why a detector has to read everything
+
+    def judge_each(chosen: Sequence[Detector], judge: _Judge) -> None:
+        for detector in chosen:
+            match _run(judge, detector, as_of, cut_offs[detector.id]):
+                case str(reason):
+                    reasons[detector.id] = reason
+                case run:
+                    done[detector.id] = run
             if progress:
-                progress(done, len(detectors))
+                progress(len(done), len(detectors))
+
+    left = [detector for detector in detectors if detector.id not in done]
+    judge_each(left, _make_judge(connection, left, active, before, past, given))
+    left = [detector for detector in left if detector.id not in done]
+
+    def judge_in_full(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
+        run = run_detector(connection, detector, as_of=cut_off, overrides=given)
+        return replace(run, full_because=reasons[detector.id])
+
+    with loaded(connection, left):
+        judge_each(left, judge_in_full)
+    runs = [done[detector.id] for detector in detectors]
     state = Round(
         at=at or as_of,
         judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
@@ -164,53 +180,59 @@ def _carry(
     return carried
 
 
-_Judge = Callable[[Detector, datetime.datetime], DetectorRun]
+_Judge = Callable[[Detector, datetime.datetime], DetectorRun | str]
 
 
 def _make_judge(
     connection: duckdb.DuckDBPyConnection,
+    detectors: Sequence[Detector],
     active: Mapping[str, Sequence[Finding]],
     before: Sequence[Mapping[str, Any]],
     past: Past | None,
     overrides: Mapping[str, str],
-    carried: Mapping[str, DetectorRun],
 ) -> _Judge:
-    """How a detector is run up to a cut-off: going on from the past, where there is one.
+    """How a detector goes on from the past up to a cut-off, or why it cannot.
 
     What waited is no finding yet, and nothing that a run could go on from: then it reads all.
     """
+    if past is None:
+        return lambda _detector, _cut_off: "asked for"
     waited = {row["detector"] for row in before if row["waiting"]}
+    near = past.surround(connection, detectors, active)
 
-    def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
-        if detector.id in carried:
-            return carried[detector.id]
-        if past is None or (detector.id in waited and not _has_cut_off(detector)):
-            run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
-            return run if past is None else replace(run, full_because="some of it waited")
+    def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun | str:
+        if detector.id in waited and not _has_cut_off(detector):
+            return "some of it waited"
         known = active[detector.id]
-        return past.run(connection, detector, known, as_of=cut_off, overrides=overrides)
+        return past.go_on(connection, detector, known, near, as_of=cut_off, overrides=overrides)
 
     return judge
 
 
 def _run(
     judge: _Judge, detector: Detector, as_of: datetime.datetime, cut_off: datetime.datetime
-) -> DetectorRun:
-    """A detector up to its cut-off; what it would add up to `as_of` is waiting.
+) -> DetectorRun | str:
+    """A detector up to its cut-off; what it would add up to `as_of` is waiting. Or why it cannot.
 
     A detector without a cut-off of its own sees everything: of what it finds, that whose first
     sighting lies between the two is waiting. (Beyond `as_of` are only clocks that run ahead.)
     """
     if cut_off < as_of and not _has_cut_off(detector):
         run = judge(detector, as_of)
+        if isinstance(run, str):
+            return run
         late = tuple(f for f in run.findings if f.first_seen and cut_off < f.first_seen <= as_of)
         rest = tuple(f for f in run.findings if f not in late)
         return replace(run, findings=rest, cut_off=cut_off, waiting=late)
     run = judge(detector, cut_off)
+    if isinstance(run, str):
+        return run
     if cut_off == as_of:
         return replace(run, cut_off=cut_off)
     known = {finding.fingerprint for finding in run.findings}
     ahead = judge(detector, as_of)
+    if isinstance(ahead, str):
+        return ahead
     waiting = tuple(f for f in ahead.findings if f.fingerprint not in known)
     return replace(run, cut_off=cut_off, waiting=waiting)
 

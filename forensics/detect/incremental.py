@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +32,14 @@ from forensics.case.news import (
 )
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding, as_found, was_given
+from forensics.detect.near import Near
 from forensics.detect.parameters import AS_OF, Value, bind
+from forensics.detect.reading import name_columns
 from forensics.detect.run import (
     DetectorRun,
     count_gaps,
-    find_missing,
     judge,
     make_gaps,
-    run_detector,
     screen,
 )
 from forensics.detect.scope import NARROWED, Scope, name_moments
@@ -121,33 +121,52 @@ class Past:
             and _find_change(detector, self, params, record) is None
         )
 
-    def run(
+    def surround(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        detectors: Iterable[Detector],
+        previous: Mapping[str, Sequence[Finding]],
+    ) -> Near | None:
+        """What these detectors may go on from; None where none of them can.
+
+        `previous` are the active findings by detector.
+        """
+        scoped = [detector for detector in detectors if detector.scope]
+        if self.obstacle or not scoped:
+            return None
+        findings = [finding for d in scoped for finding in previous.get(d.id, ())]
+        return Near(connection, scoped, findings, enough=self.now.observation_no // 2)
+
+    def go_on(
         self,
         connection: duckdb.DuckDBPyConnection,
         detector: Detector,
         previous: Sequence[Finding],
+        near: Near | None,
         *,
         as_of: datetime,
         overrides: Mapping[str, str],
-    ) -> DetectorRun:
-        """A run that goes on where it can. `previous`: the detector's own active findings."""
+    ) -> DetectorRun | str:
+        """A run over what is touched, or why everything has to be read.
+
+        `previous` are the detector's own active findings, `near` is what `surround` gave.
+        """
         params = bind(detector.params, as_of, overrides)
         reason = why_in_full(detector, self, params)
-        if reason is None and not find_missing(connection, detector):
-            outcome = run_narrowed(
-                connection,
-                detector,
-                self.records[detector.id],
-                previous,
-                params,
-                changed_moments=self.changed_moments,
-                enough=self.now.observation_no // 2,
-            )
-            if isinstance(outcome, DetectorRun):
-                return outcome
-            reason = outcome
-        run = run_detector(connection, detector, as_of=as_of, overrides=overrides)
-        return replace(run, full_because=reason or "an input that it requires has no rows")
+        if reason is not None:
+            return reason
+        assert near is not None
+        if not all(map(near.has_rows, detector.requires)):
+            return "an input that it requires has no rows"
+        return run_narrowed(
+            connection,
+            detector,
+            self.records[detector.id],
+            previous,
+            params,
+            near,
+            changed_moments=self.changed_moments,
+        )
 
     def describe(self, detector: Detector, as_of: datetime) -> str:
         """What the next run must know of this one, as JSON."""
@@ -248,19 +267,18 @@ def run_narrowed(
     record: Mapping[str, Any],
     previous: Sequence[Finding],
     params: Mapping[str, Value],
+    near: Near,
     *,
     changed_moments: Set[str] = frozenset(),
-    enough: int | None = None,
 ) -> DetectorRun | str:
     """The run over what is touched, or why that will not do.
 
-    `record` is the detector's row of the view `detection`. More sightings than `enough` are not
-    worth narrowing to.
+    `record` is the detector's row of the view `detection`.
     """
-    scope = Scope(connection, detector.scope, detector.inputs)
+    scope = Scope(connection, detector, near)
     moments = name_moments(detector)
     if detector.suspects:
-        scope.put_beside(screen(connection, detector, params).columns)
+        scope.put_beside(name_columns(connection, detector.suspects))
         with scope.narrow(detector):
             scope.seed_values(screen(connection, detector, params))
     else:
@@ -270,7 +288,7 @@ def run_narrowed(
     if detector.pending:
         since = datetime.fromisoformat(_read_basis(record)[1]["as_of"])
         scope.seed_pending(detector.pending, dict(params) | {"since": since})
-    if not scope.close(enough):
+    if not scope.close():
         return "new evidence touches most of the history"
     with scope.narrow(detector):
         findings = judge(connection, detector, params)

@@ -57,6 +57,15 @@ def continue_query(connection: duckdb.DuckDBPyConnection, query: str, select: st
     return text
 
 
+def name_columns(connection: duckdb.DuckDBPyConnection, select: str) -> list[str]:
+    """The columns of a SELECT, or of the first of a UNION, by the names that it gives them."""
+    [statement] = _parse(connection, select)["statements"]
+    node = statement["node"]
+    while node["type"] == "SET_OPERATION_NODE":
+        node = node["children"][0]
+    return [item["alias"] or item["column_names"][-1] for item in node["select_list"]]
+
+
 def _parse(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
     """DuckDB's syntax tree; `error` where it cannot write the statement as one."""
     query = "SELECT json_serialize_sql(CAST(? AS VARCHAR))"

@@ -8,7 +8,8 @@ sighting offends by itself, or not.
 The seeds are the new sightings, the known ones whose verdict changed, those that an earlier finding
 of the detector names (what is said of them may end), and what `pending` names. All that is
 connected to them is put, as temporary tables, in the place of the views; the query itself stays as
-it is. The relations `fresh_*`, `known_*` and `changed_observation` are `forensics.case.news`'s.
+it is. The relations `fresh_*`, `known_*`, `landmark` and `changed_observation` are
+`forensics.case.news`'s.
 
 Where news comes from every key, that is everything. So a detector that screens first (which states
 did each key show, and from when to when?) says in `suspects` which keys its own screen leaves: a
@@ -28,108 +29,77 @@ from typing import Final
 import duckdb
 
 from forensics.case.connection import only_reads
-from forensics.case.contract import OBSERVATION, VIEWS
+from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
+from forensics.detect.near import SIGHTINGS, Near
 from forensics.detect.parameters import Value
-from forensics.detect.reading import read_columns
+from forensics.detect.reach import MAIN, Reach
 from forensics.errors import DetectorError
 
 ONE_BY_ONE: Final = "observation_id"
-_SIGHTINGS: Final = ("observation", "quote", "verdict", "binding", "reshown")
-NARROWED: Final = frozenset({*_SIGHTINGS, *EVENTS})
+NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
-_MAIN: Final = "memory.main"  # the views themselves, whatever temporary table has their name
-_KEY: Final = {"observation": "observation_no", "verdict": "observation_no"} | {
-    "binding": "observation_no",
-    "reshown": "observation_no",
-    "quote": "quote_no",
-}
-_READ: Final = "SELECT observation_no FROM member UNION SELECT observation_no FROM beside"
+_BESIDE: Final = "beside"
 
 
 class Scope:
-    """The sightings and key values that must be judged again, as temporary tables."""
+    """The sightings and key values that must be judged again, and what is read beside them."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, keys: Sequence[str], inputs: Iterable[str]
+        self, connection: duckdb.DuckDBPyConnection, detector: Detector, near: Near
     ) -> None:
         self._connection = connection
-        self._keys = () if tuple(keys) == (ONE_BY_ONE,) else tuple(keys)
-        self._events = tuple(
-            (view, [key for key in self._keys if key in _COLUMNS[view]])
-            for view in EVENTS
-            if view in set(inputs)
-        )
-        self._run("CREATE OR REPLACE TEMP TABLE beside (observation_no BIGINT)")
-        self._clear()
-
-    def _clear(self) -> None:
-        self._run("CREATE OR REPLACE TEMP TABLE member (observation_no BIGINT)")
-        for key in self._keys:
-            self._run(f'CREATE OR REPLACE TEMP TABLE "reach_{key}" (value VARCHAR)')
+        self._near = near
+        keys = () if detector.scope == (ONE_BY_ONE,) else detector.scope
+        self._reach = Reach(connection, "scope", keys, detector.inputs)
+        self._run(f"CREATE OR REPLACE TEMP TABLE {_BESIDE} (observation_no BIGINT)")
 
     @property
     def size(self) -> int:
-        """Sightings in the scope."""
-        [(count,)] = self._run(f"SELECT count(*) FROM ({_READ})").fetchall()
+        """Sightings that are read."""
+        [(count,)] = self._run(f"SELECT count(*) FROM ({self._members})").fetchall()
         return int(count)
 
+    @property
+    def _members(self) -> str:
+        return f"FROM {self._reach.members} UNION FROM {_BESIDE}"
+
     def seed_news(self) -> None:
-        """What is new, and what showed the same quotes before."""
-        self._run(
-            "INSERT INTO member SELECT observation_no FROM fresh_observation "
-            f"UNION SELECT observation_no FROM {_MAIN}.observation WHERE quote_no IN ("
-            f"SELECT quote_no FROM {_MAIN}.observation "
-            "WHERE observation_no IN (SELECT observation_no FROM fresh_observation))"
-        )
-        for view, keys in self._events:
-            for key in keys:
-                self._reach(key, f'SELECT "{key}" FROM fresh_{view}')
+        """What is new, and all that is connected to it."""
+        self._reach.begin_with(self._near.follow_news(self._reach.keys, self._reach.events))
+
+    def put_beside(self, screened: Sequence[str]) -> None:
+        """Read beside the scope the news, with what they are connected to by other keys than these,
+        and the landmarks.
+        """
+        keys = [key for key in self._reach.keys if key not in screened]
+        news = self._near.follow_news(keys, self._reach.events)
+        self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM landmark")
 
     def seed_changes(self, moments: Iterable[str]) -> None:
         """What has another verdict now at one of these moments."""
-        self._run(
-            "INSERT INTO member SELECT observation_no FROM changed_observation "
+        self._reach.add_sightings(
+            "SELECT observation_no FROM changed_observation "
             "WHERE moment IN (SELECT unnest(?::VARCHAR[]))",
             [list(moments)],
         )
-
-    def seed_values(self, rows: duckdb.DuckDBPyRelation) -> None:
-        """Values of keys; the columns are named as the keys are."""
-        found = rows.fetchall()
-        for position, key in enumerate(rows.columns):
-            values = sorted({row[position] for row in found if row[position] is not None})
-            self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
-
-    def put_beside(self, screened: Sequence[str]) -> None:
-        """Read the news beside the scope, with what they are connected to by other keys than these,
-        and the landmarks.
-        """
-        followed, self._keys = self._keys, tuple(k for k in self._keys if k not in screened)
-        self.seed_news()
-        self.close()
-        self._run("INSERT INTO beside FROM member UNION FROM landmark")
-        self._keys = followed
-        self._clear()
 
     def seed_findings(self, findings: Iterable[Finding]) -> None:
         """What they name: sightings, and key values as subject or in the details."""
         findings = list(findings)
         sightings = sorted({seen for finding in findings for seen in finding.observation_ids})
         if sightings:
-            self._run(
-                f"INSERT INTO member SELECT observation_no FROM {_MAIN}.observation "
+            self._reach.add_sightings(
+                f"SELECT observation_no FROM {MAIN}.observation "
                 "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
                 [sightings],
             )
-        for key in self._keys:
-            values = sorted({v for finding in findings for v in _name_values(finding, key)})
-            if values:
-                self._reach(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [values])
+        for key in self._reach.keys:
+            self._add_values(key, (v for finding in findings for v in _name_values(finding, key)))
 
     def seed_pending(self, query: str, params: Mapping[str, Value]) -> None:
         """Key values that a detector's own query names; its columns are keys of the scope."""
@@ -139,100 +109,45 @@ class Scope:
             raise DetectorError("detector-query", "pending does more than read")
         self.seed_values(self._connection.sql(query, params=bound))
 
-    def close(self, enough: int | None = None) -> bool:
-        """Take in all that is connected to the seeds; false where that is more than `enough`
-        sightings: they are not followed any further.
+    def seed_values(self, rows: duckdb.DuckDBPyRelation) -> None:
+        """Values of keys; the columns are named as the keys are."""
+        found = rows.fetchall()
+        for position, key in enumerate(rows.columns):
+            self._add_values(key, (row[position] for row in found))
+
+    def _add_values(self, key: str, values: Iterable[str | None]) -> None:
+        known = sorted({value for value in values if value is not None})
+        if known:
+            self._reach.add_values(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [known])
+
+    def close(self) -> bool:
+        """Take in all that is connected to the seeds; false where more sightings than enough are to
+        be read.
         """
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE member AS SELECT DISTINCT observation_no FROM member"
-        )
-        if not self._keys:
-            return self._holds(enough)
-        columns = [f'o."{k}"' if k in OBSERVATION.names else f'q."{k}"' for k in self._keys]
-        quoted = any(key not in OBSERVATION.names for key in self._keys)
-        # One key takes one turn; several take turns over the history, which is then read once.
-        alone = len(self._keys) == 1
-        self._run(
-            f"CREATE TEMP {'VIEW' if alone else 'TABLE'} sighting AS "
-            f"SELECT o.observation_no, {', '.join(columns)} FROM {_MAIN}.observation AS o"
-            + (f" LEFT JOIN {_MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
-        )
-        size = -1
-        while size != (size := self._grow()) and not alone and self._holds(enough):
-            pass
-        self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
-        return self._holds(enough)
-
-    def _holds(self, enough: int | None) -> bool:
-        return enough is None or self.size <= enough
-
-    def _grow(self) -> int:
-        """One step from sightings to key values and back; the size reached."""
-        for key in self._keys:
-            self._reach(
-                key,
-                f'SELECT "{key}" FROM sighting '
-                "WHERE observation_no IN (SELECT observation_no FROM member)",
-            )
-        for view, keys in self._events:
-            for key in keys:
-                met = " OR ".join(f'"{k}" IN (SELECT value FROM "reach_{k}")' for k in keys)
-                self._reach(key, f'SELECT "{key}" FROM {_MAIN}.{view} WHERE {met}')
-        for key in self._keys:
-            self._run(
-                f"INSERT INTO member SELECT observation_no FROM sighting "
-                f'WHERE "{key}" IN (SELECT value FROM "reach_{key}") '
-                "AND observation_no NOT IN (SELECT observation_no FROM member)"
-            )
-        tables = ["member", *(f'"reach_{key}"' for key in self._keys)]
-        counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
-        [row] = self._run(f"SELECT {counts}").fetchall()
-        return sum(row)
-
-    def _reach(self, key: str, query: str, values: list[object] | None = None) -> None:
-        self._run(
-            f'INSERT INTO "reach_{key}" SELECT DISTINCT "{key}" FROM ({query}) AS found '
-            f'WHERE "{key}" IS NOT NULL '
-            f'AND "{key}" NOT IN (SELECT value FROM "reach_{key}")',
-            values,
-        )
+        enough = self._near.enough
+        return self._reach.close(enough) and (enough is None or self.size <= enough)
 
     @contextmanager
     def narrow(self, detector: Detector, *, known_only: bool = False) -> Iterator[None]:
         """Let the detector's inputs be what is in the scope; `known_only`: news aside."""
-        views = [view for view in detector.inputs if view in NARROWED]
-        read = read_columns(self._connection, detector)
-        for view in views:
-            names = read[view] or _COLUMNS[view][:1]
-            columns = ", ".join(f'"{name}"' for name in names)
-            self._run(
-                f"CREATE OR REPLACE TEMP TABLE {view} AS "
-                f"SELECT {columns} FROM {self._part(view, known_only)}"
-            )
+        read = self._near.read_columns(detector)
+        views = {view: read[view] or _COLUMNS[view][:1] for view in read if view in NARROWED}
+        for view, names in views.items():
+            query = self._select(view, names, known_only)
+            self._run(f"CREATE OR REPLACE TEMP TABLE {view} AS {query}")
         try:
             yield
         finally:
             for view in views:
                 self._run(f"DROP TABLE temp.{view}")
 
-    def _part(self, view: str, known_only: bool) -> str:
-        if view in _SIGHTINGS:
-            members = _READ
-            if known_only:
-                members += " EXCEPT SELECT observation_no FROM fresh_observation"
-            if view == "quote":
-                members = (
-                    f"SELECT quote_no FROM {_MAIN}.observation WHERE observation_no IN ({members})"
-                )
-            return f'{_MAIN}.{view} WHERE "{_KEY[view]}" IN ({members})'
-        source = f"known_{view}" if known_only else f"{_MAIN}.{view}"
-        keys = dict(self._events)[view]
-        if not keys:
-            return source
-        met = " OR ".join(f'"{key}" IN (SELECT value FROM "reach_{key}")' for key in keys)
-        # A row without any key is related to nothing; it may still count as not evaluable.
-        alone = " AND ".join(f'"{key}" IS NULL' for key in keys)
-        return f"{source} WHERE {met} OR ({alone})"
+    def _select(self, view: str, names: Sequence[str], known_only: bool) -> str:
+        if view in SIGHTINGS:
+            members = self._members + " EXCEPT FROM fresh_observation" * known_only
+            return self._near.select(view, names, members)
+        source = f"known_{view}" if known_only else f"{MAIN}.{view}"
+        columns = ", ".join(f'"{name}"' for name in names)
+        return f"SELECT {columns} FROM {source} WHERE {self._reach.match(view)}"
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)

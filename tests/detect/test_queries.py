@@ -28,6 +28,7 @@ from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
 from forensics.detect.incremental import run_narrowed
 from forensics.detect.lint import lint_detector
+from forensics.detect.near import Near
 from forensics.detect.run import DetectorRun, run_detector
 from forensics.detect.store import describe_run
 
@@ -218,7 +219,8 @@ def test_going_on_gives_what_a_full_run_gives(name: str, case: dict[str, Any]) -
             pytest.skip("nothing to go on from")
         full = run_detector(connection, detector, as_of=as_of, overrides=case.get("params", {}))
         record = describe_run(before) | {"basis": f'{{"as_of": "{earlier.isoformat()}"}}'}
-        outcome = run_narrowed(connection, detector, record, before.findings, full.params)
+        near = Near(connection, [detector], before.findings)
+        outcome = run_narrowed(connection, detector, record, before.findings, full.params, near)
     if isinstance(outcome, str):
         assert detector.widens
         assert full.findings

@@ -1,0 +1,127 @@
+"""What most detectors read of a case in which little is new, found and fetched once for all.
+
+The relations `fresh_*`, `known_*` and `landmark` are `forensics.case.news`'s.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import duckdb
+
+from forensics.case.contract import VIEWS
+from forensics.detect import reading
+from forensics.detect.detector import Detector
+from forensics.detect.findings import Finding
+from forensics.detect.reach import MAIN, Reach
+
+SIGHTINGS: Final = {
+    "observation": "observation_no",
+    "quote": "quote_no",
+    "verdict": "observation_no",
+    "binding": "observation_no",
+    "reshown": "observation_no",
+}
+"""Views of rows about sightings, and the number by which each of them is read in part."""
+
+_COLUMNS: Final = {view.name: view.names for view in VIEWS}
+_MEMBERS: Final = "near"
+# What showed the same quote as something new says the same of it again.
+_NEWS: Final = f"""
+SELECT observation_no FROM fresh_observation
+UNION
+SELECT observation_no FROM {MAIN}.observation WHERE quote_no IN (
+    SELECT quote_no FROM {MAIN}.observation
+    WHERE observation_no IN (SELECT observation_no FROM fresh_observation)
+)
+"""
+
+
+class Near:
+    """News and what they are connected to, landmarks, and what earlier findings name."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        detectors: Iterable[Detector],
+        findings: Iterable[Finding],
+        enough: int | None = None,
+    ) -> None:
+        """`detectors` are those that may read only this, `findings` those of theirs that stand.
+
+        More sightings than `enough` are not worth narrowing to.
+        """
+        self.enough = enough
+        self._connection = connection
+        self._read = {d.id: reading.read_columns(connection, d) for d in detectors}
+        self._has_rows: dict[str, bool] = {}
+        self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
+        self._fetched: Mapping[str, Sequence[str]] = {}
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE news AS {_NEWS}")
+        seen = sorted({seen for finding in findings for seen in finding.observation_ids})
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_MEMBERS} AS "
+            "SELECT observation_no FROM news UNION SELECT observation_no FROM landmark "
+            f"UNION SELECT observation_no FROM {MAIN}.observation "
+            "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
+            [seen],
+        )
+        self._fetch()
+
+    def read_columns(self, detector: Detector) -> Mapping[str, Sequence[str]]:
+        """Input -> the columns of it that the detector reads."""
+        return self._read[detector.id]
+
+    def has_rows(self, view: str) -> bool:
+        """Whether there are any in the whole case."""
+        if view not in self._has_rows:
+            rows = self._connection.execute(f'SELECT 1 FROM {MAIN}."{view}" LIMIT 1').fetchall()
+            self._has_rows[view] = bool(rows)
+        return self._has_rows[view]
+
+    def follow_news(self, keys: Sequence[str], events: Iterable[str]) -> Reach:
+        """All that is connected to the news by these keys, or more than enough of it; once for all
+        who ask for the same.
+        """
+        asked = tuple(keys), tuple(events)
+        if asked not in self._followed:
+            reach = Reach(self._connection, f"news_{len(self._followed)}", *asked)
+            reach.add_sightings("FROM news")
+            for view, names in reach.events.items():
+                for key in names:
+                    reach.add_values(key, f'SELECT "{key}" FROM fresh_{view}')
+            reach.close(self.enough)
+            self._followed[asked] = reach
+        return self._followed[asked]
+
+    def select(self, view: str, names: Sequence[str], members: str) -> str:
+        """A query for these columns of the rows about sightings, `members` a query for their
+        numbers: from what was fetched, where all of it was.
+        """
+        near = view in self._fetched and set(names) <= set(self._fetched[view])
+        source = f"{_MEMBERS}_" if near and self._holds(members) else f"{MAIN}."
+        columns = ", ".join(f'"{name}"' for name in names)
+        wanted = f"SELECT observation_no FROM ({members}) AS wanted"
+        if view == "quote":
+            wanted = f"SELECT quote_no FROM {source}observation WHERE observation_no IN ({wanted})"
+        return f'SELECT {columns} FROM {source}{view} WHERE "{SIGHTINGS[view]}" IN ({wanted})'
+
+    def _holds(self, members: str) -> bool:
+        query = f"SELECT 1 FROM ({members}) AS m WHERE observation_no NOT IN (FROM {_MEMBERS})"
+        return not self._connection.execute(f"{query} LIMIT 1").fetchall()
+
+    def _fetch(self) -> None:
+        read: dict[str, set[str]] = defaultdict(set)
+        for columns in self._read.values():
+            for view, names in columns.items():
+                if view in SIGHTINGS:
+                    read["observation"] |= {"observation_no", "quote_no"}
+                    read[view] |= {*names, SIGHTINGS[view]}
+        fetched = {}
+        for view, needed in read.items():
+            fetched[view] = [name for name in _COLUMNS[view] if name in needed]
+            query = self.select(view, fetched[view], f"FROM {_MEMBERS}")
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_MEMBERS}_{view} AS {query}")
+        self._fetched = fetched

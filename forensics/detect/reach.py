@@ -1,0 +1,139 @@
+"""Sightings that are connected by values of keys, followed step by step over the whole case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+
+from forensics.case.contract import OBSERVATION, VIEWS
+from forensics.case.news import EVENTS
+
+MAIN: Final = "memory.main"  # the views themselves, whatever temporary table has their name
+
+_COLUMNS: Final = {view.name: view.names for view in VIEWS}
+
+
+class Reach:
+    """Sightings and values of keys, as temporary tables whose names begin with `name`.
+
+    Events of the views in `events` connect the values of their own keys.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        keys: Sequence[str],
+        events: Sequence[str],
+    ) -> None:
+        self._connection = connection
+        self._name = name
+        self.keys = tuple(keys)
+        self.events = {
+            view: [key for key in self.keys if key in _COLUMNS[view]]
+            for view in EVENTS
+            if view in events
+        }
+        self._closed_at = 0  # sightings and values when all that is connected was there
+        self._run(f"CREATE OR REPLACE TEMP TABLE {self.members} (observation_no BIGINT)")
+        for key in self.keys:
+            self._run(f"CREATE OR REPLACE TEMP TABLE {self.values(key)} (value VARCHAR)")
+
+    @property
+    def members(self) -> str:
+        """The table of sightings: `observation_no`."""
+        return f'"{self._name}"'
+
+    def values(self, key: str) -> str:
+        """The table of a key's values: `value`."""
+        return f'"{self._name}_{key}"'
+
+    @property
+    def size(self) -> int:
+        """Sightings."""
+        [(count,)] = self._run(f"SELECT count(*) FROM {self.members}").fetchall()
+        return int(count)
+
+    def add_sightings(self, query: str, values: list[object] | None = None) -> None:
+        """Those of a query whose one column is their number."""
+        self._run(
+            f"INSERT INTO {self.members} SELECT DISTINCT observation_no FROM ({query}) AS found "
+            f"WHERE observation_no NOT IN (FROM {self.members})",
+            values,
+        )
+
+    def add_values(self, key: str, query: str, values: list[object] | None = None) -> None:
+        """Values of a key, by a query with a column of its name."""
+        self._run(
+            f'INSERT INTO {self.values(key)} SELECT DISTINCT "{key}" FROM ({query}) AS found '
+            f'WHERE "{key}" IS NOT NULL AND "{key}" NOT IN (FROM {self.values(key)})',
+            values,
+        )
+
+    def begin_with(self, other: Reach) -> None:
+        """All that another one of the same keys has, and nothing else yet."""
+        self._run(f"INSERT INTO {self.members} FROM {other.members}")
+        for key in self.keys:
+            self._run(f"INSERT INTO {self.values(key)} FROM {other.values(key)}")
+        self._closed_at = other._closed_at
+
+    def close(self, enough: int | None = None) -> bool:
+        """Take in all that is connected; false where that is more than `enough` sightings: they are
+        not followed any further.
+        """
+        if self.keys and self._count() != self._closed_at:
+            # One key takes one turn; several take turns over the history, which is then read once.
+            alone = len(self.keys) == 1
+            columns = [f'o."{k}"' if k in OBSERVATION.names else f'q."{k}"' for k in self.keys]
+            quoted = any(key not in OBSERVATION.names for key in self.keys)
+            self._run(
+                f"CREATE TEMP {'VIEW' if alone else 'TABLE'} sighting AS "
+                f"SELECT o.observation_no, {', '.join(columns)} FROM {MAIN}.observation AS o"
+                + (f" LEFT JOIN {MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
+            )
+            size = -1
+            while size != (size := self._grow()) and not alone and self._holds(enough):
+                pass
+            self._closed_at = size
+            self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
+        return self._holds(enough)
+
+    def match(self, view: str) -> str:
+        """The condition by which rows of an event view are connected, as SQL; or all are."""
+        keys = self.events[view]
+        met = [f'"{key}" IN (FROM {self.values(key)})' for key in keys]
+        # A row without any key is related to nothing; it may still count as not evaluable.
+        alone = " AND ".join(f'"{key}" IS NULL' for key in keys)
+        return f"({' OR '.join(met)} OR ({alone}))" if keys else "true"
+
+    def _holds(self, enough: int | None) -> bool:
+        return enough is None or self.size <= enough
+
+    def _grow(self) -> int:
+        """One step from sightings to values and back; the size reached."""
+        for key in self.keys:
+            self.add_values(
+                key,
+                f'SELECT "{key}" FROM sighting WHERE observation_no IN (FROM {self.members})',
+            )
+        for view, keys in self.events.items():
+            for key in keys:
+                met = " OR ".join(f'"{k}" IN (FROM {self.values(k)})' for k in keys)
+                self.add_values(key, f'SELECT "{key}" FROM {MAIN}.{view} WHERE {met}')
+        for key in self.keys:
+            self.add_sightings(
+                f'SELECT observation_no FROM sighting WHERE "{key}" IN (FROM {self.values(key)})'
+            )
+        return self._count()
+
+    def _count(self) -> int:
+        """Sightings and values."""
+        tables = [self.members, *map(self.values, self.keys)]
+        counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
+        [row] = self._run(f"SELECT {counts}").fetchall()
+        return sum(row)
+
+    def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(sql, values)
