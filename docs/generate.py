@@ -334,6 +334,8 @@ def _describe_reading(detector: Detector) -> str:
     else:
         keys = ", ".join(f"`{key}`" for key in detector.scope)
         reach = f"what new evidence touches through {keys}"
+        if detector.suspects:
+            reach += ", where its screen of the first and last sightings leaves a suspect"
     return f"{reach}; everything once it finds something" if detector.widens else reach
 
 

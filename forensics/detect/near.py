@@ -68,7 +68,9 @@ class Near:
             "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
             [seen],
         )
-        self._fetch()
+        [(size,)] = connection.execute(f"SELECT count(*) FROM {_MEMBERS}").fetchall()
+        if enough is None or size <= enough:
+            self._fetch()
 
     def read_columns(self, detector: Detector) -> Mapping[str, Sequence[str]]:
         """Input -> the columns of it that the detector reads."""

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from base64 import b64decode
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 
 import dcap_qvl
+from bulk import load_corpus
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 
-def _load_corpus() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "corpus.py"
-    spec = importlib.util.spec_from_file_location("corpus", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["corpus"] = module  # dataclasses and worker processes look it up by name
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_corpus_is_distinct_accepted_and_deterministic(tmp_path: Path) -> None:
-    corpus = _load_corpus()
+    corpus = load_corpus()
     lines = b"".join(
         corpus.emit_lines(first, end=40, seed=1, platforms=4, quotes=40)
         for first in (0, corpus.CHUNK)

@@ -152,6 +152,10 @@ def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
         ({"scope": ("enclave_id",), "pending": "SELECT nonce FROM observation"}, "of the scope"),
         ({"scope": ("enclave_id",), "pending": "SELECT enclave_id FROM launch"}, "not in inputs"),
         ({"scope": ("enclave_id",), "pending": "SELECT $word AS enclave_id"}, "pending"),
+        ({"scope": ("enclave_id",), "suspects": "SELECT 1; SELECT 2"}, "not exactly one SELECT"),
+        ({"scope": ("enclave_id",), "suspects": "SELECT enclave_id FROM launch"}, "reads views"),
+        ({"scope": ("enclave_id",), "suspects": "SELECT enclave_id FROM nobody"}, "nobody"),
+        ({"scope": ("enclave_id",), "suspects": "SELECT 'n' AS nonce"}, "of the scope"),
     ],
 )
 def test_a_scope_is_held_to_the_views(changes: dict[str, Any], problem: str) -> None:
@@ -166,6 +170,15 @@ def test_an_input_without_a_key_of_the_scope_would_be_lost() -> None:
     )
     told = [p for p in lint_detector(replace(launches, scope=("peer",))) if p.startswith("scope:")]
     assert told == ["scope: launch has none of these columns, so none of its rows would be read"]
+
+
+def test_suspects_may_be_named() -> None:
+    seen = "WITH seen AS (SELECT enclave_id FROM observation), late AS ("
+    screened = SQL.replace("WITH late AS (", seen)
+    detector = replace(
+        make(screened), scope=("enclave_id",), suspects="SELECT enclave_id FROM seen"
+    )
+    assert lint_detector(detector) == []
 
 
 def test_what_waits_may_be_named() -> None:

@@ -12,7 +12,8 @@ from forensics.case.contract import VIEWS
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import read_columns
+from forensics.detect.reading import continue_query, name_columns, read_columns
+from forensics.errors import DetectorError
 
 CATALOG = load_catalog()
 COLUMNS = {view.name: view.names for view in VIEWS}
@@ -70,3 +71,36 @@ def test_each_detector_runs_over_what_it_is_said_to_read(detector: Detector):
             params = bind(detector.params, datetime(2026, 1, 1, tzinfo=UTC), {})
             used = {name: params[name] for name in statement.named_parameters}
             connection.execute(f"EXPLAIN {sql}", used or None)
+
+
+QUERY = "WITH a AS (SELECT 1 AS x), b AS (SELECT x + $more AS y FROM a) SELECT y FROM b ORDER BY y"
+
+
+@pytest.mark.parametrize(
+    ("select", "names", "rows"),
+    [
+        ("SELECT x, y AS total FROM a JOIN b ON true", ["x", "total"], [(1, 3)]),
+        ("SELECT b.y FROM b UNION ALL SELECT x FROM a", ["y"], [(3,), (1,)]),
+    ],
+)
+def test_a_query_is_continued_by_another_select(
+    select: str, names: list[str], rows: list[tuple[int, ...]]
+):
+    with duckdb.connect() as connection:
+        relation = connection.sql(continue_query(connection, QUERY, select), params={"more": 2})
+        assert name_columns(connection, select) == relation.columns == names
+        assert sorted(relation.fetchall()) == sorted(rows)
+
+
+def test_what_is_no_select_continues_nothing():
+    with duckdb.connect() as connection, pytest.raises(DetectorError) as raised:
+        continue_query(connection, QUERY, "DROP TABLE a")
+    assert raised.value.code == "detector-query"
+
+
+def test_the_suspects_of_each_detector_are_keys_of_its_scope():
+    screened = [detector for detector in CATALOG.values() if detector.suspects]
+    with duckdb.connect() as connection:
+        for detector in screened:
+            assert set(name_columns(connection, detector.suspects or "")) <= set(detector.scope)
+    assert len(screened) > 10

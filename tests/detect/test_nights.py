@@ -1,0 +1,156 @@
+"""Nights with news from every platform: read are the news, landmarks and suspects; found is what a
+full run finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from bulk import load_corpus
+
+from forensics.case.case import Case, create_case
+from forensics.case.landmarks import NOW, STORED, read_landmarks, renew_landmarks
+from forensics.case.news import read_verdict_state
+from forensics.case.query import open_locked
+from forensics.case.verification import verify_case
+from forensics.detect.catalog import load_catalog
+from forensics.detect.detection import Detection, detect
+from forensics.detect.findings import rank
+from forensics.detect.incremental import recall
+from forensics.detect.store import load_detections, save_detection
+from forensics.formats.pem import split_pem
+from forensics.sources import ingest_paths
+
+CATALOG = load_catalog()
+SCREENED = {detector.id for detector in CATALOG.values() if detector.suspects}
+CORPUS = load_corpus()
+PLATFORMS, PAST, EACH = 4, 160, 12
+Events = list[dict[str, Any]]
+
+
+def make_night(night: int) -> Events:
+    """What happened that night: every platform attests, and from the second on one of them lies."""
+    templates = [CORPUS.make_template(p) for p in CORPUS.make_platforms(1, PLATFORMS)]
+    first = 0 if night == 0 else PAST + (night - 1) * EACH
+    events = []
+    for number in range(first, first + (EACH if night else PAST)):
+        at = CORPUS.START + timedelta(minutes=10) * number + timedelta(hours=2) * night
+        line = CORPUS.emit_line(templates[number % PLATFORMS], 1, number, at)
+        events.append(json.loads(line))
+    return [tell(event, night) for event in events]
+
+
+def tell(event: dict[str, Any], night: int) -> dict[str, Any]:
+    """As it was, or as somebody would have it."""
+    if night == 1 and event["enclave_id"] == "enc-0001":
+        return event | {"node_id": "node-elsewhere"}
+    if night == 3 and event["enclave_id"] == "enc-0002":
+        return event | {"enclave_id": "enc-0003"}
+    return event
+
+
+def make_late(event: dict[str, Any]) -> dict[str, Any]:
+    """The same evidence, seen earlier and elsewhere: the log of it comes last."""
+    at = datetime.fromisoformat(event["received_at"]) - timedelta(hours=30)
+    stamp = at.isoformat().replace("+00:00", "Z")
+    return event | {
+        "timestamp": stamp,
+        "received_at": stamp,
+        "node_id": "node-before",
+        "session_id": "ses-before",
+        "event_id": "evt-before",
+    }
+
+
+def emit_nights() -> Iterator[Events]:
+    past = make_night(0)
+    yield past
+    yield make_night(1)
+    yield [*make_night(2), make_late(past[-3])]
+    yield make_night(3)
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Detection]:
+    """Each held against a full run, and its landmarks against those of everything."""
+    folder = tmp_path_factory.mktemp("nights")
+    for name, content in CORPUS.surround(CORPUS.make_archive(1)):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (_, root), *_ = split_pem((folder / "root_ca.pem").read_bytes())
+    case = create_case(folder / "case", name="nights", at=CORPUS.START, anchors=[root])
+    sources = [folder / "evidence"]
+    told = []
+    for night, events in enumerate(emit_nights()):
+        log = folder / f"night-{night}.jsonl"
+        log.write_text("".join(json.dumps(event) + "\n" for event in events))
+        told.append(go_through(case, [*sources, log], CORPUS.START + timedelta(days=2 + night)))
+        sources = []
+    return told
+
+
+def go_through(case: Case, sources: list[Path], at: datetime) -> Detection:
+    with case.writer(action="ingest", at=at, who="test") as writer:
+        ingest_paths(writer, sources)
+    # Hindsight does not move: else every night has other verdicts of everything.
+    verify_case(case, as_of=CORPUS.START + timedelta(days=9), at=at, who="test", threads=1)
+    with case.writer(action="detect", at=at, who="test") as writer:
+        connection = open_locked(case, check_results=False, custody_problems=True)
+        records = load_detections(connection)
+        past = recall(case, connection, records, CATALOG.values())
+        detection = detect(connection, CATALOG, as_of=at, past=past)
+        bases = {detector.id: past.describe(detector, at) for detector in CATALOG.values()}
+        save_detection(writer, detection.findings, detection.runs, records, bases)
+        writer.replace_table("verdict_state", read_verdict_state(connection))
+        writer.replace_table("landmark", read_landmarks(connection))
+    connection = open_locked(case, check_results=False, custody_problems=True)
+    full = detect(connection, CATALOG, as_of=at)
+    for run, whole in zip(detection.runs, full.runs, strict=True):
+        told = (run.detector.id, rank(run.findings), run.gaps)
+        assert told == (whole.detector.id, rank(whole.findings), whole.gaps)
+    renew_landmarks(connection)
+    assert read(connection, STORED) == read(connection, NOW)
+    return detection
+
+
+def read(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (
+        connection.sql(f"{query} ORDER BY kind").to_arrow_table().to_pylist()
+    )
+    return rows
+
+
+def test_news_from_every_platform_are_no_reason_to_read_everything(
+    nights: list[Detection],
+) -> None:
+    for night in nights[1:]:
+        runs = [run for run in night.runs if run.detector.id in SCREENED and run.evaluated]
+        assert [run.full_because for run in runs] == [None] * len(runs)
+        assert len(runs) > 10
+
+
+def test_what_is_read_is_news_landmarks_and_suspects(nights: list[Detection]) -> None:
+    calm = [run for run in nights[1].runs if run.detector.id in SCREENED and not run.findings]
+    most = max(run.observations_read or 0 for run in calm)
+    assert EACH < most < 0.4 * PAST
+
+
+@pytest.mark.parametrize(
+    ("night", "detector"),
+    [(1, "platform-relocation"), (2, "replayed-quote"), (3, "two-places-at-once")],
+)
+def test_what_each_night_brought_is_found(
+    nights: list[Detection], night: int, detector: str
+) -> None:
+    def find(night: int) -> set[str]:
+        runs = {run.detector.id: run for run in nights[night].runs}
+        return {finding.fingerprint for finding in runs[detector].findings}
+
+    assert find(night) - find(night - 1)
