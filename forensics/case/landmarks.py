@@ -33,7 +33,9 @@ OF_SIGHTING = {
     "node": "o.node_id",
     "network": _NETWORK,
     "verifier": "o.backend_verifier",
+    "event": "o.event_type",
     "ok": "o.claimed_ok",
+    "allowed": "o.claimed_policy_allowed",
     "timed": "o.received_at IS NOT NULL",
 }
 """What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""

@@ -63,8 +63,8 @@ class Detector:
     may raise a finding. `clocks` says whose clocks its times are by, where no detail of the finding
     does.
 
-    `scope`, `suspects`, `pending` and `widens` say how little has to be read when little is new:
-    see `forensics.detect.scope`. Without a scope every run reads all, and `in_full` says why.
+    `scope`, `suspects` and `widens` say how little has to be read when little is new: see
+    `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
     """
 
     id: str
@@ -81,7 +81,6 @@ class Detector:
     waits_for: tuple[str, ...]
     scope: tuple[str, ...]
     suspects: str | None
-    pending: str | None
     widens: bool
     in_full: str | None
     grain: str
@@ -177,7 +176,6 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         waits_for=header.texts("waits_for", empty=True),
         scope=header.texts("scope", empty=True),
         suspects=header.text("suspects", empty=True),
-        pending=header.text("pending", empty=True),
         widens=header.flag("widens", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
@@ -214,8 +212,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
-    if (detector.suspects or detector.pending or detector.widens) and not detector.scope:
-        raise header_error(where, "suspects, pending and widens mean nothing without a scope")
+    if (detector.suspects or detector.widens) and not detector.scope:
+        raise header_error(where, "suspects and widens mean nothing without a scope")
     if detector.in_full and detector.scope:
         raise header_error(where, "in_full says why there is no scope, and there is one")
     _check_waiting(detector, where)

@@ -285,9 +285,6 @@ def run_narrowed(
         scope.seed_news()
     scope.seed_changes(moments)
     scope.seed_findings(previous)
-    if detector.pending:
-        since = datetime.fromisoformat(_read_basis(record)[1]["as_of"])
-        scope.seed_pending(detector.pending, dict(params) | {"since": since})
     if not scope.close():
         return "new evidence touches most of the history"
     with scope.narrow(detector):
@@ -327,10 +324,10 @@ def _whole_inputs(detector: Detector) -> list[str]:
 
 
 def _may_move(detector: Detector, before: str, now: Value) -> bool:
-    """Whether the cut-off may be another than before: forward, where `pending` says what waits."""
+    """Whether the cut-off may be another than before: a later one, where a screen is asked again."""
     assert isinstance(now, datetime)
     then = datetime.fromisoformat(before)
-    return now == then or (detector.pending is not None and now > then)
+    return now == then or (detector.suspects is not None and now > then)
 
 
 def _read_basis(record: Mapping[str, Any]) -> tuple[Horizon | None, dict[str, Any]]:

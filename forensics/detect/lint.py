@@ -172,7 +172,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
 
 
 def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """Its keys are columns, every event view has one of them, and what gives values gives keys."""
+    """Its keys are columns, every event view has one of them, and suspects are keys."""
     known = {*OBSERVATION.names, *QUOTE.names}
     if unknown := sorted(set(detector.scope) - known):
         yield f"{unknown} are no columns of observation or quote"
@@ -183,7 +183,6 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
         if read and not detector.suspects and not set(detector.scope) & set(view.names):
             yield f"{view.name} has none of these columns, so none of its rows would be read"
     yield from _check_suspects(connection, detector)
-    yield from _check_pending(connection, detector)
 
 
 def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
@@ -203,27 +202,6 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
         return
     if not set(rows.columns) <= set(detector.scope):
         yield f"suspects gives {rows.columns}, not columns of the scope"
-
-
-def _check_pending(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """It gives keys of the scope, from inputs of the detector."""
-    if detector.pending is None:
-        return
-    values = bind(detector.params, _LONG_AGO, {}) | {"since": _LONG_AGO}
-    tree, problems = _parse(connection, detector.pending)
-    yield from (f"pending: {problem}" for _, problem in problems)
-    if tree is None:
-        return
-    if not _tables(tree) <= set(detector.inputs):
-        yield "pending reads views that are not in inputs"
-    try:
-        used = connection.extract_statements(detector.pending)[0].named_parameters
-        rows = connection.sql(detector.pending, params={name: values[name] for name in used})
-    except (duckdb.Error, KeyError) as error:
-        yield f"pending: {_first_line(error)}"
-        return
-    if not set(rows.columns) <= set(detector.scope):
-        yield f"pending gives {rows.columns}, not columns of the scope"
 
 
 def _check_stars(tree: exp.Query) -> Iterator[str]:

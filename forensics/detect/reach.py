@@ -101,12 +101,12 @@ class Reach:
         return self._holds(enough)
 
     def match(self, view: str) -> str:
-        """The condition by which rows of an event view are connected, as SQL; or all are."""
+        """The condition by which rows of an event view are connected, as SQL."""
         keys = self.events[view]
-        met = [f'"{key}" IN (FROM {self.values(key)})' for key in keys]
+        met = " OR ".join(f'"{key}" IN (FROM {self.values(key)})' for key in keys)
         # A row without any key is related to nothing; it may still count as not evaluable.
         alone = " AND ".join(f'"{key}" IS NULL' for key in keys)
-        return f"({' OR '.join(met)} OR ({alone}))" if keys else "true"
+        return f"{met} OR ({alone})"
 
     def _holds(self, enough: int | None) -> bool:
         return enough is None or self.size <= enough

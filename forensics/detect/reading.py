@@ -25,8 +25,7 @@ def read_columns(
     connection: duckdb.DuckDBPyConnection, detector: Detector
 ) -> dict[str, tuple[str, ...]]:
     """Input -> the columns of it that the detector's statements may read, in the view's order."""
-    statements = filter(None, (*detector.statements, detector.pending))
-    trees = [_parse(connection, statement) for statement in statements]
+    trees = [_parse(connection, statement) for statement in detector.statements]
     if any(tree["error"] for tree in trees):
         return {view: _COLUMNS[view] for view in detector.inputs}
     found: dict[str, set[str]] = defaultdict(set)

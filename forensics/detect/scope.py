@@ -5,11 +5,10 @@ sightings to one another. What it says about rows that are so connected depends 
 only what is connected to something new has to be judged again. `observation_id` means that each
 sighting offends by itself, or not.
 
-The seeds are the new sightings, the known ones whose verdict changed, those that an earlier finding
-of the detector names (what is said of them may end), and what `pending` names. All that is
-connected to them is put, as temporary tables, in the place of the views; the query itself stays as
-it is. The relations `fresh_*`, `known_*`, `landmark` and `changed_observation` are
-`forensics.case.news`'s.
+The seeds are the new sightings, the known ones whose verdict changed, and those that an earlier
+finding of the detector names (what is said of them may end). All that is connected to them is put,
+as temporary tables, in the place of the views; the query itself stays as it is. The relations
+`fresh_*`, `known_*`, `landmark` and `changed_observation` are `forensics.case.news`'s.
 
 Where news comes from every key, that is everything. So a detector that screens first (which states
 did each key show, and from when to when?) says in `suspects` which keys its own screen leaves: a
@@ -22,21 +21,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import duckdb
 
-from forensics.case.connection import only_reads
 from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.near import SIGHTINGS, Near
-from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
-from forensics.errors import DetectorError
 
 ONE_BY_ONE: Final = "observation_id"
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
@@ -56,6 +52,7 @@ class Scope:
         self._near = near
         keys = () if detector.scope == (ONE_BY_ONE,) else detector.scope
         self._reach = Reach(connection, "scope", keys, detector.inputs)
+        self._screens = detector.suspects is not None
         self._run(f"CREATE OR REPLACE TEMP TABLE {_BESIDE} (observation_no BIGINT)")
 
     @property
@@ -101,14 +98,6 @@ class Scope:
         for key in self._reach.keys:
             self._add_values(key, (v for finding in findings for v in _name_values(finding, key)))
 
-    def seed_pending(self, query: str, params: Mapping[str, Value]) -> None:
-        """Key values that a detector's own query names; its columns are keys of the scope."""
-        used = self._connection.extract_statements(query)[0].named_parameters
-        bound = {name: params[name] for name in used}
-        if not only_reads(self._connection, query, bound):
-            raise DetectorError("detector-query", "pending does more than read")
-        self.seed_values(self._connection.sql(query, params=bound))
-
     def seed_values(self, rows: duckdb.DuckDBPyRelation) -> None:
         """Values of keys; the columns are named as the keys are."""
         found = rows.fetchall()
@@ -147,7 +136,9 @@ class Scope:
             return self._near.select(view, names, members)
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
-        return f"SELECT {columns} FROM {source} WHERE {self._reach.match(view)}"
+        # Events are few beside sightings, and a screen may ask for all of them.
+        part = "" if self._screens else f" WHERE {self._reach.match(view)}"
+        return f"SELECT {columns} FROM {source}{part}"
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)

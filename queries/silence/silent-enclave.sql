@@ -12,14 +12,12 @@
 -- requires = ["launch"]
 -- waits_for = ["observation"]
 -- scope = ["container_id", "enclave_id"]
--- pending = """
--- SELECT l.container_id, l.enclave_id
--- FROM launch AS l
--- LEFT JOIN workload AS w ON w.workload_id = l.workload_id
--- WHERE l.timestamp
---     + 2 * coalesce(w.attest_within_ms * INTERVAL '1' MILLISECOND, $attest_within) > $since
+-- suspects = """
+-- SELECT e.container_id, e.enclave_id
+-- FROM silent AS s
+-- JOIN expected AS e ON e.launch_key = s.launch_key
 -- UNION ALL
--- SELECT container_id, enclave_id FROM observation WHERE received_at > $since"""
+-- SELECT container_id, enclave_id FROM attestation WHERE NOT passed"""
 -- discriminator = ["kind", "container_id", "launch_no"]
 -- grain = "one row per launch and kind"
 -- nulls = "a launch without container and enclave id, or without a time, is counted as not evaluable; a verdict that was not logged is neither success nor failure; a weak TCB status that the policy allowed is a success"

@@ -148,10 +148,6 @@ def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
     [
         ({"scope": ("weather",)}, "no columns of observation or quote"),
         ({"scope": ("observation_id", "enclave_id")}, "stands alone"),
-        ({"scope": ("enclave_id",), "pending": "SELECT 1; SELECT 2"}, "not exactly one SELECT"),
-        ({"scope": ("enclave_id",), "pending": "SELECT nonce FROM observation"}, "of the scope"),
-        ({"scope": ("enclave_id",), "pending": "SELECT enclave_id FROM launch"}, "not in inputs"),
-        ({"scope": ("enclave_id",), "pending": "SELECT $word AS enclave_id"}, "pending"),
         ({"scope": ("enclave_id",), "suspects": "SELECT 1; SELECT 2"}, "not exactly one SELECT"),
         ({"scope": ("enclave_id",), "suspects": "SELECT enclave_id FROM launch"}, "reads views"),
         ({"scope": ("enclave_id",), "suspects": "SELECT enclave_id FROM nobody"}, "nobody"),
@@ -179,8 +175,3 @@ def test_suspects_may_be_named() -> None:
         make(screened), scope=("enclave_id",), suspects="SELECT enclave_id FROM seen"
     )
     assert lint_detector(detector) == []
-
-
-def test_what_waits_may_be_named() -> None:
-    pending = "SELECT enclave_id FROM observation WHERE received_at > $since"
-    assert lint_detector(replace(make(), scope=("enclave_id",), pending=pending)) == []
