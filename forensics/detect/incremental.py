@@ -324,7 +324,7 @@ def _whole_inputs(detector: Detector) -> list[str]:
 
 
 def _may_move(detector: Detector, before: str, now: Value) -> bool:
-    """Whether the cut-off may be another than before: a later one, where a screen is asked again."""
+    """Whether the cut-off may be another than before: later, where a screen is asked again."""
     assert isinstance(now, datetime)
     then = datetime.fromisoformat(before)
     return now == then or (detector.suspects is not None and now > then)
