@@ -1,7 +1,7 @@
 -- ---
 -- id = "report-data-mismatch"
 -- title = "REPORT_DATA is not what was promised"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -32,15 +32,20 @@
 -- count = "SELECT count(*) AS unjudged FROM binding WHERE result = 'not_evaluable'"
 -- ---
 WITH mismatch AS (
-    SELECT observation_no, 'rule' AS kind, workload_id, rule, expected_report_data
-    FROM binding
-    WHERE result = 'mismatch'
+    SELECT
+        b.observation_no, 'rule' AS kind, b.workload_id, b.rule, b.expected_report_data,
+        q.report_data
+    FROM binding AS b
+    JOIN observation AS o ON o.observation_no = b.observation_no
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE b.result = 'mismatch'
     UNION ALL
     SELECT
         o.observation_no, 'claim' AS kind,
         CAST(NULL AS VARCHAR) AS workload_id,
         CAST(NULL AS VARCHAR) AS rule,
-        o.claimed_report_data AS expected_report_data
+        o.claimed_report_data AS expected_report_data,
+        q.report_data
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE o.claimed_report_data <> q.report_data
@@ -55,11 +60,10 @@ sighting AS (
             ELSE 'quote'
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
-        m.kind, m.workload_id, m.rule, m.expected_report_data, q.report_data,
+        m.kind, m.workload_id, m.rule, m.expected_report_data, m.report_data,
         row_number() OVER (ORDER BY o.received_at, o.observation_no, m.kind) AS place
     FROM mismatch AS m
     JOIN observation AS o ON o.observation_no = m.observation_no
-    JOIN quote AS q ON q.quote_no = o.quote_no
 )
 SELECT
     subject_type,

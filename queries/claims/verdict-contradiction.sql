@@ -1,7 +1,7 @@
 -- ---
 -- id = "verdict-contradiction"
 -- title = "The verifier said OK to a quote that fails"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -33,15 +33,23 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
--- WHERE o.claimed_ok
---     AND o.quote_id IS NOT NULL
---     AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
+-- LEFT JOIN verdict AS v
+--     ON v.observation_no = o.observation_no
+--     AND v.moment = 'receipt'
+--     AND v.outcome <> 'undetermined'
+-- WHERE o.claimed_ok AND o.quote_id IS NOT NULL AND v.observation_no IS NULL"""
 -- [[not_evaluable]]
 -- reason = "claimed OK, but the quote was not kept"
 -- count = "SELECT count(*) AS unjudged FROM observation WHERE claimed_ok AND quote_id IS NULL"
 -- ---
-WITH contradiction AS (
+-- Few are called good and rejected: they are found by number, and then read.
+WITH contradicted AS (
+    SELECT o.observation_no
+    FROM observation AS o
+    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    WHERE o.claimed_ok AND v.outcome = 'rejected'
+),
+contradiction AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.backend_verifier,
         coalesce(o.claimed_quote_status, 'policy allowed') AS claimed,
@@ -59,7 +67,7 @@ WITH contradiction AS (
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
-    WHERE o.claimed_ok AND v.outcome = 'rejected'
+    WHERE o.observation_no IN (SELECT DISTINCT observation_no FROM contradicted)
 ),
 told AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "weak-status-accepted"
 -- title = "Accepted with a weak TCB status"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -36,28 +36,51 @@
 -- [[not_evaluable]]
 -- reason = "claimed OK, but the status of the moment is not known"
 -- count = """
+-- WITH unknown AS (
+--     SELECT o.quote_no
+--     FROM observation AS o
+--     LEFT JOIN verdict AS v
+--         ON v.observation_no = o.observation_no
+--         AND v.moment = 'receipt'
+--         AND v.outcome <> 'undetermined'
+--     WHERE o.claimed_ok AND v.observation_no IS NULL
+-- )
 -- SELECT count(*) AS unjudged
--- FROM observation AS o
--- JOIN quote AS q ON q.quote_no = o.quote_no
--- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
--- WHERE o.claimed_ok AND q.trusted AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
+-- FROM unknown AS u
+-- JOIN quote AS q ON q.quote_no = u.quote_no
+-- WHERE q.trusted"""
 -- ---
-WITH weak AS (
+-- Of few statuses: good enough or not, under which policy.
+WITH weighed AS (
+    SELECT s.status, list_contains(coalesce(p.accept, $accept), s.status) AS good
+    FROM (SELECT DISTINCT status FROM verdict WHERE status IS NOT NULL) AS s
+    LEFT JOIN policy AS p ON TRUE
+),
+-- Few verdicts are weak: only their sightings are looked up.
+graded AS (
+    SELECT v.observation_no, v.status, v.advisory_ids
+    FROM verdict AS v
+    JOIN weighed AS w ON w.status = v.status
+    WHERE v.moment = 'receipt' AND v.outcome = 'accepted' AND NOT w.good
+),
+sighting AS (
+    SELECT
+        observation_id, observation_no, quote_no, received_at, enclave_id, backend_verifier,
+        claimed_tcb_level
+    FROM observation
+    WHERE claimed_ok AND observation_no IN (SELECT observation_no FROM graded)
+),
+weak AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.backend_verifier,
-        o.claimed_tcb_level, v.status,
-        coalesce(v.advisory_ids, CAST([] AS VARCHAR[])) AS advisory_ids,
+        o.claimed_tcb_level, g.status,
+        coalesce(g.advisory_ids, CAST([] AS VARCHAR[])) AS advisory_ids,
         CASE WHEN q.ppid IS NULL THEN 'attestation_key' ELSE 'platform' END AS subject_type,
         coalesce(q.ppid, q.attestation_key_id) AS subject_id
-    FROM observation AS o
+    FROM graded AS g
+    JOIN sighting AS o ON o.observation_no = g.observation_no
     JOIN quote AS q ON q.quote_no = o.quote_no
-    JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
-    LEFT JOIN policy AS p ON TRUE
-    WHERE o.claimed_ok
-        AND q.trusted
-        AND v.outcome = 'accepted'
-        AND v.status IS NOT NULL
-        AND NOT list_contains(coalesce(p.accept, $accept), v.status)
+    WHERE q.trusted
 )
 SELECT
     subject_type,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -192,6 +192,14 @@ offence AS (
     LEFT JOIN fetched AS f ON f.observation_no = j.observation_no AND f.item = 'pck_crl'
     WHERE f.observation_no IS NULL
 ),
+-- Few sightings offend.
+sighting AS (
+    SELECT
+        observation_id, observation_no, quote_id, received_at, quote_generated_at, enclave_id,
+        container_id, backend_verifier
+    FROM observation
+    WHERE observation_no IN (SELECT DISTINCT observation_no FROM offence)
+),
 judged AS (
     SELECT
         x.kind, x.item, x.expires_at,
@@ -205,7 +213,7 @@ judged AS (
         END AS subject_type,
         coalesce(o.backend_verifier, o.enclave_id, o.container_id, o.quote_id) AS subject_id
     FROM offence AS x
-    JOIN observation AS o ON o.observation_no = x.observation_no
+    JOIN sighting AS o ON o.observation_no = x.observation_no
 ),
 told AS (
     SELECT

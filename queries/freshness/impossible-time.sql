@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -162,6 +162,14 @@ timed AS (
     ) AS claim
     GROUP BY kind, backend_verifier, node_id
 ),
+-- Few sightings are impossible.
+sighting AS (
+    SELECT
+        observation_id, observation_no, received_at, enclave_id, container_id, node_id,
+        backend_verifier, claimed_ok
+    FROM observation
+    WHERE observation_no IN (SELECT DISTINCT observation_no FROM broken)
+),
 impossible AS (
     SELECT
         b.observation_no, b.kind, b.margin,
@@ -170,7 +178,7 @@ impossible AS (
         || CASE b.kind WHEN 'before_certificate' THEN ' and certificate authority' ELSE '' END
             AS clocks
     FROM broken AS b
-    JOIN observation AS o ON o.observation_no = b.observation_no
+    JOIN sighting AS o ON o.observation_no = b.observation_no
 ),
 usual AS (
     SELECT
@@ -205,7 +213,7 @@ placed AS (
         w.kind, w.clocks, w.margin, w.sightings, w.impossible, w.known_skew,
         o.observation_id, o.observation_no, o.received_at, o.claimed_ok
     FROM weighed AS w
-    JOIN observation AS o ON o.observation_no = w.observation_no
+    JOIN sighting AS o ON o.observation_no = w.observation_no
 ),
 told AS (
     SELECT

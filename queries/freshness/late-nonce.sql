@@ -1,7 +1,7 @@
 -- ---
 -- id = "late-nonce"
 -- title = "Evidence accepted after its challenge had expired"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -52,17 +52,31 @@
 --     WHERE o.received_at IS NULL
 -- ) AS untimed"""
 -- ---
-WITH challenge AS (
+-- Few answers are late: only whoever issued their challenges and verified them is looked at.
+WITH overdue AS (
+    SELECT o.nonce, coalesce(o.backend_verifier, '') AS verifier
+    FROM observation AS o
+    JOIN nonce AS c
+        ON c.nonce = o.nonce
+        AND epoch(o.received_at) - epoch(c.expires_at) >= epoch($clock_tolerance)
+    WHERE coalesce(o.claimed_ok, TRUE)
+),
+pair AS (
+    SELECT DISTINCT d.verifier, coalesce(c.issuer, '') AS issuer
+    FROM overdue AS d
+    JOIN nonce AS c ON c.nonce = d.nonce
+),
+challenge AS (
     SELECT
         nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
         min(timestamp) AS issued_at, max(expires_at) AS expires_at
     FROM nonce
-    WHERE nonce IS NOT NULL
+    WHERE nonce IS NOT NULL AND coalesce(issuer, '') IN (SELECT issuer FROM pair)
     GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
 ),
 answer AS (
     SELECT
-        o.observation_no, coalesce(o.backend_verifier, '') AS verifier, c.issuer,
+        o.observation_no, p.verifier, p.issuer,
         coalesce(o.claimed_ok, TRUE) AS accepted,
         epoch(o.received_at) - epoch(c.issued_at) AS took,
         epoch(o.received_at) - epoch(c.expires_at) AS margin
@@ -71,6 +85,7 @@ answer AS (
         ON c.nonce = o.nonce
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
+    JOIN pair AS p ON p.verifier = coalesce(o.backend_verifier, '') AND p.issuer = c.issuer
     WHERE o.received_at IS NOT NULL
 ),
 -- No answer takes less than no time: the shortest one bounds how far the clocks are apart.

@@ -1,7 +1,7 @@
 -- ---
 -- id = "nonce-reuse"
 -- title = "One challenge for several sessions"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -33,41 +33,51 @@
 -- FROM observation
 -- WHERE event_type = 'enclave_attestation' AND nonce IS NULL"""
 -- ---
--- A copied line agrees in everything.
+-- What occurs once has, as a rule, a beginning that occurs once. A copied line agrees in everything.
 WITH reissued AS (
     SELECT nonce
     FROM nonce
-    WHERE nonce IS NOT NULL
+    WHERE substr(nonce, 1, 12) IN (
+        SELECT substr(nonce, 1, 12) FROM nonce GROUP BY substr(nonce, 1, 12) HAVING count(*) > 1
+    )
     GROUP BY nonce
     HAVING min(coalesce(session_id, enclave_id)) <> max(coalesce(session_id, enclave_id))
-),
-answer AS (
-    SELECT
-        nonce, coalesce(session_id, enclave_id) AS session_id, enclave_id, quote_no,
-        observation_id, observation_no, received_at, coalesce(claimed_ok, TRUE) AS accepted
-    FROM observation
-    WHERE nonce IS NOT NULL
 ),
 shared AS (
     SELECT nonce
     FROM observation
-    WHERE coalesce(claimed_ok, TRUE) AND nonce IS NOT NULL
+    WHERE coalesce(claimed_ok, TRUE)
+        AND substr(nonce, 1, 12) IN (
+            SELECT substr(nonce, 1, 12)
+            FROM observation
+            WHERE coalesce(claimed_ok, TRUE)
+            GROUP BY substr(nonce, 1, 12)
+            HAVING min(quote_no) <> max(quote_no)
+        )
     GROUP BY nonce
     HAVING min(quote_no) <> max(quote_no)
 ),
 -- The same report in two sessions is a replay, or was signed twice.
 answered AS (
-    SELECT a.nonce, count(DISTINCT q.signed_id) AS answers
+    SELECT o.nonce, count(DISTINCT q.signed_id) AS answers
     FROM shared AS s
-    JOIN answer AS a ON a.nonce = s.nonce AND a.accepted
-    JOIN quote AS q ON q.quote_no = a.quote_no AND q.proven
-    GROUP BY a.nonce
-    HAVING min(a.session_id) <> max(a.session_id) AND min(q.signed_id) <> max(q.signed_id)
+    JOIN observation AS o ON o.nonce = s.nonce AND coalesce(o.claimed_ok, TRUE)
+    JOIN quote AS q ON q.quote_no = o.quote_no AND q.proven
+    GROUP BY o.nonce
+    HAVING min(coalesce(o.session_id, o.enclave_id)) <> max(coalesce(o.session_id, o.enclave_id))
+        AND min(q.signed_id) <> max(q.signed_id)
 ),
 reused AS (
     SELECT nonce FROM reissued
     UNION
     SELECT nonce FROM answered
+),
+answer AS (
+    SELECT
+        nonce, coalesce(session_id, enclave_id) AS session_id, enclave_id,
+        observation_id, observation_no, received_at
+    FROM observation
+    WHERE nonce IN (SELECT nonce FROM reused)
 ),
 challenge AS (
     SELECT DISTINCT
@@ -81,7 +91,6 @@ party AS (
     UNION ALL
     SELECT a.nonce, a.session_id, a.enclave_id, a.received_at AS at_time
     FROM answer AS a
-    JOIN reused AS r ON r.nonce = a.nonce
 ),
 parties AS (
     SELECT
@@ -99,13 +108,11 @@ issue AS (
 ),
 seen AS (
     SELECT
-        a.nonce, count(*) AS sightings,
-        string_split(
-            string_agg(a.observation_id, ' ' ORDER BY a.received_at, a.observation_no), ' '
-        ) AS observation_ids
-    FROM answer AS a
-    JOIN reused AS r ON r.nonce = a.nonce
-    GROUP BY a.nonce
+        nonce, count(*) AS sightings,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids
+    FROM answer
+    GROUP BY nonce
 )
 SELECT
     'nonce' AS subject_type,

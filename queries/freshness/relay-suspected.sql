@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -104,17 +104,23 @@ WITH pair AS (
         AND max(epoch(o.received_at) - epoch(o.nonce_issued_at))
         >= min(epoch(o.received_at) - epoch(o.nonce_issued_at)) + epoch($min_excess)
 ),
+-- Few pairs are suspect: the quotes of their platforms first.
+shown AS (
+    SELECT quote_no, coalesce(ppid, chip_id, attestation_key_id) AS platform_id
+    FROM quote
+    WHERE trusted
+        AND coalesce(ppid, chip_id, attestation_key_id) IN (SELECT platform_id FROM pair)
+),
 answer AS (
     SELECT
         p.pair_no, p.answers, o.observation_no,
         epoch(o.received_at) - epoch(o.nonce_issued_at) AS took
     FROM pair AS p
-    JOIN quote AS q ON coalesce(q.ppid, q.chip_id, q.attestation_key_id) = p.platform_id
+    JOIN shown AS q ON q.platform_id = p.platform_id
     JOIN observation AS o
         ON o.quote_no = q.quote_no AND coalesce(o.backend_verifier, '') = p.verifier
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE q.trusted
-        AND a.observation_no IS NULL
+    WHERE a.observation_no IS NULL
         AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
         AND coalesce(o.claimed_ok, TRUE)
 ),
@@ -162,6 +168,13 @@ slow AS (
     JOIN quote AS q ON q.quote_no = o.quote_no
 ),
 -- Where the enclave's other answers came from.
+company AS (
+    SELECT observation_no, quote_no, enclave_id, peer
+    FROM observation
+    WHERE enclave_id IN (SELECT enclave_id FROM slow)
+        AND received_at IS NOT NULL AND nonce_issued_at IS NOT NULL
+        AND coalesce(claimed_ok, TRUE)
+),
 way AS (
     SELECT
         s.observation_no,
@@ -169,16 +182,11 @@ way AS (
         count(CASE WHEN o.peer = s.peer THEN 1 END) AS same_way,
         list_sort(list(DISTINCT o.peer) FILTER (WHERE o.peer IS NOT NULL)) AS usual_peers
     FROM slow AS s
-    JOIN observation AS o
+    JOIN company AS o
         ON o.enclave_id = s.enclave_id AND o.observation_no <> s.observation_no
-    JOIN quote AS q
-        ON q.quote_no = o.quote_no
-        AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) = s.platform_id
+    JOIN shown AS q ON q.quote_no = o.quote_no AND q.platform_id = s.platform_id
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE q.trusted
-        AND a.observation_no IS NULL
-        AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
-        AND coalesce(o.claimed_ok, TRUE)
+    WHERE a.observation_no IS NULL
     GROUP BY s.observation_no
 ),
 forwarded AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "hindsight-exposure"
 -- title = "Good at the time, bad by what is known now"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -55,15 +55,20 @@ WITH weighed AS (
     LEFT JOIN policy AS p ON TRUE
     GROUP BY s.status
 ),
-changed AS (
-    SELECT r.observation_no
-    FROM verdict AS r
-    JOIN verdict AS h ON h.observation_no = r.observation_no AND h.moment = 'hindsight'
-    LEFT JOIN weighed AS t ON t.status = r.status
+-- Few are bad by what is known now: only their receipts are looked up.
+fallen AS (
+    SELECT h.observation_no, h.outcome
+    FROM verdict AS h
     LEFT JOIN weighed AS n ON n.status = h.status
-    WHERE r.moment = 'receipt'
-        AND r.outcome = 'accepted'
-        AND (h.outcome = 'rejected' OR (h.outcome = 'accepted' AND t.good AND n.weak))
+    WHERE h.moment = 'hindsight'
+        AND (h.outcome = 'rejected' OR (h.outcome = 'accepted' AND n.weak))
+),
+changed AS (
+    SELECT f.observation_no
+    FROM fallen AS f
+    JOIN verdict AS r ON r.observation_no = f.observation_no AND r.moment = 'receipt'
+    LEFT JOIN weighed AS t ON t.status = r.status
+    WHERE r.outcome = 'accepted' AND (f.outcome = 'rejected' OR t.good)
 ),
 policed AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "revoked-in-hindsight"
 -- title = "Accepted before its certificate was revoked"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -75,6 +75,12 @@ ordered AS (
         row_number() OVER (PARTITION BY pck_id, kind ORDER BY this_update, crl_id) AS place
     FROM listed
 ),
+-- Few certificates are revoked: their quotes first.
+revoked AS (
+    SELECT quote_no, pck_id, ppid, attestation_key_id
+    FROM quote
+    WHERE trusted AND pck_id IN (SELECT pck_id FROM ordered)
+),
 sighting AS (
     SELECT
         r.kind, r.serial, r.issuer, r.crl_id, r.revoked_at, r.acquired_at,
@@ -83,8 +89,8 @@ sighting AS (
         coalesce(q.ppid, q.attestation_key_id) AS subject_id,
         coalesce(o.received_at < r.revoked_at, TRUE) AS before,
         coalesce(o.claimed_ok, FALSE) OR coalesce(v.outcome = 'accepted', FALSE) AS accepted
-    FROM ordered AS r
-    JOIN quote AS q ON q.pck_id = r.pck_id AND q.trusted
+    FROM revoked AS q
+    JOIN ordered AS r ON r.pck_id = q.pck_id
     JOIN observation AS o ON o.quote_no = q.quote_no
     LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE r.place = 1
@@ -92,7 +98,7 @@ sighting AS (
 released AS (
     SELECT session_id, count(DISTINCT coalesce(secret_id, '')) AS secrets
     FROM release
-    WHERE session_id IS NOT NULL
+    WHERE session_id IN (SELECT session_id FROM sighting)
     GROUP BY session_id
 ),
 session AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "signature-nonce-collision"
 -- title = "One ECDSA nonce under two keys: a cloned random generator"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -30,6 +30,14 @@ WITH collision AS (
     SELECT signature_r
     FROM quote
     WHERE proven
+        -- What occurs once has, as a rule, a beginning that occurs once.
+        AND substr(signature_r, 1, 12) IN (
+            SELECT substr(signature_r, 1, 12)
+            FROM quote
+            WHERE proven
+            GROUP BY substr(signature_r, 1, 12)
+            HAVING count(*) > 1
+        )
     GROUP BY signature_r
     HAVING min(attestation_key_id) <> max(attestation_key_id)
 ),

@@ -1,7 +1,7 @@
 -- ---
 -- id = "signature-nonce-reuse"
 -- title = "One ECDSA nonce under two messages: the attestation key can be computed"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -32,6 +32,14 @@ WITH reused AS (
     SELECT attestation_key_id, signature_r
     FROM quote
     WHERE proven
+        -- What occurs once has, as a rule, a beginning that occurs once.
+        AND substr(signature_r, 1, 12) IN (
+            SELECT substr(signature_r, 1, 12)
+            FROM quote
+            WHERE proven
+            GROUP BY substr(signature_r, 1, 12)
+            HAVING count(*) > 1
+        )
     GROUP BY attestation_key_id, signature_r
     HAVING count(DISTINCT signed_id) > 1
 ),

@@ -1,7 +1,7 @@
 -- ---
 -- id = "channel-diversion"
 -- title = "A session that ends at another platform than the one that was started"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -191,15 +191,13 @@ foreign_facts AS (
         CASE WHEN enclave_id IS NULL THEN 'container' ELSE 'enclave' END,
         coalesce(enclave_id, container_id)
 ),
--- Keys that several peers showed.
+-- Keys that several peers showed; with what evidence is asked of these alone.
 keyed AS (
-    SELECT o.runtime_data_id
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    WHERE q.trusted AND q.ppid IS NOT NULL AND o.received_at IS NOT NULL
-        AND o.runtime_data_id IS NOT NULL
-    GROUP BY o.runtime_data_id
-    HAVING min(o.peer) <> max(o.peer)
+    SELECT runtime_data_id
+    FROM observation
+    WHERE runtime_data_id IS NOT NULL AND received_at IS NOT NULL
+    GROUP BY runtime_data_id
+    HAVING min(peer) <> max(peer)
 ),
 -- Rules by name all bind the runtime data.
 bound AS (

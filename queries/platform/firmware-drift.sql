@@ -1,7 +1,7 @@
 -- ---
 -- id = "firmware-drift"
 -- title = "Firmware that only one platform has"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "low"
@@ -41,10 +41,11 @@
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """
--- SELECT count(*) AS unjudged
+-- -- Few have no time: whose quotes are trusted is asked of them alone.
+-- SELECT count(CASE WHEN q.trusted THEN 1 END) AS unjudged
 -- FROM observation AS o
 -- JOIN quote AS q ON q.quote_no = o.quote_no
--- WHERE q.trusted AND o.received_at IS NULL"""
+-- WHERE o.received_at IS NULL"""
 -- ---
 WITH part AS (
     SELECT quote_no, ppid, 'tdx_module' AS part, 'tdx' AS series, mr_seam AS value
@@ -80,6 +81,12 @@ alone AS (
     JOIN stay AS x
         ON x.part = s.part AND x.series = s.series AND x.value <> s.value AND x.ppid <> s.ppid
     GROUP BY s.part, s.series, s.value, s.ppid, s.first_at
+),
+-- Few parts are alone: their quotes first.
+shown AS (
+    SELECT quote_no, ppid, part, series, value
+    FROM part
+    WHERE value IN (SELECT value FROM alone)
 )
 SELECT
     'platform' AS subject_type,
@@ -101,7 +108,7 @@ SELECT
         'sightings': count(*)
     }) AS VARCHAR) AS details
 FROM alone AS a
-JOIN part AS p
+JOIN shown AS p
     ON p.part = a.part AND p.series = a.series AND p.value = a.value AND p.ppid = a.ppid
 JOIN observation AS o ON o.quote_no = p.quote_no AND o.received_at IS NOT NULL
 WHERE a.others >= $min_platforms

@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-exposure"
 -- title = "Platforms that are open to a known attack"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -163,6 +163,16 @@ cause AS (
     GROUP BY n.fmspc, e.exposure, coalesce(e.status, '')
 ),
 -- The first and the last sighting of each platform bound the time of exposure.
+edge AS (
+    SELECT fmspc, exposure, status, platform_id, earliest_no AS observation_no FROM member
+    UNION
+    SELECT fmspc, exposure, status, platform_id, latest_no FROM member
+),
+outermost AS (
+    SELECT observation_id, observation_no, received_at
+    FROM observation
+    WHERE observation_no IN (SELECT DISTINCT observation_no FROM edge)
+),
 bound AS (
     SELECT
         m.fmspc, m.exposure, m.status, m.platform_id, o.observation_id, o.observation_no,
@@ -175,12 +185,8 @@ bound AS (
             PARTITION BY m.fmspc, m.exposure, m.status, m.platform_id
             ORDER BY o.received_at DESC, o.observation_no DESC
         ) AS from_last
-    FROM (
-        SELECT fmspc, exposure, status, platform_id, earliest_no AS observation_no FROM member
-        UNION
-        SELECT fmspc, exposure, status, platform_id, latest_no FROM member
-    ) AS m
-    JOIN observation AS o ON o.observation_no = m.observation_no
+    FROM edge AS m
+    JOIN outermost AS o ON o.observation_no = m.observation_no
 ),
 told AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "unlisted-platform"
 -- title = "Evidence of a platform that is not on the list"
--- version = 3
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -39,10 +39,11 @@
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """
--- SELECT count(*) AS unjudged
+-- -- Few have no time: whose quotes are trusted is asked of them alone.
+-- SELECT count(CASE WHEN q.trusted THEN 1 END) AS unjudged
 -- FROM observation AS o
 -- JOIN quote AS q ON q.quote_no = o.quote_no
--- WHERE q.trusted AND o.received_at IS NULL"""
+-- WHERE o.received_at IS NULL"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """
@@ -74,17 +75,23 @@ suspect AS (
         AND coalesce(s.last_at < l.valid_to, TRUE)
     WHERE l.ppid IS NULL
 ),
+-- Few platforms are suspect: their quotes first.
+shown AS (
+    SELECT quote_no, ppid, fmspc
+    FROM quote
+    WHERE trusted AND ppid IN (SELECT ppid FROM suspect)
+),
 sighting AS (
     SELECT
         q.ppid, q.fmspc, o.observation_id, o.observation_no, o.received_at, o.node_id,
         coalesce(o.claimed_ok, TRUE) AS accepted,
         upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT' AS strict,
         l.ppid IS NOT NULL AS is_listed
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
+    FROM shown AS q
+    JOIN observation AS o ON o.quote_no = q.quote_no
     LEFT JOIN policy AS p ON TRUE
     LEFT JOIN listed AS l ON l.ppid = q.ppid
-    WHERE q.trusted AND q.ppid IN (SELECT ppid FROM suspect) AND o.received_at IS NOT NULL
+    WHERE o.received_at IS NOT NULL
 ),
 covered AS (
     SELECT DISTINCT s.observation_no

@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -40,13 +40,14 @@
 -- [[not_evaluable]]
 -- reason = "repeated quote without a time on one side and without anything else to compare"
 -- count = """
--- WITH bare AS (
---     SELECT quote_id, count(*) AS sightings, count(received_at) AS timed
+-- WITH untimed AS (
+--     SELECT quote_id
 --     FROM observation
---     WHERE quote_id IS NOT NULL
+--     WHERE quote_id IN (SELECT quote_id FROM observation WHERE received_at IS NULL)
 --     GROUP BY quote_id
+--     HAVING count(*) > 1
 -- )
--- SELECT count(*) AS unjudged FROM bare WHERE sightings > 1 AND timed < sightings"""
+-- SELECT count(*) AS unjudged FROM untimed"""
 -- ---
 -- The verifiers of one session may each see the evidence once: a retry is timed per verifier,
 -- and where the verifier is not logged, per session.

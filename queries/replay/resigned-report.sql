@@ -1,7 +1,7 @@
 -- ---
 -- id = "resigned-report"
 -- title = "One report signed anew"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -30,6 +30,14 @@ WITH resigned AS (
     SELECT signed_id, count(DISTINCT signing_id) AS signatures
     FROM quote
     WHERE proven
+        -- What occurs once has, as a rule, a beginning that occurs once.
+        AND substr(signed_id, 1, 12) IN (
+            SELECT substr(signed_id, 1, 12)
+            FROM quote
+            WHERE proven
+            GROUP BY substr(signed_id, 1, 12)
+            HAVING count(*) > 1
+        )
     GROUP BY signed_id
     HAVING count(DISTINCT signing_id) > 1
 ),

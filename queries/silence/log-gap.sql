@@ -1,7 +1,7 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -152,12 +152,18 @@ run AS (
     HAVING count(*) >= $run_length
 ),
 -- Others' challenges around the run: were they answered?
+around AS (
+    SELECT enclave_id, issued_at, known
+    FROM asked
+    WHERE issued_at >= (SELECT min(since) FROM run) - $answer_time
+        AND issued_at <= (SELECT max(until) FROM run) + $answer_time
+),
 surrounded AS (
     SELECT
         r.enclave_id, r.since, r.until, r.missing,
         CAST(coalesce(sum(k.known), 0) AS BIGINT) AS known
     FROM run AS r
-    LEFT JOIN asked AS k
+    LEFT JOIN around AS k
         ON k.enclave_id <> r.enclave_id
         AND k.issued_at >= r.since - $answer_time
         AND k.issued_at <= r.until + $answer_time
