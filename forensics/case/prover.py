@@ -17,7 +17,7 @@ from forensics.verify.engine import Engine, find_engine
 from forensics.verify.signatures import SignatureBlock
 
 REPORT_DATA_SIZE = 64
-_INDEX = "I"  # array type code of the places of keys and statements
+INDEX_CODE = "I"  # of `array`: places of keys and statements
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class QuoteBlock:
         begun = [(hashlib.sha256(head), tail) for head, tail in self.statements]
         digests = []
         start = 0
-        for place in array(_INDEX, self.statement_index):
+        for place in array(INDEX_CODE, self.statement_index):
             head, tail = begun[place]
             digest = head.copy()  # what statements begin with is hashed once for all their quotes
             digest.update(self.report_data[start : start + REPORT_DATA_SIZE])
@@ -62,7 +62,7 @@ class QuoteBlock:
             digests.append(digest.digest())
             start += REPORT_DATA_SIZE
         return SignatureBlock(
-            self.keys, array(_INDEX, self.key_index), self.r, self.s, b"".join(digests)
+            self.keys, array(INDEX_CODE, self.key_index), self.r, self.s, b"".join(digests)
         )
 
 

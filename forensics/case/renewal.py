@@ -18,13 +18,13 @@ from forensics.case.derived import DerivedTables
 from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
 from forensics.case.key_proof import find_repeated, prove_key_recoveries
 from forensics.case.platform_proof import prove_certifications, prove_chains
-from forensics.case.quote_proof import Progress, prove_quotes
+from forensics.case.quote_proof import Progress, file_quotes
 from forensics.case.report_proof import prove_reports
 from forensics.formats.certificates import parse_certificate
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
-    from forensics.case.provers import ProveBlocks
+    from forensics.case.proving import Proving
     from forensics.case.writer import Writer
 
 
@@ -37,7 +37,7 @@ class Renewal:
         self._tables = DerivedTables(case, self._connection, writer)
 
     def prove(
-        self, prove: ProveBlocks, threads: int, progress: Progress, *, bind: bool
+        self, proving: Proving, threads: int, progress: Progress, *, bind: bool
     ) -> dict[str, int]:
         """Add the facts that are missing; the signatures verified for it, by what they sign.
 
@@ -46,7 +46,7 @@ class Renewal:
         connection, tables = self._connection, self._tables
         anchors = [anchor.der for anchor in self._case.settings.anchors]
         trusted = frozenset(key for der in anchors if (key := parse_certificate(der).public_key))
-        with prove_quotes(connection, tables, prove, progress) as quotes:
+        with file_quotes(connection, tables, proving, progress) as quotes:
             counts = {"certificates": prove_chains(connection, tables, trusted)}
             counts["qe_reports"] = prove_certifications(connection, tables, threads)
             issuers = read_issuers(connection, anchors)

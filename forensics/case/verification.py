@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.provers import hire_provers
+from forensics.case.proving import Proving, prove_unproven
 from forensics.case.tables import BINDING, FACT_QUOTE, QUOTE, RECEIPT, RULED_BY
-from forensics.verify.engine import choose_engine
+from forensics.verify.engine import Engine, choose_engine
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
@@ -73,18 +75,24 @@ def verify_case(
             or not case.files(RECEIPT.name)
             or not _judged_by_this_version(case)
         )
-        ledger = case.ledger
-        unproven = ledger.rows(QUOTE.name) - ledger.rows(FACT_QUOTE.name) if stale else 0
-        with hire_provers(engine, unproven, threads) as prove:
-            from forensics.case.renewal import Renewal  # loads DuckDB, while provers start
+        with _proving(case, engine, threads) if stale else nullcontext() as proving:
+            from forensics.case.renewal import Renewal  # loads DuckDB, while provers work
 
             renewal = Renewal(case, writer)
-            if stale:
-                ruled = _is_ruled(case)
-                summary.signatures = renewal.prove(prove, threads, progress, bind=not ruled)
+            if proving:
+                bind = not _is_ruled(case)
+                summary.signatures = renewal.prove(proving, threads, progress, bind=bind)
         summary.subjects = renewal.judge(as_of, chosen, receipts=stale)
     summary.outcomes = renewal.count_outcomes()
     return summary
+
+
+@contextmanager
+def _proving(case: Case, engine: Engine, threads: int) -> Iterator[Proving]:
+    """The signatures that are not proven yet are verified in this block."""
+    unproven = case.ledger.rows(QUOTE.name) - case.ledger.rows(FACT_QUOTE.name)
+    with hire_provers(engine, unproven, threads) as prove, prove_unproven(case, prove) as proving:
+        yield proving
 
 
 def covers_evidence(case: Case) -> bool:

@@ -9,17 +9,22 @@ from array import array
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from forensics.case import provers, quote_proof
+from forensics.case import provers
+from forensics.case import unproven as feed
 from forensics.case.case import Case, create_case, open_case
+from forensics.case.compaction import compact_case
 from forensics.case.connection import connect_stored
+from forensics.case.ids import read_indexed
 from forensics.case.prover import QuoteBlock
 from forensics.case.verification import VerifySummary, verify_case
 from forensics.errors import ForensicsError
 from forensics.formats.pem import split_pem
+from forensics.simulate.amd import AmdPki, build_report
 from forensics.simulate.pki import make_pki
 from forensics.simulate.platforms import CURRENT, make_platform
 from forensics.simulate.quotes import build_quote, sgx_body
@@ -28,6 +33,8 @@ from forensics.verify.engine import OPENSSL, Engine
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
 PLATFORMS, QUOTES = 3, 90
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+TCB = {"boot_loader": 3, "tee": 1, "snp": 8, "microcode": 209}
 FORGED = {5, 41, 42, 89}
 
 
@@ -58,7 +65,7 @@ def unproven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quote_proof, "_BLOCK", 8)
+    monkeypatch.setattr(feed, "_BLOCK", 8)
     monkeypatch.setattr(provers, "WORTH_A_PROCESS", 20)
 
 
@@ -94,11 +101,33 @@ def test_keys_and_statements_that_are_too_many_to_hold_come_in_ranges(
 ) -> None:
     whole = copy_case(unproven, tmp_path / "whole")
     verify(whole, 1)
-    monkeypatch.setattr(quote_proof, "_PARTS", 2)
-    monkeypatch.setattr(quote_proof, "_RANGE", 25)
+    monkeypatch.setattr(feed, "_PARTS", 2)
+    monkeypatch.setattr(feed, "_AHEAD", 3)
     ranges = copy_case(unproven, tmp_path / "ranges")
     verify(ranges, 2)
     assert read_files(ranges) == read_files(whole)
+
+
+def test_only_what_came_since_is_proven(unproven: Path, tmp_path: Path) -> None:
+    case = copy_case(unproven, tmp_path / "case")
+    verify(case, 1)
+    report = tmp_path / "report.bin"
+    report.write_bytes(build_report(AmdPki(7).issue(TCB)).to_bytes())
+    with case.writer(action="ingest", at=AT, who="test") as writer:
+        for source in (SAMPLE / "evidence", report):
+            ingest_paths(writer, [source])
+    read = connect_stored(case).execute
+    [(tees, new)] = read(
+        "SELECT list_sort(list(DISTINCT s.tee)), count(q.certification_id) FROM stored.quote AS q "
+        f"JOIN stored.statement AS s USING (statement_id) WHERE q.quote_no > {QUOTES}"
+    ).fetchall()
+    assert tees == ["sgx", "snp", "tdx"]
+    compact_case(case, at=AT, who="test")  # old and new in one file
+    assert verify(case, 1).signatures["quotes"] == new
+    read = connect_stored(case).execute
+    assert read("SELECT count(*), count(DISTINCT quote_no) FROM stored.fact_quote").fetchall() == [
+        (QUOTES + new, QUOTES + new)
+    ]
 
 
 def fail_to_verify(case: Case, threads: int) -> ForensicsError:
@@ -119,7 +148,7 @@ def test_a_prover_that_dies_proves_nothing(unproven: Path, tmp_path: Path) -> No
 def test_a_quote_without_its_key_is_not_passed_over(
     unproven: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quote_proof, "_KEYS", f"FROM ({quote_proof._KEYS} ORDER BY id LIMIT 2)")
+    monkeypatch.setattr(feed, "read_indexed", lambda *of: islice(read_indexed(*of), 2))
     error = fail_to_verify(copy_case(unproven, tmp_path / "case"), 1)
     assert error.code == "unproven-quote"
     assert error.exit_code == 4

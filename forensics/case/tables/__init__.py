@@ -32,6 +32,7 @@ from forensics.case.tables.evidence import (
     QUOTE,
     SGX_REPORT_COLUMNS,
     SNP_REPORT_COLUMNS,
+    STATEMENT,
     TD_REPORT_COLUMNS,
     TIMESTAMP_TOKEN,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "RUN",
     "SGX_REPORT_COLUMNS",
     "SNP_REPORT_COLUMNS",
+    "STATEMENT",
     "SUBJECT",
     "TABLES",
     "TD_REPORT_COLUMNS",

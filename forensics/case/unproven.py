@@ -1,0 +1,157 @@
+"""Quotes whose signatures are not proven yet, in blocks for the provers.
+
+Read with Arrow and not with DuckDB: the provers have their first blocks before that is loaded. All
+comes out of streams, so memory does not grow with the case.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from forensics.case.arrow import Numbers, list_values, view_numbers, view_values
+from forensics.case.ids import ID_SIZE, IdIndex, read_indexed
+from forensics.case.prover import INDEX_CODE, REPORT_DATA_SIZE, QuoteBlock
+from forensics.case.tables import CERTIFICATION, FACT_QUOTE, QUOTE, STATEMENT
+from forensics.errors import CustodyError
+from forensics.verify.signatures import HALF
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from forensics.case.folder import CaseFolder
+
+_BLOCK = 1 << 11  # quotes that a prover gets at a time: it answers within a tenth of a second
+_LAST = 1 << 14  # quotes at the end that go in small blocks, so that all provers end together
+_LAST_BLOCK = 1 << 9
+_AHEAD = 1 << 4  # blocks whose keys and statements are looked for at once
+_PARTS = 1 << 15  # keys, and statements, that are remembered
+
+_NUMBER, _STATEMENT, _KEY = "quote_no", "statement_id", "certification_id"
+_OWN = {"report_data": REPORT_DATA_SIZE, "signature_r": HALF, "signature_s": HALF}
+
+
+class Unproven:
+    """The quotes that are newer than the last one proven; reports of SEV-SNP are none."""
+
+    def __init__(self, case: CaseFolder) -> None:
+        self._first = _find_last(case.files(FACT_QUOTE.name)) + 1
+        self._files = case.files(QUOTE.name)
+        self._statements = _Parts(case.files(STATEMENT.name), (_STATEMENT, "head", "tail"))
+        self._keys = _Parts(case.files(CERTIFICATION.name), (_KEY, "attestation_key"))
+        self._open = True
+
+    def close(self) -> None:
+        """Give no more: nobody waits for the rest of a run that failed or was interrupted."""
+        self._open = False
+
+    def read(self) -> Iterator[tuple[Numbers, bytes]]:
+        """Numbers of quotes, and the block of them for a prover.
+
+        Raises `CustodyError` (`unproven-quote`, `bad-value`).
+        """
+        batches = self._read_batches()
+        while some := list(islice(batches, _AHEAD)):
+            statements = [_list_ids(batch, _STATEMENT) for batch in some]
+            keys = [_list_ids(batch, _KEY) for batch in some]
+            self._statements.load(set().union(*statements))
+            self._keys.load(set().union(*keys))
+            for batch, *ids in zip(some, statements, keys, strict=True):
+                if not self._open:
+                    return
+                block = self._make_block(batch, *ids)
+                yield view_numbers(batch[_NUMBER]).copy(), block.to_bytes()
+
+    def _read_batches(self) -> Iterator[pa.RecordBatch]:
+        columns = [_NUMBER, _STATEMENT, _KEY, *_OWN]
+        new = {path: self._find_new(path) for path in self._files}
+        left = sum(rows for groups in new.values() for rows in groups.values())
+        for path, groups in new.items():
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(_BLOCK, list(groups), columns, use_threads=False):
+                    size = _BLOCK if left > _LAST else _LAST_BLOCK
+                    left -= len(batch)
+                    pieces = (batch.slice(start, size) for start in range(0, len(batch), size))
+                    yield from filter(len, map(self._choose, pieces))
+
+    def _find_new(self, path: Path) -> dict[int, int]:
+        """The row groups of a file that have unproven quotes, and how many rows each has."""
+        groups = _look_into(path).items()
+        return {group: rows for group, (last, rows) in groups if last >= self._first}
+
+    def _choose(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows that are to be proven: mostly all."""
+        if batch[_KEY].null_count or view_numbers(batch[_NUMBER]).min() < self._first:
+            import pyarrow.compute as pc
+
+            new = pc.greater_equal(batch[_NUMBER], self._first)
+            return batch.filter(pc.and_(new, pc.is_valid(batch[_KEY])))
+        return batch
+
+    def _make_block(
+        self, batch: pa.RecordBatch, statements: Sequence[bytes], keys: Sequence[bytes]
+    ) -> QuoteBlock:
+        """A block that has the keys and statements of its own quotes alone."""
+        own = {name: view_values(batch[name], size) for name, size in _OWN.items()}
+        known, statement_index = self._statements.index(statements)
+        points, key_index = self._keys.index(keys)
+        return QuoteBlock(
+            [point for (point,) in points], known, key_index, statement_index, *own.values()
+        )
+
+
+class _Parts:
+    """What quotes share, by id: the rows that were asked for lately."""
+
+    def __init__(self, files: Sequence[Path], columns: Sequence[str]) -> None:
+        self._files = files
+        self._columns = columns
+        self._held: dict[bytes, tuple[Any, ...]] = {}
+
+    def load(self, ids: set[bytes]) -> None:
+        """Have these rows at hand."""
+        if len(self._held) > _PARTS:
+            self._held = {}
+        absent = IdIndex()
+        for identity in ids - self._held.keys():
+            absent.add(identity)
+        if len(absent):
+            rows = read_indexed(self._files, self._columns, absent)
+            self._held |= {identity: row for _, (identity, *row) in rows}
+
+    def index(self, ids: Sequence[bytes]) -> tuple[list[tuple[Any, ...]], bytes]:
+        """The rows of these ids, each once, and the place of each among them.
+
+        Raises `CustodyError` (`unproven-quote`).
+        """
+        places = {identity: place for place, identity in enumerate(dict.fromkeys(ids))}
+        try:
+            rows = [tuple(self._held[identity]) for identity in places]
+        except KeyError:
+            message = f"quotes without a row of their {self._columns[0]}: parts are missing"
+            raise CustodyError("unproven-quote", message) from None
+        return rows, array(INDEX_CODE, map(places.__getitem__, ids)).tobytes()
+
+
+def _list_ids(batch: pa.RecordBatch, name: str) -> list[bytes]:
+    return list_values(batch[name], ID_SIZE)
+
+
+def _find_last(files: Sequence[Path]) -> int:
+    """The greatest number of a proven quote; 0 where there is none."""
+    return max((top for path in files for top, _ in _look_into(path).values()), default=0)
+
+
+def _look_into(path: Path) -> dict[int, tuple[int, int]]:
+    """Of each row group the greatest number of a quote, and its rows."""
+    metadata = pq.read_metadata(path)
+    place = metadata.schema.names.index(_NUMBER)
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return {
+        n: (group.column(place).statistics.max, group.num_rows) for n, group in enumerate(groups)
+    }
