@@ -44,67 +44,72 @@ JOIN stored.reference_value AS r
 WHERE r.workload_id IN (SELECT workload_id FROM rule)
 """
 
+# Whether a manifest names the observation's workload.
+_IS_NAMED = """
+coalesce(o.workload_id IN (SELECT workload_id FROM stored.workload
+                           UNION SELECT workload_id FROM stored.reference_value), false)
+"""
+_SIGHTING = f"""
+SELECT o.observation_no, o.workload_id, q.statement_id, q.report_data,
+       o.initial_state, o.nonce, o.runtime_data, {_IS_NAMED} AS is_named
+FROM stored.observation AS o
+JOIN stored.quote AS q ON q.quote_no = o.quote_no
+WHERE o.observation_no BETWEEN {{first:d}} AND {{last:d}}
+"""
+_UNNAMED = f"""
+SELECT 1 FROM stored.observation AS o
+WHERE o.observation_no BETWEEN {{first:d}} AND {{last:d}} AND o.quote_no IS NOT NULL
+  AND NOT {_IS_NAMED}
+LIMIT 1
+"""
+
 # The rule of the observation's workload; where none was logged, or one that no manifest names,
 # those of the workloads that the measurements fit; where none was logged and they fit none, all.
-# A match under any of them is a match, and what cannot be computed outranks a mismatch.
-# `alone`: there is no other rule to weigh it against.
-_BINDINGS = """
-WITH sighting AS (
-    SELECT o.observation_no, o.workload_id, q.statement_id, q.report_data,
-           o.initial_state, o.nonce, o.runtime_data,
-           o.workload_id IN (SELECT workload_id FROM stored.workload
-                             UNION SELECT workload_id FROM stored.reference_value) AS is_named
-    FROM stored.observation AS o
-    JOIN stored.quote AS q ON q.quote_no = o.quote_no
-    WHERE o.observation_no BETWEEN {first:d} AND {last:d}
-),
-candidate AS (
-    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload, true AS alone
-    FROM sighting AS s JOIN rule AS r ON r.workload_id = s.workload_id
-    UNION ALL
-    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id, false
-    FROM sighting AS s
-    JOIN fits AS f ON f.statement_id = s.statement_id
-    JOIN rule AS r ON r.workload_id = f.workload_id
-    WHERE NOT coalesce(s.is_named, false)
-    UNION ALL
-    SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id, false
-    FROM sighting AS s CROSS JOIN rule AS r
-    WHERE s.workload_id IS NULL AND s.statement_id NOT IN (SELECT statement_id FROM fits)
-),
-computed AS (
-    SELECT *, expect(rule_no, initial_state, nonce, runtime_data) AS expected FROM candidate
-),
-judged AS (
-    SELECT *,
-           CASE WHEN expected IS NULL THEN 'not_evaluable'
-                WHEN expected = report_data THEN 'match'
-                WHEN compared < 64
-                 AND hex(expected)[1:2 * compared] = hex(report_data)[1:2 * compared] THEN 'match'
-                ELSE 'mismatch' END AS result
-    FROM computed
-),
-told AS (
-    SELECT observation_no, rule_workload AS workload_id, name AS rule, result, alone,
-           CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
-                CASE WHEN initial_state IS NULL AND 'initial_state' IN parts
-                     THEN 'initial_state' END,
-                CASE WHEN nonce IS NULL AND 'nonce' IN parts THEN 'nonce' END,
-                CASE WHEN runtime_data IS NULL AND 'runtime_data' IN parts THEN 'runtime_data' END
-           ), ''), 'inputs that fit the rule') END AS missing,
-           CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
-    FROM judged
-)
-SELECT * EXCLUDE (alone) FROM (
-    FROM told WHERE alone
-    UNION ALL
-    FROM told WHERE NOT alone
-    QUALIFY row_number() OVER (
-        PARTITION BY observation_no
-        ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), workload_id
-    ) = 1
-)
-ORDER BY observation_no
+_OWN_RULE = f"""
+SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload
+FROM ({_SIGHTING}) AS s JOIN rule AS r ON r.workload_id = s.workload_id
+"""
+_OTHER_RULES = f"""
+SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id AS rule_workload
+FROM ({_SIGHTING}) AS s
+JOIN fits AS f ON f.statement_id = s.statement_id
+JOIN rule AS r ON r.workload_id = f.workload_id
+WHERE NOT s.is_named
+UNION ALL
+SELECT s.*, r.* EXCLUDE (workload_id), r.workload_id
+FROM ({_SIGHTING}) AS s CROSS JOIN rule AS r
+WHERE s.workload_id IS NULL AND s.statement_id NOT IN (SELECT statement_id FROM fits)
+"""
+
+_COMPARED = """
+SELECT *,
+       CASE WHEN expected IS NULL THEN 'not_evaluable'
+            WHEN expected = report_data THEN 'match'
+            WHEN compared < 64
+             AND hex(expected)[1:2 * compared] = hex(report_data)[1:2 * compared] THEN 'match'
+            ELSE 'mismatch' END AS result
+FROM (SELECT *, expect(rule_no, initial_state, nonce, runtime_data) AS expected FROM ({}))
+"""
+_TOLD = f"""
+SELECT observation_no, rule_workload AS workload_id, name AS rule, result,
+       CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
+            CASE WHEN initial_state IS NULL AND 'initial_state' IN parts
+                 THEN 'initial_state' END,
+            CASE WHEN nonce IS NULL AND 'nonce' IN parts THEN 'nonce' END,
+            CASE WHEN runtime_data IS NULL AND 'runtime_data' IN parts THEN 'runtime_data' END
+       ), ''), 'inputs that fit the rule') END AS missing,
+       CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
+FROM ({_COMPARED})
+"""
+
+# Of several rules a match under any is a match, and what cannot be computed outranks a mismatch.
+_OWN = _TOLD.format(_OWN_RULE)
+_OTHERS = f"""
+{_TOLD.format(_OTHER_RULES)}
+QUALIFY row_number() OVER (
+    PARTITION BY observation_no
+    ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), workload_id
+) = 1
 """
 
 
@@ -141,19 +146,26 @@ def _write_bindings(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     sql = "SELECT coalesce(max(observation_no), 0) FROM stored.observation"
     [(last,)] = connection.execute(sql).fetchall()
     if last <= _RANGE:
-        copy_to(connection, f"({_BINDINGS.format(first=0, last=last)})", path)
+        copy_to(connection, f"({_choose_query(connection, 0, last)})", path)
         return
     from forensics.case.files import open_parquet
 
     schema = BINDING.arrow_schema()
     with open_parquet(BINDING, path) as file:
         for first in range(0, last + 1, _RANGE):
-            sql = _BINDINGS.format(first=first, last=first + _RANGE - 1)
-            found = connection.sql(sql)
+            found = connection.sql(_choose_query(connection, first, first + _RANGE - 1))
             assert found is not None  # a SELECT always has a result
             rows = found.to_arrow_table().cast(schema)
             if rows.num_rows:
                 file.write_table(rows, rows.num_rows)
+
+
+def _choose_query(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> str:
+    """The bindings of a range; most logs name the workload, and then no other rule is weighed."""
+    range_ = {"first": first, "last": last}
+    unnamed = connection.execute(_UNNAMED.format(**range_)).fetchall()
+    sql = f"{_OWN} UNION ALL {_OTHERS}" if unnamed else _OWN
+    return f"{sql} ORDER BY observation_no".format(**range_)
 
 
 def _read_rules(connection: duckdb.DuckDBPyConnection) -> dict[str, Rule | None]:
