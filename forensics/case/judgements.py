@@ -21,7 +21,7 @@ from forensics.case.derived import (
     load_rows,
     stream,
 )
-from forensics.case.expressions import RECEIVED
+from forensics.case.expressions import RECEIVED_OR_NO_TIME
 from forensics.case.facts import (
     Candidate,
     read_candidates,
@@ -55,7 +55,7 @@ from forensics.verify.report_signature import Endorsed
 if TYPE_CHECKING:
     import duckdb
 
-_BEGINNING = -(1 << 62)
+_BEGINNING = NO_TIME + 1
 _END = 1 << 62
 _REMEMBERED = 1 << 16  # outcomes: some 30 MiB
 
@@ -164,27 +164,51 @@ def _judge_all(bench: Bench, connection: duckdb.DuckDBPyConnection, as_of: int) 
         yield _judgement_row(bench, candidate, as_of, as_of + 1)
 
 
+def load_sightings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Table `sighting`: the subject of each observation, and when it was received."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE sighting AS
+        SELECT f.subject_no, {RECEIVED_OR_NO_TIME} AS received
+        FROM stored.observation AS o JOIN stored.filed AS f ON f.quote_no = o.quote_no
+        """
+    )
+
+
+def count_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Verdicts by (moment, outcome), over the table `sighting`."""
+    rows = connection.execute(
+        """
+        SELECT 'receipt' AS moment, coalesce(j.outcome, 'undetermined') AS outcome, count(*)
+        FROM sighting AS s
+        LEFT JOIN stored.receipt AS j
+               ON j.subject_no = s.subject_no AND s.received >= j.starts AND s.received < j.ends
+        GROUP BY ALL
+        UNION ALL
+        SELECT 'hindsight', j.outcome, count(*)
+        FROM sighting AS s JOIN stored.hindsight AS j ON j.subject_no = s.subject_no
+        GROUP BY ALL
+        ORDER BY ALL
+        """
+    ).fetchall()
+    return {(moment, outcome): count for moment, outcome, count in rows}
+
+
 def renew_receipts(
     bench: Bench, connection: duckdb.DuckDBPyConnection, tables: DerivedTables
 ) -> None:
-    """Judge every subject in the stretches of time in which its evidence was received."""
+    """Judge every subject in the stretches of time in which its evidence was received.
+
+    Reads the table `sighting`.
+    """
     _load_periods(bench, connection)
     connection.execute(
-        f"""
+        """
         CREATE OR REPLACE TABLE stored.hit AS
-        SELECT DISTINCT m.subject_no, p.starts, p.ends
-        FROM (
-            SELECT o.quote_no, epoch_us({RECEIVED}) AS at
-            FROM stored.observation AS o WHERE o.quote_no IS NOT NULL
-        ) AS o
-        JOIN stored.filed AS f ON f.quote_no = o.quote_no
-        JOIN member AS m ON m.subject_no = f.subject_no
-        ASOF JOIN period AS p ON p.context_no = m.context_no AND o.at >= p.starts
-        UNION ALL
-        SELECT DISTINCT f.subject_no, {NO_TIME}, {NO_TIME} + 1
-        FROM stored.observation AS o
-        JOIN stored.filed AS f ON f.quote_no = o.quote_no
-        WHERE {RECEIVED} IS NULL
+        SELECT DISTINCT s.subject_no, p.starts, p.ends
+        FROM sighting AS s
+        JOIN member AS m ON m.subject_no = s.subject_no
+        ASOF JOIN period AS p ON p.context_no = m.context_no AND s.received >= p.starts
         """
     )
     tables.replace(RECEIPT, _judge_hits(bench, connection))
@@ -301,7 +325,7 @@ def _load_periods(bench: Bench, connection: duckdb.DuckDBPyConnection) -> None:
     periods = (
         {"context_no": number, "starts": start, "ends": end}
         for boundaries, number in numbers.items()
-        for start, end in pairwise((_BEGINNING, *boundaries, _END))
+        for start, end in pairwise((NO_TIME, _BEGINNING, *boundaries, _END))
     )
     load_rows(connection, "period", _PERIOD, periods)
 

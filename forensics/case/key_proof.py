@@ -47,9 +47,13 @@ ORDER BY g.attestation_key, g.signature_r
 """
 
 
-def find_repeated(connection: duckdb.DuckDBPyConnection) -> None:
-    """Table `repeated_r`, for `prove_key_recoveries`: it needs no proven signature."""
+def find_repeated(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Table `repeated_r`, for `prove_key_recoveries`: it needs no proven signature.
+
+    Returns whether there is any.
+    """
     connection.execute(_REPEATED)
+    return bool(connection.execute("FROM repeated_r LIMIT 1").fetchall())
 
 
 def prove_key_recoveries(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:

@@ -26,11 +26,18 @@ _KEY = tuple(
 
 # Quotes of one kind differ in nothing that an appraisal looks at, but for a signature that fails.
 _KINDS = """
-SELECT row_number() OVER () AS kind_no, * FROM (
+SELECT row_number() OVER () AS kind_no, q.statement_id, s.tee, s.version, s.tee_type,
+       s.qe_vendor_id, s.body_type, q.certification_id, c.certification_type,
+       q.outer_certification_type, q.outer_slack_size,
+       s.attributes, s.td_attributes, s.tee_tcb_svn, s.tee_tcb_svn_2, s.mrsigner_seam,
+       s.seam_attributes, s.mr_service_td
+FROM (
     SELECT DISTINCT statement_id, certification_id, outer_certification_type,
            coalesce(octet_length(outer_slack), 0) AS outer_slack_size
     FROM stored.quote WHERE quote_no BETWEEN $first AND $last AND certification_id IS NOT NULL
-)
+) AS q
+JOIN stored.statement AS s ON s.statement_id = q.statement_id
+JOIN stored.certification AS c ON c.certification_id = q.certification_id
 """
 _FILED = """
 SELECT q.quote_no, k.kind_no
@@ -42,16 +49,10 @@ JOIN kind AS k
 WHERE q.quote_no BETWEEN $first AND $last
 """
 _KEYED = """
-SELECT p.kind_no, p.signature_ok, s.tee, s.version, s.tee_type, s.qe_vendor_id, s.body_type,
-       k.certification_id, c.certification_type, k.outer_certification_type,
-       k.outer_slack_size,
-       s.attributes, s.td_attributes, s.tee_tcb_svn, s.tee_tcb_svn_2, s.mrsigner_seam,
-       s.seam_attributes, s.mr_service_td
+SELECT p.signature_ok, k.* EXCLUDE (statement_id)
 FROM (SELECT DISTINCT f.kind_no, p.signature_ok FROM proven AS p JOIN filed AS f USING (quote_no))
   AS p
-JOIN kind AS k ON k.kind_no = p.kind_no
-JOIN stored.statement AS s ON s.statement_id = k.statement_id
-JOIN stored.certification AS c ON c.certification_id = k.certification_id
+JOIN kind AS k USING (kind_no)
 """
 
 

@@ -15,7 +15,13 @@ from forensics.case.collateral_proof import (
 )
 from forensics.case.connection import connect_stored
 from forensics.case.derived import DerivedTables
-from forensics.case.judgements import Bench, renew_hindsight, renew_receipts
+from forensics.case.judgements import (
+    Bench,
+    count_outcomes,
+    load_sightings,
+    renew_hindsight,
+    renew_receipts,
+)
 from forensics.case.key_proof import find_repeated, prove_key_recoveries
 from forensics.case.platform_proof import prove_certifications, prove_chains
 from forensics.case.quote_proof import Progress, file_quotes
@@ -56,14 +62,16 @@ class Renewal:
             counts["quotes"] = quotes
             if bind:
                 renew_bindings(connection, tables)
-            find_repeated(connection)
+            repeated = find_repeated(connection)
         counts |= prove_reports(connection, tables, issuers, anchors, threads)
-        prove_key_recoveries(connection, tables)
+        if repeated:
+            prove_key_recoveries(connection, tables)
         return counts
 
     def judge(self, as_of: datetime, chosen: Collection[bytes], *, receipts: bool) -> int:
         """Renew hindsight, and the receipts where evidence or facts are new; number of subjects."""
         bench = Bench(self._connection)
+        load_sightings(self._connection)
         if receipts:
             renew_receipts(bench, self._connection, self._tables)
         hindsight = Bench(self._connection, chosen) if chosen else bench
@@ -74,13 +82,7 @@ class Renewal:
 
     def count_outcomes(self) -> dict[tuple[str, str], int]:
         """Verdicts by (moment, outcome)."""
-        rows = self._connection.execute(
-            """
-            SELECT moment, coalesce(outcome, 'undetermined'), count(*)
-            FROM stored.judged GROUP BY ALL ORDER BY ALL
-            """
-        ).fetchall()
-        return {(moment, outcome): count for moment, outcome, count in rows}
+        return count_outcomes(self._connection)
 
 
 def _microseconds(moment: datetime) -> int:
