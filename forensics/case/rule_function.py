@@ -28,7 +28,7 @@ def register_rules(connection: duckdb.DuckDBPyConnection, rules: Mapping[int, Ru
         rows = np.concatenate([view_numbers(chunk) for chunk in numbers.chunks])
         columns = (initial_states, nonces, runtime_data)
         expected: list[bytes | None] = [None] * len(rows)
-        for number in np.unique(rows).tolist():
+        for number in set(rows.tolist()):  # `np.unique` would load numpy.ma, for longer than this
             rule = rules.get(number)
             if rule is None:
                 continue

@@ -68,6 +68,9 @@ def _settle_process() -> None:
     gc.set_threshold(200_000, 20, 20)
     # numpy's linear algebra is not used, and starting its threads takes longer than some commands.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Nothing here talks to a network, and Arrow's clients of object stores load as slowly as Arrow.
+    for client in ("azurefs", "gcsfs", "hdfs", "s3fs"):
+        sys.modules.setdefault(f"pyarrow._{client}", None)  # type: ignore[arg-type]
 
 
 def run() -> NoReturn:

@@ -7,6 +7,7 @@ certificate libraries hand over as opaque bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from forensics.errors import EvidenceError
 
@@ -69,6 +70,7 @@ def decode_integer(contents: bytes) -> int:
     return value
 
 
+@lru_cache(maxsize=1 << 10)  # certificates repeat a few
 def decode_object_id(contents: bytes) -> str:
     """Dotted decimal form of an OBJECT IDENTIFIER."""
     if not contents or len(contents) > 64 or contents[-1] & 0x80:
