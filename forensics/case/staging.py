@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from forensics.case.disk import digest_file, sync_file, sync_folder
@@ -10,6 +11,8 @@ from forensics.case.lock import exclude_readers
 from forensics.errors import CustodyError
 
 TABLES = "tables"
+
+_SYNCED_AT_ONCE = 16  # the disk takes as long for one file or folder as for all of them together
 
 
 class Staging:
@@ -21,6 +24,8 @@ class Staging:
         self.files: list[FileEntry] = []
         self._reserved: dict[Path, str] = {}
         self._counts: dict[str, int] = {}
+        self._pool = ThreadPoolExecutor(_SYNCED_AT_ONCE)
+        self._syncing: list[Future[None]] = []
 
     def new_path(self, table: str, part: str | None = None) -> Path:
         """A path for the next file of a table, in its sub-folder `part` where one is given."""
@@ -40,21 +45,24 @@ class Staging:
         """Make a finished file, written at a path from `new_path`, part of the commit."""
         if path not in self._reserved:
             raise CustodyError("foreign-file", f"{path.name} was not reserved by this writer")
-        sync_file(path)
+        self._syncing.append(self._pool.submit(sync_file, path))
         digest, size = digest_file(path)
         entry = FileEntry(self._reserved[path], self._name(path), digest, rows, size)
         self.files.append(entry)
 
     def sync(self) -> None:
-        """Force the names of all new files to the disk, down from the case's own folder."""
+        """Return when all new files and their names are on the disk. Raises `OSError`."""
         folders = {self.root}
         for path in self._reserved:
             folders.update(folder for folder in path.parents if self.root in folder.parents)
-        for folder in sorted(folders):
-            sync_folder(folder)
+        self._syncing += [self._pool.submit(sync_folder, folder) for folder in folders]
+        for synced in self._syncing:
+            synced.result()
+        self._pool.shutdown()
 
     def discard(self) -> None:
         """Remove whatever was written."""
+        self._pool.shutdown(cancel_futures=True)
         for path in self._reserved:
             path.unlink(missing_ok=True)
 
