@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePublicKey,
 )
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 SIGNATURE_SIZE = 64
@@ -27,6 +27,9 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _ALGORITHM = ECDSA(SHA256())
 _OF_DIGEST = ECDSA(Prehashed(SHA256()))  # saves OpenSSL a look-up of the hash, row by row
 _CURVE = SECP256R1()
+# Tag and length of an INTEGER of up to 33 bytes, and of a SEQUENCE of two (X.690, 8.3 and 8.9).
+_INTEGERS = [bytes((0x02, size)) for size in range(HALF + 2)]
+_SEQUENCES = [bytes((0x30, size)) for size in range(2 * (HALF + 3) + 1)]
 _ZERO, _ORDER = bytes(HALF), P256_ORDER.to_bytes(HALF, "big")
 
 
@@ -77,12 +80,27 @@ def verify_digest(key: EllipticCurvePublicKey | None, r: bytes, s: bytes, digest
     """Verify r and s, 32 bytes each, over the SHA-256 of a message; no key verifies nothing."""
     if key is None or not (in_range(r) and in_range(s)):
         return False
-    signature = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
     try:
-        key.verify(signature, digest, _OF_DIGEST)
+        key.verify(encode_signature(r, s), digest, _OF_DIGEST)
     except InvalidSignature:
         return False
     return True
+
+
+def encode_signature(r: bytes, s: bytes) -> bytes:
+    """DER of r and s, 32 bytes each, big-endian and not zero.
+
+    As `encode_dss_signature` of numbers gives it, in half the time.
+    """
+    body = _encode_integer(r) + _encode_integer(s)
+    return _SEQUENCES[len(body)] + body
+
+
+def _encode_integer(half: bytes) -> bytes:
+    digits = half.lstrip(b"\0")
+    if digits[0] > 0x7F:  # would be a sign
+        digits = b"\0" + digits
+    return _INTEGERS[len(digits)] + digits
 
 
 def verify_der(point: bytes, signature: bytes, message: bytes) -> bool:

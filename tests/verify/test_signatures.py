@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import example, given
+from hypothesis import strategies as st
 from signing import verify_many
 
 from forensics.simulate import keys
 from forensics.verify.engine import OPENSSL
-from forensics.verify.signatures import P256_ORDER, SignatureBlock, load_key, verify_raw
+from forensics.verify.signatures import (
+    P256_ORDER,
+    SignatureBlock,
+    encode_signature,
+    load_key,
+    verify_raw,
+)
 
 KEY = keys.derive_key(3, "signer")
 POINT = keys.public_bytes(KEY)
@@ -47,6 +56,17 @@ def test_a_signature_and_its_twin_verify() -> None:
 )
 def test_other_signatures_do_not(signature: bytes) -> None:
     assert not verify_raw(POINT, signature, MESSAGE)
+
+
+# Numbers of every length, with and without the bit that would be a sign.
+NUMBERS = st.integers(0, 255).flatmap(lambda bits: st.integers(1 << bits, (2 << bits) - 1))
+
+
+@given(NUMBERS, NUMBERS)
+@example(1, (1 << 256) - 1)
+@example(0x7F, 0x80)
+def test_the_encoding_is_that_of_the_library(r: int, s: int) -> None:
+    assert encode_signature(number(r), number(s)) == encode_dss_signature(r, s)
 
 
 @pytest.mark.parametrize("bit", range(0, 512, 37))
