@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from forensics.case.folder import CaseFolder
 
-_BLOCK = 1 << 11  # quotes that a prover gets at a time: it answers within a tenth of a second
+_BLOCK = 1 << 12  # quotes that a prover gets at a time: it answers within a quarter of a second
 _LAST = 1 << 14  # quotes at the end that go in small blocks, so that all provers end together
 _LAST_BLOCK = 1 << 9
-_AHEAD = 1 << 4  # blocks whose keys and statements are looked for at once
+_AHEAD = 1 << 2  # blocks whose keys and statements are looked for at once
 _PARTS = 1 << 15  # keys, and statements, that are remembered
 
 _NUMBER, _STATEMENT, _KEY = "quote_no", "statement_id", "certification_id"
