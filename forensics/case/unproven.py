@@ -72,7 +72,7 @@ class Unproven:
         new = {path: self._find_new(path) for path in self._files}
         left = sum(rows for groups in new.values() for rows in groups.values())
         for path, groups in new.items():
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file is held
                 for batch in file.iter_batches(_BLOCK, list(groups), columns, use_threads=False):
                     size = _BLOCK if left > _LAST else _LAST_BLOCK
                     left -= len(batch)
