@@ -46,6 +46,9 @@ def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.Duc
     What does not fit into `memory_limit` goes to the system's folder for temporary files.
     """
     connection = connect_stored(case, memory_limit=memory_limit)
+    connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
+    connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
+    connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
     for name, sql in VIEW_SQL.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     return connection
@@ -76,9 +79,6 @@ def connect_stored(
     for table in (JUDGED_CHECK, JUDGED_OUTCOME, CUSTODY_PROBLEM):
         attach_table(connection, table, [])
     connection.execute(f"CREATE VIEW stored.filed AS {FILED_SQL}")
-    connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
-    connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
-    connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
     return connection
 
 
