@@ -7,7 +7,7 @@ comes out of streams, so memory does not grow with the case.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,9 @@ _AHEAD = 1 << 2  # blocks whose keys and statements are looked for at once
 _PARTS = 1 << 15  # keys, and statements, that are remembered
 
 _NUMBER, _STATEMENT, _KEY = "quote_no", "statement_id", "certification_id"
+_Numbered = tuple[dict[bytes, int], bytes]
+"""Distinct ids with the place of each, and the places of all rows' ids, u32 each."""
+
 _OWN = {"report_data": REPORT_DATA_SIZE, "signature_r": HALF, "signature_s": HALF}
 
 
@@ -57,14 +60,14 @@ class Unproven:
         """
         batches = self._read_batches()
         while some := list(islice(batches, _AHEAD)):
-            statements = [_list_ids(batch, _STATEMENT) for batch in some]
-            keys = [_list_ids(batch, _KEY) for batch in some]
-            self._statements.load(set().union(*statements))
-            self._keys.load(set().union(*keys))
-            for batch, *ids in zip(some, statements, keys, strict=True):
+            statements = [_number(batch[_STATEMENT]) for batch in some]
+            keys = [_number(batch[_KEY]) for batch in some]
+            self._statements.load(set().union(*(places for places, _ in statements)))
+            self._keys.load(set().union(*(places for places, _ in keys)))
+            for batch, *parts in zip(some, statements, keys, strict=True):
                 if not self._open:
                     return
-                block = self._make_block(batch, *ids)
+                block = self._make_block(batch, *parts)
                 yield view_numbers(batch[_NUMBER]).copy(), block.to_bytes()
 
     def _read_batches(self) -> Iterator[pa.RecordBatch]:
@@ -94,14 +97,19 @@ class Unproven:
         return batch
 
     def _make_block(
-        self, batch: pa.RecordBatch, statements: Sequence[bytes], keys: Sequence[bytes]
+        self, batch: pa.RecordBatch, statements: _Numbered, keys: _Numbered
     ) -> QuoteBlock:
         """A block that has the keys and statements of its own quotes alone."""
-        own = {name: view_values(batch[name], size) for name, size in _OWN.items()}
-        known, statement_index = self._statements.index(statements)
-        points, key_index = self._keys.index(keys)
+        (heads, statement_index), (points, key_index) = statements, keys
+        report_data, r, s = (view_values(batch[name], size) for name, size in _OWN.items())
         return QuoteBlock(
-            [point for (point,) in points], known, key_index, statement_index, *own.values()
+            keys=[point for (point,) in self._keys.find(points)],
+            statements=self._statements.find(heads),
+            key_index=key_index,
+            statement_index=statement_index,
+            report_data=report_data,
+            r=r,
+            s=s,
         )
 
 
@@ -122,24 +130,21 @@ class _Parts:
             absent.add(identity)
         if len(absent):
             rows = read_indexed(self._files, self._columns, absent)
-            self._held |= {identity: row for _, (identity, *row) in rows}
+            self._held |= {row[0]: row[1:] for _, row in rows}
 
-    def index(self, ids: Sequence[bytes]) -> tuple[list[tuple[Any, ...]], bytes]:
-        """The rows of these ids, each once, and the place of each among them.
-
-        Raises `CustodyError` (`unproven-quote`).
-        """
-        places = {identity: place for place, identity in enumerate(dict.fromkeys(ids))}
+    def find(self, ids: Iterable[bytes]) -> list[tuple[Any, ...]]:
+        """The rows of these ids. Raises `CustodyError` (`unproven-quote`)."""
         try:
-            rows = [tuple(self._held[identity]) for identity in places]
+            return [self._held[identity] for identity in ids]
         except KeyError:
             message = f"quotes without a row of their {self._columns[0]}: parts are missing"
             raise CustodyError("unproven-quote", message) from None
-        return rows, array(INDEX_CODE, map(places.__getitem__, ids)).tobytes()
 
 
-def _list_ids(batch: pa.RecordBatch, name: str) -> list[bytes]:
-    return list_values(batch[name], ID_SIZE)
+def _number(column: pa.Array) -> _Numbered:
+    ids = list_values(column, ID_SIZE)
+    places = {identity: place for place, identity in enumerate(dict.fromkeys(ids))}
+    return places, array(INDEX_CODE, map(places.__getitem__, ids)).tobytes()
 
 
 def _find_last(files: Sequence[Path]) -> int:

@@ -49,9 +49,10 @@ class Rule:
         rows = _join(columns)
         if self.canonical_json:
             rows = [None if data is None else _canonicalize(data) for data in rows]
+        if self.digest == "none":
+            rows = [None if data is None or len(data) > SIZE else data for data in rows]
         digest = DIGESTS[self.digest]
-        bound = [None if data is None else digest(data).ljust(SIZE, b"\0") for data in rows]
-        return [None if data is None or len(data) > SIZE else data for data in bound]
+        return [None if data is None else digest(data).ljust(SIZE, b"\0") for data in rows]
 
 
 def _join(columns: Sequence[Sequence[bytes | None]]) -> list[bytes | None]:
