@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -83,11 +83,18 @@ counted AS (
         AND o.backend_verifier IS NOT NULL
         AND r.backend_verifier IS NULL
 ),
+-- A challenge may have been issued more than once.
+challenge AS (
+    SELECT nonce, min(timestamp) AS first_at, max(timestamp) AS last_at
+    FROM nonce
+    WHERE nonce IS NOT NULL
+    GROUP BY nonce
+),
 -- Challenges that came later than an answer to them, of which there are few.
 early AS (
     SELECT o.observation_no
     FROM observation AS o
-    JOIN nonce AS n ON n.nonce = o.nonce AND o.received_at + $clock_tolerance < n.timestamp
+    JOIN challenge AS c ON c.nonce = o.nonce AND o.received_at + $clock_tolerance < c.last_at
     UNION
     SELECT observation_no
     FROM observation
@@ -95,11 +102,10 @@ early AS (
 ),
 asked AS (
     SELECT
-        o.observation_no, o.received_at, greatest(o.nonce_issued_at, min(n.timestamp)) AS asked_at
+        o.observation_no, o.received_at, greatest(o.nonce_issued_at, c.first_at) AS asked_at
     FROM observation AS o
-    LEFT JOIN nonce AS n ON n.nonce = o.nonce
+    LEFT JOIN challenge AS c ON c.nonce = o.nonce
     WHERE o.observation_no IN (SELECT observation_no FROM early)
-    GROUP BY o.observation_no, o.received_at, o.nonce_issued_at
 ),
 certified AS (
     SELECT o.observation_no, o.backend_verifier, o.received_at, m.not_before
