@@ -27,7 +27,8 @@ SIGHTINGS: Final = {
 """Views of rows about sightings, and the number by which each of them is read in part."""
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
-_MEMBERS: Final = "near"
+MEMBERS: Final = "near"
+"""The table of the sightings that are near: `observation_no`."""
 # What showed the same quote as something new says the same of it again.
 _NEWS: Final = f"""
 SELECT observation_no FROM fresh_observation
@@ -55,6 +56,7 @@ class Near:
         """
         self.enough = enough
         self._connection = connection
+        detectors = list(detectors)
         self._read = {d.id: reading.read_columns(connection, d) for d in detectors}
         self._has_rows: dict[str, bool] = {}
         self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
@@ -62,15 +64,15 @@ class Near:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE news AS {_NEWS}")
         seen = sorted({seen for finding in findings for seen in finding.observation_ids})
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_MEMBERS} AS "
+            f"CREATE OR REPLACE TEMP TABLE {MEMBERS} AS "
             "SELECT observation_no FROM news UNION SELECT observation_no FROM landmark "
             f"UNION SELECT observation_no FROM {MAIN}.observation "
             "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
             [seen],
         )
-        [(size,)] = connection.execute(f"SELECT count(*) FROM {_MEMBERS}").fetchall()
+        [(size,)] = connection.execute(f"SELECT count(*) FROM {MEMBERS}").fetchall()
         if enough is None or size <= enough:
-            self._fetch()
+            self._fetch({key for detector in detectors for key in detector.scope})
 
     def read_columns(self, detector: Detector) -> Mapping[str, Sequence[str]]:
         """Input -> the columns of it that the detector reads."""
@@ -94,36 +96,55 @@ class Near:
             for view, names in reach.events.items():
                 for key in names:
                     reach.add_values(key, f'SELECT "{key}" FROM fresh_{view}')
-            reach.close(self.enough)
+            for key in keys if self._fetched else ():
+                reach.add_values(key, self._select_values(key))
+            reach.close(self.enough, valued=bool(self._fetched))
             self._followed[asked] = reach
         return self._followed[asked]
+
+    def select_all(self, view: str, names: Sequence[str]) -> str:
+        """A query for these columns of all that was fetched."""
+        return f"SELECT {_list(names)} FROM {MEMBERS}_{view}"
 
     def select(self, view: str, names: Sequence[str], members: str) -> str:
         """A query for these columns of the rows about sightings, `members` a query for their
         numbers: from what was fetched, where all of it was.
         """
-        near = view in self._fetched and set(names) <= set(self._fetched[view])
-        source = f"{_MEMBERS}_" if near and self._holds(members) else f"{MAIN}."
-        columns = ", ".join(f'"{name}"' for name in names)
+        near = view in self._fetched and self.holds(members)
+        source = f"{MEMBERS}_" if near else f"{MAIN}."
         wanted = f"SELECT observation_no FROM ({members}) AS wanted"
         if view == "quote":
             wanted = f"SELECT quote_no FROM {source}observation WHERE observation_no IN ({wanted})"
-        return f'SELECT {columns} FROM {source}{view} WHERE "{SIGHTINGS[view]}" IN ({wanted})'
+        return f'SELECT {_list(names)} FROM {source}{view} WHERE "{SIGHTINGS[view]}" IN ({wanted})'
 
-    def _holds(self, members: str) -> bool:
-        query = f"SELECT 1 FROM ({members}) AS m WHERE observation_no NOT IN (FROM {_MEMBERS})"
+    def holds(self, members: str) -> bool:
+        """Whether these sightings, by a query for their numbers, were all fetched."""
+        if not self._fetched:
+            return False
+        query = f"SELECT 1 FROM ({members}) AS m WHERE observation_no NOT IN (FROM {MEMBERS})"
         return not self._connection.execute(f"{query} LIMIT 1").fetchall()
 
-    def _fetch(self) -> None:
+    def _select_values(self, key: str) -> str:
+        view = "observation" if key in _COLUMNS["observation"] else "quote"
+        return self.select(view, [key], "FROM news")
+
+    def _fetch(self, scopes: Iterable[str]) -> None:
         read: dict[str, set[str]] = defaultdict(set)
         for columns in self._read.values():
             for view, names in columns.items():
                 if view in SIGHTINGS:
                     read["observation"] |= {"observation_no", "quote_no"}
                     read[view] |= {*names, SIGHTINGS[view]}
+        for key in scopes:
+            view = "observation" if key in _COLUMNS["observation"] else "quote"
+            read[view] |= {key, SIGHTINGS[view]}
         fetched = {}
         for view, needed in read.items():
             fetched[view] = [name for name in _COLUMNS[view] if name in needed]
-            query = self.select(view, fetched[view], f"FROM {_MEMBERS}")
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_MEMBERS}_{view} AS {query}")
+            query = self.select(view, fetched[view], f"FROM {MEMBERS}")
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {MEMBERS}_{view} AS {query}")
         self._fetched = fetched
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

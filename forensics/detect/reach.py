@@ -79,9 +79,9 @@ class Reach:
             self._run(f"INSERT INTO {self.values(key)} FROM {other.values(key)}")
         self._closed_at = other._closed_at
 
-    def close(self, enough: int | None = None) -> bool:
+    def close(self, enough: int | None = None, *, valued: bool = False) -> bool:
         """Take in all that is connected; false where that is more than `enough` sightings: they are
-        not followed any further.
+        not followed any further. `valued`: the values of what is there are there too.
         """
         if self.keys and self._count() != self._closed_at:
             # One key takes one turn; several take turns over the history, which is then read once.
@@ -94,8 +94,8 @@ class Reach:
                 + (f" LEFT JOIN {MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
             )
             size = -1
-            while size != (size := self._grow()) and not alone and self._holds(enough):
-                pass
+            while size != (size := self._grow(valued)) and not alone and self._holds(enough):
+                valued = False
             self._closed_at = size
             self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
         return self._holds(enough)
@@ -111,9 +111,9 @@ class Reach:
     def _holds(self, enough: int | None) -> bool:
         return enough is None or self.size <= enough
 
-    def _grow(self) -> int:
+    def _grow(self, valued: bool) -> int:
         """One step from sightings to values and back; the size reached."""
-        for key in self.keys:
+        for key in self.keys if not valued else ():
             self.add_values(
                 key,
                 f'SELECT "{key}" FROM sighting WHERE observation_no IN (FROM {self.members})',

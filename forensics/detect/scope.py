@@ -31,7 +31,7 @@ from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
-from forensics.detect.near import SIGHTINGS, Near
+from forensics.detect.near import MEMBERS, SIGHTINGS, Near
 from forensics.detect.reach import MAIN, Reach
 
 ONE_BY_ONE: Final = "observation_id"
@@ -70,12 +70,12 @@ class Scope:
         self._reach.begin_with(self._near.follow_news(self._reach.keys, self._reach.events))
 
     def put_beside(self, screened: Sequence[str]) -> None:
-        """Read beside the scope the news, with what they are connected to by other keys than these,
-        and the landmarks.
+        """Read beside the scope what the news are connected to by other keys than these, and all
+        that is near: news, landmarks, and more that does no harm.
         """
         keys = [key for key in self._reach.keys if key not in screened]
         news = self._near.follow_news(keys, self._reach.events)
-        self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM landmark")
+        self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
 
     def seed_changes(self, moments: Iterable[str]) -> None:
         """What has another verdict now at one of these moments."""
@@ -120,25 +120,30 @@ class Scope:
     def narrow(self, detector: Detector, *, known_only: bool = False) -> Iterator[None]:
         """Let the detector's inputs be what is in the scope; `known_only`: news aside."""
         read = self._near.read_columns(detector)
-        views = {view: read[view] or _COLUMNS[view][:1] for view in read if view in NARROWED}
-        for view, names in views.items():
-            query = self._select(view, names, known_only)
-            self._run(f"CREATE OR REPLACE TEMP TABLE {view} AS {query}")
+        undo = []
+        for view in [view for view in read if view in NARROWED]:
+            kind, query = self._choose(view, read[view] or _COLUMNS[view][:1], known_only)
+            self._run(f"CREATE OR REPLACE TEMP {kind} {view} AS {query}")
+            undo.append(f"DROP {kind} temp.{view}")
         try:
             yield
         finally:
-            for view in views:
-                self._run(f"DROP TABLE temp.{view}")
+            for statement in undo:
+                self._run(statement)
 
-    def _select(self, view: str, names: Sequence[str], known_only: bool) -> str:
+    def _choose(self, view: str, names: Sequence[str], known_only: bool) -> tuple[str, str]:
+        """What stands in the place of a view, and the query for it."""
         if view in SIGHTINGS:
-            members = self._members + " EXCEPT FROM fresh_observation" * known_only
-            return self._near.select(view, names, members)
+            # Who screens may meet more than has to be judged again: all that is at hand.
+            if self._screens and not known_only and self._near.holds(self._members):
+                return "VIEW", self._near.select_all(view, names)
+            members = f"{self._members} EXCEPT FROM fresh_observation" * known_only
+            return "TABLE", self._near.select(view, names, members or self._members)
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
         # Events are few beside sightings, and a screen may ask for all of them.
         part = "" if self._screens else f" WHERE {self._reach.match(view)}"
-        return f"SELECT {columns} FROM {source}{part}"
+        return "VIEW", f"SELECT {columns} FROM {source}{part}"
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)
