@@ -27,7 +27,6 @@ from typing import Final
 
 import duckdb
 
-from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
@@ -38,7 +37,6 @@ ONE_BY_ONE: Final = "observation_id"
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
 
-_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 _BESIDE: Final = "beside"
 
 
@@ -122,7 +120,8 @@ class Scope:
         read = self._near.read_columns(detector)
         undo = []
         for view in [view for view in read if view in NARROWED]:
-            kind, query = self._choose(view, read[view] or _COLUMNS[view][:1], known_only)
+            names = read[view] or [SIGHTINGS.get(view, "source_id")]  # of some only rows count
+            kind, query = self._choose(view, names, known_only)
             self._run(f"CREATE OR REPLACE TEMP {kind} {view} AS {query}")
             undo.append(f"DROP {kind} temp.{view}")
         try:

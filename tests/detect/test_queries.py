@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import random
 import tomllib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from forensics.case.landmarks import ENDS, OF_SIGHTING, declare_landmarks
 from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
-from forensics.detect.detector import Detector
+from forensics.detect.detector import Blindness, Detector
 from forensics.detect.incremental import run_narrowed
 from forensics.detect.lint import lint_detector
 from forensics.detect.near import Near
@@ -199,6 +200,28 @@ def run_first(
     for view in ("observation", "quote", "verdict", "binding", "reshown", *EVENTS):
         connection.execute(f"DROP TABLE temp.{view}")
     return run
+
+
+def test_an_input_of_which_only_rows_count_is_narrowed_too() -> None:
+    """Screened or not: a query may ask for no column of a view, only how many rows there are."""
+    counted = Blindness("counted", "SELECT count(*) AS unjudged FROM verdict")
+    for name in ("claim-mismatch", "tcb-rollback"):
+        detector = CATALOG[name]
+        inputs = tuple(sorted({*detector.inputs, "verdict"}))
+        detector = replace(detector, inputs=inputs, not_evaluable=(counted,))
+        case = read_cases(name)[0]
+        BENCH.fill(case["rows"])
+        with BENCH.connection.cursor() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            deal(connection, random.Random(1))
+            mark_land(connection)
+            before = run_first(connection, detector, case, CUT_OFF)
+            full = run_detector(connection, detector, as_of=CUT_OFF)
+            record = describe_run(before) | {"basis": f'{{"as_of": "{CUT_OFF.isoformat()}"}}'}
+            near = Near(connection, [detector], before.findings)
+            run = run_narrowed(connection, detector, record, before.findings, full.params, near)
+        assert isinstance(run, DetectorRun)
+        assert (run.findings, run.gaps) == (full.findings, full.gaps)
 
 
 def moves_on(detector: Detector) -> bool:
