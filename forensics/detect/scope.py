@@ -141,8 +141,10 @@ class Scope:
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
         # Events are few beside sightings, and a screen may ask for all of them.
-        part = "" if self._screens else f" WHERE {self._reach.match(view)}"
-        return "VIEW", f"SELECT {columns} FROM {source}{part}"
+        if self._screens:
+            return "VIEW", f"SELECT {columns} FROM {source}"
+        # No view: DuckDB 2.0 loses rows of a query that joins one with such a condition.
+        return "TABLE", f"SELECT {columns} FROM {source} WHERE {self._reach.match(view)}"
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)
