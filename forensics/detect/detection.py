@@ -99,7 +99,8 @@ def detect(
         for d in detectors
     }
     active = _group_active(previous)
-    done = _carry(past, detectors, active, cut_offs, as_of, given)
+    carried = _carry(past, detectors, active, cut_offs, as_of, given)
+    done: dict[str, DetectorRun] = {}
     reasons: dict[str, str] = {}  # why a detector has to read everything
 
     def judge_each(chosen: Sequence[Detector], judge: _Judge) -> None:
@@ -112,7 +113,8 @@ def detect(
             if progress:
                 progress(len(done), len(detectors))
 
-    left = [detector for detector in detectors if detector.id not in done]
+    judge_each([d for d in detectors if d.id in carried], lambda d, _cut_off: carried[d.id])
+    left = [detector for detector in detectors if detector.id not in carried]
     judge_each(left, _make_judge(connection, left, active, before, past, given))
     left = [detector for detector in left if detector.id not in done]
 

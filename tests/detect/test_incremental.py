@@ -150,6 +150,7 @@ def test_nothing_new_is_nothing_read_whatever_the_scope(own_case: Case) -> None:
     read = {run.detector.id: run.observations_read for run in again.runs}
     # The cut-off moved: whether silence has become too long is asked of the landmarks.
     assert {name for name, count in read.items() if count != 0} == {"silent-enclave"}
+    assert None not in {run.cut_off for run in again.runs}
     findings = {f.fingerprint: f.state for f in again.findings}
     assert set(findings.values()) <= {"recurring", "resolved"}
     assert any(run.findings for run in again.runs if not run.detector.scope)
