@@ -1,7 +1,7 @@
 -- ---
 -- id = "late-nonce"
 -- title = "Evidence accepted after its challenge had expired"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -53,10 +53,16 @@
 -- ) AS untimed"""
 -- ---
 -- Few answers are late: only whoever issued their challenges and verified them is looked at.
-WITH overdue AS (
-    SELECT o.nonce, coalesce(o.backend_verifier, '') AS verifier
+WITH expiry AS (
+    SELECT nonce, min(expires_at) AS expires_at
+    FROM nonce
+    WHERE nonce IS NOT NULL
+    GROUP BY nonce
+),
+overdue AS (
+    SELECT DISTINCT o.nonce, coalesce(o.backend_verifier, '') AS verifier
     FROM observation AS o
-    JOIN nonce AS c
+    JOIN expiry AS c
         ON c.nonce = o.nonce
         AND epoch(o.received_at) - epoch(c.expires_at) >= epoch($clock_tolerance)
     WHERE coalesce(o.claimed_ok, TRUE)
