@@ -125,8 +125,7 @@ class Near:
         return not self._connection.execute(f"{query} LIMIT 1").fetchall()
 
     def _select_values(self, key: str) -> str:
-        view = "observation" if key in _COLUMNS["observation"] else "quote"
-        return self.select(view, [key], "FROM news")
+        return self.select(_find_view(key), [key], "FROM news")
 
     def _fetch(self, scopes: Iterable[str]) -> None:
         read: dict[str, set[str]] = defaultdict(set)
@@ -136,7 +135,7 @@ class Near:
                     read["observation"] |= {"observation_no", "quote_no"}
                     read[view] |= {*names, SIGHTINGS[view]}
         for key in scopes:
-            view = "observation" if key in _COLUMNS["observation"] else "quote"
+            view = _find_view(key)
             read[view] |= {key, SIGHTINGS[view]}
         fetched = {}
         for view, needed in read.items():
@@ -144,6 +143,11 @@ class Near:
             query = self.select(view, fetched[view], f"FROM {MEMBERS}")
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {MEMBERS}_{view} AS {query}")
         self._fetched = fetched
+
+
+def _find_view(key: str) -> str:
+    """Where a key of a scope stands."""
+    return "observation" if key in _COLUMNS["observation"] else "quote"
 
 
 def _list(names: Iterable[str]) -> str:

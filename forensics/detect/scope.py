@@ -136,8 +136,10 @@ class Scope:
             # Who screens may meet more than has to be judged again: all that is at hand.
             if self._screens and not known_only and self._near.holds(self._members):
                 return "VIEW", self._near.select_all(view, names)
-            members = f"{self._members} EXCEPT FROM fresh_observation" * known_only
-            return "TABLE", self._near.select(view, names, members or self._members)
+            members = self._members
+            if known_only:
+                members += " EXCEPT FROM fresh_observation"
+            return "TABLE", self._near.select(view, names, members)
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
         # Events are few beside sightings, and a screen may ask for all of them.
