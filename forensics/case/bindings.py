@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensics.case.derived import DerivedTables, copy_to, load_rows
+from forensics.case.derived import copy_to, load_rows, write_rows
 from forensics.case.tables import BINDING, Column
 from forensics.verify.binding import Rule, make_rule
 
@@ -113,11 +113,11 @@ QUALIFY row_number() OVER (
 """
 
 
-def renew_bindings(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
-    """Apply each observation's rule."""
+def write_bindings(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Apply each observation's rule. The connection is nobody else's meanwhile."""
     rules = _read_rules(connection)
     if not rules:
-        tables.replace(BINDING, [])
+        write_rows(connection, BINDING, [], path)
         return
     numbered = list(enumerate(sorted(rules.items())))
     rows = [
@@ -134,14 +134,12 @@ def renew_bindings(connection: duckdb.DuckDBPyConnection, tables: DerivedTables)
 
     load_rows(connection, "rule", _RULE, rows)
     register_rules(connection, {number: rule for number, (_, rule) in numbered})
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE fits AS {_FITS}")
-    with tables.replacement(BINDING) as path:
-        _write_bindings(connection, path)
-    connection.execute("DROP TABLE fits")
-    connection.remove_function("expect")
+    connection.execute(f"CREATE TEMP TABLE fits AS {_FITS}")
+    _write_ranges(connection, path)
+    connection.remove_function("expect")  # it would stay when the connection is closed
 
 
-def _write_bindings(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _write_ranges(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """A range of observations at a time: all that a rule reads of one is held, to be joined."""
     sql = "SELECT coalesce(max(observation_no), 0) FROM stored.observation"
     [(last,)] = connection.execute(sql).fetchall()

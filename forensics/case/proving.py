@@ -27,12 +27,17 @@ class Proving:
     def __init__(self, pool: ThreadPoolExecutor, unproven: Unproven, prove: ProveBlocks) -> None:
         self._report: Callable[[int], None] = lambda _done: None
         self._begun = Event()
+        self._all_sent = Event()
         self._proven: Future[_Proven] = pool.submit(self._prove, unproven, prove)
         self._begun.wait()
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Call `report` with the number of quotes that are proven so far, from now on."""
         self._report = report
+
+    def wait_for_last(self) -> None:
+        """Until the last quotes are handed out: soon a core has nothing to do."""
+        self._all_sent.wait()
 
     def finish(self) -> _Proven:
         """Numbers of quotes, and a byte for each of them: 1 where its signature is valid.
@@ -50,6 +55,7 @@ class Proving:
                 yield block
                 if len(numbers) == _HEAD_START:
                     self._begun.set()
+            self._all_sent.set()
 
         done = 0
         answers = []
@@ -60,6 +66,7 @@ class Proving:
                 self._report(done)
         finally:
             self._begun.set()
+            self._all_sent.set()
         return numbers, b"".join(answers)
 
 

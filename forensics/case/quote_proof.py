@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from forensics.case.derived import DerivedTables, copy_to
@@ -56,17 +55,12 @@ JOIN kind AS k USING (kind_no)
 """
 
 
-@contextmanager
-def file_quotes(
-    connection: duckdb.DuckDBPyConnection,
-    tables: DerivedTables,
-    proving: Proving,
-    progress: Progress,
-) -> Iterator[int]:
-    """Store what is proven of the quotes that are newer than the last one, after a block that needs
-    none of it; their number.
+def watch_quotes(
+    connection: duckdb.DuckDBPyConnection, proving: Proving, progress: Progress
+) -> int:
+    """How many quotes are newer than the last one proven, and are being proven now.
 
-    Raises `CustodyError` (`unproven-quote`), and what `Proving.finish` raises.
+    Makes the tables `kind`, and `filed`: the kind of each of them.
     """
     first, last, total = connection.execute(
         """
@@ -77,12 +71,25 @@ def file_quotes(
         GROUP BY p.first
         """
     ).fetchall()[0]
+    assert isinstance(total, int)
+    if total:
+        proving.watch(lambda done: progress(done, total))
+        for name, sql in (("kind", _KINDS), ("filed", _FILED)):
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}", {"first": first, "last": last}
+            )
+    return total
+
+
+def file_quotes(
+    connection: duckdb.DuckDBPyConnection, tables: DerivedTables, proving: Proving, total: int
+) -> None:
+    """Store what is proven of the quotes that `watch_quotes` counted, when all of them are.
+
+    Raises `CustodyError` (`unproven-quote`), and what `Proving.finish` raises.
+    """
     if not total:
-        yield 0
         return
-    proving.watch(lambda done: progress(done, total))
-    _file_kinds(connection, first, last)
-    yield total
     numbers, valid = proving.finish()
     if not sum(map(len, numbers)) == len(valid) == total:
         message = f"{len(valid)} of {total} quotes could be proven: parts are missing"
@@ -105,14 +112,6 @@ def file_quotes(
         )
     for name in ("proven", "keyed", "filed", "kind"):
         connection.execute(f"DROP TABLE {name}")
-
-
-def _file_kinds(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
-    """Tables `kind`, and `filed`: the kind of each quote."""
-    for name, sql in (("kind", _KINDS), ("filed", _FILED)):
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}", {"first": first, "last": last}
-        )
 
 
 def _load_outcomes(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from forensics.case.bindings import renew_bindings
+from forensics.case.bindings import write_bindings
 from forensics.case.collateral_proof import (
     prove_certificates,
     prove_crls,
@@ -24,8 +26,9 @@ from forensics.case.judgements import (
 )
 from forensics.case.key_proof import find_repeated, prove_key_recoveries
 from forensics.case.platform_proof import prove_certifications, prove_chains
-from forensics.case.quote_proof import Progress, file_quotes
+from forensics.case.quote_proof import Progress, file_quotes, watch_quotes
 from forensics.case.report_proof import prove_reports
+from forensics.case.tables import BINDING
 from forensics.formats.certificates import parse_certificate
 
 if TYPE_CHECKING:
@@ -38,35 +41,49 @@ class Renewal:
     """Facts and verdicts of a case, made anew in the order of the methods."""
 
     def __init__(self, case: Case, writer: Writer) -> None:
+        self.signatures: dict[str, int] = {}
+        """How many were verified, by what they sign."""
         self._case = case
         self._connection = connect_stored(case)
         self._tables = DerivedTables(case, self._connection, writer)
+        self._anchors = [anchor.der for anchor in case.settings.anchors]
 
-    def prove(
-        self, proving: Proving, threads: int, progress: Progress, *, bind: bool
-    ) -> dict[str, int]:
-        """Add the facts that are missing; the signatures verified for it, by what they sign.
-
-        `bind`: whether the REPORT_DATA rules are to be applied anew.
-        """
+    def prepare(self, proving: Proving, threads: int, progress: Progress) -> None:
+        """Add the missing facts about whatever speaks for a quote, while quotes are proven."""
         connection, tables = self._connection, self._tables
-        anchors = [anchor.der for anchor in self._case.settings.anchors]
-        trusted = frozenset(key for der in anchors if (key := parse_certificate(der).public_key))
-        with file_quotes(connection, tables, proving, progress) as quotes:
-            counts = {"certificates": prove_chains(connection, tables, trusted)}
-            counts["qe_reports"] = prove_certifications(connection, tables, threads)
-            issuers = read_issuers(connection, anchors)
-            prove_certificates(connection, tables, issuers)
-            counts["documents"] = prove_documents(connection, tables, issuers, trusted)
-            counts["crls"] = prove_crls(connection, tables, issuers)
-            counts["quotes"] = quotes
-            if bind:
-                renew_bindings(connection, tables)
-            repeated = find_repeated(connection)
-        counts |= prove_reports(connection, tables, issuers, anchors, threads)
-        if repeated:
+        self._quotes = watch_quotes(connection, proving, progress)
+        keys = (parse_certificate(der).public_key for der in self._anchors)
+        trusted = frozenset(filter(None, keys))
+        counts = {"certificates": prove_chains(connection, tables, trusted)}
+        counts["qe_reports"] = prove_certifications(connection, tables, threads)
+        self._issuers = read_issuers(connection, self._anchors)
+        prove_certificates(connection, tables, self._issuers)
+        counts["documents"] = prove_documents(connection, tables, self._issuers, trusted)
+        counts["crls"] = prove_crls(connection, tables, self._issuers)
+        self.signatures |= counts
+        self._repeated = find_repeated(connection)
+
+    def prove_quotes(self, proving: Proving, threads: int) -> None:
+        """Add the facts that are missing about quotes and reports."""
+        connection, tables = self._connection, self._tables
+        file_quotes(connection, tables, proving, self._quotes)
+        self.signatures["quotes"] = self._quotes
+        self.signatures |= prove_reports(connection, tables, self._issuers, self._anchors, threads)
+        if self._repeated:
             prove_key_recoveries(connection, tables)
-        return counts
+
+    @contextmanager
+    def binding(self) -> Iterator[None]:
+        """Apply the REPORT_DATA rules anew, beside what the block does: it needs none of them."""
+        cursor = self._connection.cursor()
+        with self._tables.replacement(BINDING) as path, ThreadPoolExecutor(1) as pool:
+            written = pool.submit(write_bindings, cursor, path)
+            try:
+                yield
+                written.result()
+            except BaseException:
+                cursor.interrupt()  # nobody waits for it any more
+                raise
 
     def judge(self, as_of: datetime, chosen: Collection[bytes], *, receipts: bool) -> int:
         """Renew hindsight, and the receipts where evidence or facts are new; number of subjects."""

@@ -80,9 +80,13 @@ def verify_case(
 
             renewal = Renewal(case, writer)
             if proving:
-                bind = not _is_ruled(case)
-                summary.signatures = renewal.prove(proving, threads, progress, bind=bind)
-        summary.subjects = renewal.judge(as_of, chosen, receipts=stale)
+                renewal.prepare(proving, threads, progress)
+                proving.wait_for_last()
+            with renewal.binding() if proving and not _is_ruled(case) else nullcontext():
+                if proving:
+                    renewal.prove_quotes(proving, threads)
+                summary.subjects = renewal.judge(as_of, chosen, receipts=stale)
+    summary.signatures = renewal.signatures
     summary.outcomes = renewal.count_outcomes()
     return summary
 

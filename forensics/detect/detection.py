@@ -110,8 +110,8 @@ def detect(
                     reasons[detector.id] = reason
                 case run:
                     done[detector.id] = run
-            if progress:
-                progress(len(done), len(detectors))
+                    if progress:
+                        progress(len(done), len(detectors))
 
     judge_each([d for d in detectors if d.id in carried], lambda d, _cut_off: carried[d.id])
     left = [detector for detector in detectors if detector.id not in carried]
