@@ -25,8 +25,7 @@ from forensics.case.tables import DUCKDB_TYPES, TABLES, Column, Table
 from forensics.cli.detection import FOUND
 from forensics.cli.main import app
 from forensics.detect.catalog import load_catalog
-from forensics.detect.detector import Detector
-from forensics.detect.scope import ONE_BY_ONE
+from forensics.detect.detector import ONE_BY_ONE, Detector
 from forensics.formats.anatomy import dissect_quote
 from forensics.formats.layout import Layout
 from forensics.formats.quote import Quote

@@ -38,6 +38,8 @@ FEED_VIEWS: Final = {  # views of events that come in feeds -> the time of an ev
     "nonce": "timestamp",
     "release": "timestamp",
 }
+ONE_BY_ONE: Final = "observation_id"
+"""As a scope: each sighting offends by itself, or not."""
 _FENCE = "-- ---"
 _COMMENT = "--"
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -111,6 +113,11 @@ class Detector:
         """The file as a person reads it: header and query."""
         comment = "\n".join(f"-- {line}".rstrip() for line in self.header.split("\n"))
         return f"{_FENCE}\n{comment}\n{_FENCE}\n{self.sql}\n"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns by whose equality the query relates sightings."""
+        return () if self.scope == (ONE_BY_ONE,) else self.scope
 
     @property
     def statements(self) -> tuple[str, ...]:

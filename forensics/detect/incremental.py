@@ -34,7 +34,6 @@ from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding, as_found, was_given
 from forensics.detect.near import Near
 from forensics.detect.parameters import AS_OF, Value, bind
-from forensics.detect.reading import name_columns
 from forensics.detect.run import (
     DetectorRun,
     count_gaps,
@@ -278,7 +277,7 @@ def run_narrowed(
     scope = Scope(connection, detector, near)
     moments = name_moments(detector)
     if detector.suspects:
-        scope.put_beside(name_columns(connection, detector.suspects))
+        scope.put_beside(detector)
         with scope.narrow(detector):
             scope.seed_values(screen(connection, detector, params))
     else:
@@ -292,12 +291,12 @@ def run_narrowed(
         if findings and detector.widens:
             return "what it found is told with other history"
         counts = count_gaps(connection, detector, params)
+    before = dict(json.loads(record["gaps"]))
     if changed_moments & set(moments):
         counts = count_gaps(connection, detector, params)
-    elif counts:
+    elif any(counts.values()) or before:
         with scope.narrow(detector, known_only=True):
             known = count_gaps(connection, detector, params)
-        before = dict(json.loads(record["gaps"]))
         counts = {why: before.get(why, 0) - known[why] + counts[why] for why in counts}
     return DetectorRun(
         detector,

@@ -61,7 +61,7 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
     tables = _Tables(connection)
     try:
         tables.replace("stored", _choose_shared(connection))
-        tables.replace("main", _choose_columns(connection, detectors))
+        tables.replace("main", _choose_columns(detectors))
     except duckdb.Error as error:
         with suppress(duckdb.Error):  # a database that has no room left does nothing more
             tables.remove()
@@ -87,13 +87,11 @@ def _choose_shared(connection: duckdb.DuckDBPyConnection) -> _Columns:
     return chosen
 
 
-def _choose_columns(
-    connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]
-) -> _Columns:
+def _choose_columns(detectors: Iterable[Detector]) -> _Columns:
     """Of each view what any of the detectors reads."""
     read: dict[str, set[str]] = defaultdict(set)
     for detector in detectors:
-        for view, names in read_columns(connection, detector).items():
+        for view, names in read_columns(detector).items():
             read[view].update(names, detector.scope if view in _SCOPED else ())
     return {
         view: [f'"{name}"' for name in _COLUMNS[view] if name in read[view] | needed]

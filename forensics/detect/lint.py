@@ -18,10 +18,10 @@ from sqlglot import exp
 from forensics.case.connection import lock_out
 from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import EVENTS
-from forensics.detect.detector import OUTPUT_COLUMNS, Detector
+from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
+from forensics.detect.reading import name_columns
 from forensics.detect.run import screen
-from forensics.detect.scope import ONE_BY_ONE
 from forensics.errors import DetectorError
 
 # Views that detection itself writes: a detector over them would depend on the order of runs.
@@ -196,12 +196,13 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
     if _tables(tree) & _READABLE:
         yield "suspects reads views itself, not what the query made of them"
     try:
-        rows = screen(connection, detector, bind(detector.params, _LONG_AGO, {}))
+        screen(connection, detector, bind(detector.params, _LONG_AGO, {}))
     except (duckdb.Error, DetectorError) as error:
         yield f"suspects: {_first_line(error)}"
         return
-    if not set(rows.columns) <= set(detector.scope):
-        yield f"suspects gives {rows.columns}, not columns of the scope"
+    names = name_columns(detector.suspects)
+    if not set(names) <= set(detector.scope):
+        yield f"suspects gives {names}, not columns of the scope"
 
 
 def _check_stars(tree: exp.Query) -> Iterator[str]:

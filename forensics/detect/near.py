@@ -12,10 +12,12 @@ from typing import Final
 import duckdb
 
 from forensics.case.contract import VIEWS
+from forensics.case.news import EVENTS
 from forensics.detect import reading
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.reach import MAIN, Reach
+from forensics.detect.touched import Touched
 
 SIGHTINGS: Final = {
     "observation": "observation_no",
@@ -57,10 +59,12 @@ class Near:
         self.enough = enough
         self._connection = connection
         detectors = list(detectors)
-        self._read = {d.id: reading.read_columns(connection, d) for d in detectors}
+        self._read = {d.id: reading.read_columns(d) for d in detectors}
+        self._followed_by = {d.id: _find_followed(d) for d in detectors}
         self._has_rows: dict[str, bool] = {}
         self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
         self._fetched: Mapping[str, Sequence[str]] = {}
+        self._touched: Touched | None = None
         connection.execute(f"CREATE OR REPLACE TEMP TABLE news AS {_NEWS}")
         seen = sorted({seen for finding in findings for seen in finding.observation_ids})
         connection.execute(
@@ -73,10 +77,15 @@ class Near:
         [(size,)] = connection.execute(f"SELECT count(*) FROM {MEMBERS}").fetchall()
         if enough is None or size <= enough:
             self._fetch({key for detector in detectors for key in detector.scope})
+            self._touch({view for detector in detectors for view in detector.inputs})
 
     def read_columns(self, detector: Detector) -> Mapping[str, Sequence[str]]:
         """Input -> the columns of it that the detector reads."""
         return self._read[detector.id]
+
+    def list_followed(self, detector: Detector) -> Sequence[str]:
+        """The keys by which a detector follows the news, and not what its own screen leaves."""
+        return self._followed_by[detector.id]
 
     def has_rows(self, view: str) -> bool:
         """Whether there are any in the whole case."""
@@ -98,7 +107,8 @@ class Near:
                     reach.add_values(key, f'SELECT "{key}" FROM fresh_{view}')
             for key in keys if self._fetched else ():
                 reach.add_values(key, self._select_values(key))
-            reach.close(self.enough, valued=bool(self._fetched))
+            if not (self._touched and self._touched.closes(reach)):
+                reach.close(self.enough, valued=bool(self._fetched))
             self._followed[asked] = reach
         return self._followed[asked]
 
@@ -106,12 +116,11 @@ class Near:
         """A query for these columns of all that was fetched."""
         return f"SELECT {_list(names)} FROM {MEMBERS}_{view}"
 
-    def select(self, view: str, names: Sequence[str], members: str) -> str:
+    def select(self, view: str, names: Sequence[str], members: str, *, near: bool) -> str:
         """A query for these columns of the rows about sightings, `members` a query for their
-        numbers: from what was fetched, where all of it was.
+        numbers; `near`: all of them were fetched.
         """
-        near = view in self._fetched and self.holds(members)
-        source = f"{MEMBERS}_" if near else f"{MAIN}."
+        source = f"{MEMBERS}_" if near and view in self._fetched else f"{MAIN}."
         wanted = f"SELECT observation_no FROM ({members}) AS wanted"
         if view == "quote":
             wanted = f"SELECT quote_no FROM {source}observation WHERE observation_no IN ({wanted})"
@@ -125,7 +134,19 @@ class Near:
         return not self._connection.execute(f"{query} LIMIT 1").fetchall()
 
     def _select_values(self, key: str) -> str:
-        return self.select(_find_view(key), [key], "FROM news")
+        return self.select(_find_view(key), [key], "FROM news", near=True)
+
+    def _touch(self, inputs: set[str]) -> None:
+        values = {
+            key: [f"FROM ({self._select_values(key)}) AS shown"]
+            + [f"FROM fresh_{v}" for v in EVENTS if v in inputs and key in _COLUMNS[v]]
+            for key in sorted({key for keys in self._followed_by.values() for key in keys})
+        }
+        queries = {
+            key: " UNION ".join(f'SELECT "{key}" {source}' for source in sources)
+            for key, sources in values.items()
+        }
+        self._touched = Touched(self._connection, queries)
 
     def _fetch(self, scopes: Iterable[str]) -> None:
         read: dict[str, set[str]] = defaultdict(set)
@@ -140,9 +161,16 @@ class Near:
         fetched = {}
         for view, needed in read.items():
             fetched[view] = [name for name in _COLUMNS[view] if name in needed]
-            query = self.select(view, fetched[view], f"FROM {MEMBERS}")
+            query = self.select(view, fetched[view], f"FROM {MEMBERS}", near=False)
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {MEMBERS}_{view} AS {query}")
         self._fetched = fetched
+
+
+def _find_followed(detector: Detector) -> Sequence[str]:
+    if not detector.suspects:
+        return detector.keys
+    screened = reading.name_columns(detector.suspects)
+    return [key for key in detector.keys if key not in screened]
 
 
 def _find_view(key: str) -> str:

@@ -86,12 +86,9 @@ class Reach:
         if self.keys and self._count() != self._closed_at:
             # One key takes one turn; several take turns over the history, which is then read once.
             alone = len(self.keys) == 1
-            columns = [f'o."{k}"' if k in OBSERVATION.names else f'q."{k}"' for k in self.keys]
-            quoted = any(key not in OBSERVATION.names for key in self.keys)
             self._run(
                 f"CREATE TEMP {'VIEW' if alone else 'TABLE'} sighting AS "
-                f"SELECT o.observation_no, {', '.join(columns)} FROM {MAIN}.observation AS o"
-                + (f" LEFT JOIN {MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
+                + select_sightings(self.keys)
             )
             size = -1
             while size != (size := self._grow(valued)) and not alone and self._holds(enough):
@@ -99,6 +96,21 @@ class Reach:
             self._closed_at = size
             self._run(f"DROP {'VIEW' if alone else 'TABLE'} sighting")
         return self._holds(enough)
+
+    def lacks(self, query: str) -> bool:
+        """Whether the query gives a sighting that is not there."""
+        sql = f"SELECT 1 FROM ({query}) WHERE observation_no NOT IN (FROM {self.members}) LIMIT 1"
+        return bool(self._run(sql).fetchall())
+
+    def follow_events(self) -> bool:
+        """One step over the events; whether they connect more values."""
+        before = self._count()
+        self._add_from_events()
+        return self._count() != before
+
+    def call_closed(self) -> None:
+        """Believe that all that is connected is there."""
+        self._closed_at = self._count()
 
     def match(self, view: str) -> str:
         """The condition by which rows of an event view are connected, as SQL."""
@@ -118,15 +130,18 @@ class Reach:
                 key,
                 f'SELECT "{key}" FROM sighting WHERE observation_no IN (FROM {self.members})',
             )
-        for view, keys in self.events.items():
-            for key in keys:
-                met = " OR ".join(f'"{k}" IN (FROM {self.values(k)})' for k in keys)
-                self.add_values(key, f'SELECT "{key}" FROM {MAIN}.{view} WHERE {met}')
+        self._add_from_events()
         for key in self.keys:
             self.add_sightings(
                 f'SELECT observation_no FROM sighting WHERE "{key}" IN (FROM {self.values(key)})'
             )
         return self._count()
+
+    def _add_from_events(self) -> None:
+        for view, keys in self.events.items():
+            for key in keys:
+                met = " OR ".join(f'"{k}" IN (FROM {self.values(k)})' for k in keys)
+                self.add_values(key, f'SELECT "{key}" FROM {MAIN}.{view} WHERE {met}')
 
     def _count(self) -> int:
         """Sightings and values."""
@@ -137,3 +152,11 @@ class Reach:
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)
+
+
+def select_sightings(keys: Sequence[str]) -> str:
+    """A query for all sightings: `observation_no` and these keys."""
+    columns = [f'o."{key}"' if key in OBSERVATION.names else f'q."{key}"' for key in keys]
+    query = f"SELECT o.observation_no, {', '.join(columns)} FROM {MAIN}.observation AS o"
+    quoted = any(key not in OBSERVATION.names for key in keys)
+    return query + (f" LEFT JOIN {MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")

@@ -7,8 +7,11 @@ columns: rather more than is read than less.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import duckdb
@@ -18,31 +21,51 @@ from forensics.detect.detector import Detector
 from forensics.errors import DetectorError
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
+# Parts of a statement that do nothing but read; INSERT, COPY and the like have nodes of their own.
+_SELECTS: Final = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+_NODE: Final = re.compile(r'"type": ?"(\w+_NODE)"')
 _Names = Mapping[str, str]  # what stands in a FROM, by its name there -> the view, or ""
 
 
-def read_columns(
-    connection: duckdb.DuckDBPyConnection, detector: Detector
-) -> dict[str, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one statement reads: `(view, column)` each, or None where DuckDB cannot write it as a
+    tree; `selects`: it is made of SELECTs and nothing else.
+    """
+
+    columns: frozenset[tuple[str, str]] | None
+    selects: bool
+
+
+def read_columns(detector: Detector) -> dict[str, tuple[str, ...]]:
     """Input -> the columns of it that the detector's statements may read, in the view's order."""
-    trees = [_parse(connection, statement) for statement in detector.statements]
-    if any(tree["error"] for tree in trees):
-        return {view: _COLUMNS[view] for view in detector.inputs}
+    readings = [_look_at(statement).columns for statement in detector.statements]
     found: dict[str, set[str]] = defaultdict(set)
-    for view, column in _find(trees, {}):
-        found[view].add(column)
+    for columns in readings:
+        if columns is None:
+            return {view: _COLUMNS[view] for view in detector.inputs}
+        for view, column in columns:
+            found[view].add(column)
     return {
         view: tuple(name for name in _COLUMNS[view] if name in found[view])
         for view in detector.inputs
     }
 
 
-def continue_query(connection: duckdb.DuckDBPyConnection, query: str, select: str) -> str:
+def only_selects(statement: str) -> bool:
+    """Whether it is made of SELECTs and nothing else: a WITH clause may hold COPY and INSERT too.
+
+    False as well where DuckDB cannot write it as a tree.
+    """
+    return _look_at(statement).selects
+
+
+def continue_query(query: str, select: str) -> str:
     """A SELECT over the CTEs of a query, as one statement.
 
     Raises `DetectorError` (`detector-query`) where DuckDB cannot write either as a tree.
     """
-    whole, tree = _parse(connection, query), _parse(connection, select)
+    whole, tree = (json.loads(_serialize(statement)) for statement in (query, select))
     if whole["error"] or tree["error"]:
         message = whole.get("error_message") or tree.get("error_message")
         raise DetectorError("detector-query", f"suspects: {message}")
@@ -50,26 +73,42 @@ def continue_query(connection: duckdb.DuckDBPyConnection, query: str, select: st
         [statement["node"] for statement in part["statements"]] for part in (tree, whole)
     ]
     node["cte_map"] = source["cte_map"]
-    query = "SELECT json_deserialize_sql(CAST(? AS JSON))"
-    [(text,)] = connection.execute(query, [json.dumps(tree)]).fetchall()
-    assert isinstance(text, str)
-    return text
+    return _ask("SELECT json_deserialize_sql(CAST(? AS JSON))", json.dumps(tree))
 
 
-def name_columns(connection: duckdb.DuckDBPyConnection, select: str) -> list[str]:
+def name_columns(select: str) -> list[str]:
     """The columns of a SELECT, or of the first of a UNION, by the names that it gives them."""
-    [statement] = _parse(connection, select)["statements"]
+    [statement] = json.loads(_serialize(select))["statements"]
     node = statement["node"]
     while node["type"] == "SET_OPERATION_NODE":
         node = node["children"][0]
     return [item["alias"] or item["column_names"][-1] for item in node["select_list"]]
 
 
-def _parse(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
-    """DuckDB's syntax tree; `error` where it cannot write the statement as one."""
-    query = "SELECT json_serialize_sql(CAST(? AS VARCHAR))"
-    [(text,)] = connection.execute(query, [statement]).fetchall()
-    return json.loads(text)
+@cache
+def _look_at(statement: str) -> _Reading:
+    text = _serialize(statement)
+    tree = json.loads(text)
+    if tree["error"]:
+        return _Reading(None, selects=False)
+    return _Reading(frozenset(_find(tree, {})), set(_NODE.findall(text)) <= _SELECTS)
+
+
+def _serialize(statement: str) -> str:
+    """DuckDB's syntax tree as JSON; it has an `error` where there is none."""
+    return _ask("SELECT json_serialize_sql(CAST(? AS VARCHAR))", statement)
+
+
+def _ask(query: str, text: str) -> str:
+    [(answer,)] = _open_parser().execute(query, [text]).fetchall()
+    assert isinstance(answer, str)
+    return answer
+
+
+@cache
+def _open_parser() -> duckdb.DuckDBPyConnection:
+    """A connection of our own: a text is read the same whatever the case."""
+    return duckdb.connect()
 
 
 def _find(node: Any, names: _Names) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from forensics.case.connection import only_reads
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.findings import Finding, make_finding
 from forensics.detect.parameters import AS_OF, Value, bind, write_value
-from forensics.detect.reading import continue_query
+from forensics.detect.reading import continue_query, only_selects
 from forensics.errors import DetectorError, UsageError
 
 
@@ -118,14 +118,12 @@ def judge(
 
 def screen(
     connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
-) -> duckdb.DuckDBPyRelation:
-    """The key values that the detector's own screen leaves in the views as they are, not yet
-    computed.
-    """
+) -> list[dict[str, object]]:
+    """The key values that the detector's own screen leaves in the views as they are."""
     assert detector.suspects
     with _blaming(detector):
-        sql = continue_query(connection, detector.sql, detector.suspects)
-        return _prepare(connection, detector, sql, params)
+        sql = continue_query(detector.sql, detector.suspects)
+        return _select(connection, detector, sql, params)
 
 
 def count_gaps(
@@ -171,26 +169,18 @@ def _select(
     sql: str,
     params: Mapping[str, Value],
 ) -> list[dict[str, object]]:
-    """The rows of exactly one SELECT, fetched as Arrow (which brings time zones along)."""
-    relation = _prepare(connection, detector, sql, params)
-    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
-    return rows
-
-
-def _prepare(
-    connection: duckdb.DuckDBPyConnection,
-    detector: Detector,
-    sql: str,
-    params: Mapping[str, Value],
-) -> duckdb.DuckDBPyRelation:
-    """Exactly one SELECT that does nothing but read, not yet computed."""
+    """The rows of exactly one SELECT that does nothing but read, fetched as Arrow (which brings
+    time zones along).
+    """
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise DetectorError("detector-query", f"{detector.path}: it is not exactly one SELECT")
     used = {name: params[name] for name in statements[0].named_parameters if name in params}
-    if not only_reads(connection, sql, used):
+    if not (only_selects(sql) or only_reads(connection, sql, used)):
         raise DetectorError("detector-query", f"{detector.path}: it does more than read")
-    return connection.sql(sql, params=used)
+    relation = connection.sql(sql, params=used)
+    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
+    return rows
 
 
 def _make_findings(detector: Detector, rows: list[dict[str, object]]) -> tuple[Finding, ...]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -33,7 +33,6 @@ from forensics.detect.findings import Finding
 from forensics.detect.near import MEMBERS, SIGHTINGS, Near
 from forensics.detect.reach import MAIN, Reach
 
-ONE_BY_ONE: Final = "observation_id"
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
 
@@ -48,8 +47,7 @@ class Scope:
     ) -> None:
         self._connection = connection
         self._near = near
-        keys = () if detector.scope == (ONE_BY_ONE,) else detector.scope
-        self._reach = Reach(connection, "scope", keys, detector.inputs)
+        self._reach = Reach(connection, "scope", detector.keys, detector.inputs)
         self._screens = detector.suspects is not None
         self._run(f"CREATE OR REPLACE TEMP TABLE {_BESIDE} (observation_no BIGINT)")
 
@@ -67,12 +65,11 @@ class Scope:
         """What is new, and all that is connected to it."""
         self._reach.begin_with(self._near.follow_news(self._reach.keys, self._reach.events))
 
-    def put_beside(self, screened: Sequence[str]) -> None:
-        """Read beside the scope what the news are connected to by other keys than these, and all
-        that is near: news, landmarks, and more that does no harm.
+    def put_beside(self, detector: Detector) -> None:
+        """Read beside the scope what the news are connected to by other keys than the detector's
+        screen asks for, and all that is near: news, landmarks, and more that does no harm.
         """
-        keys = [key for key in self._reach.keys if key not in screened]
-        news = self._near.follow_news(keys, self._reach.events)
+        news = self._near.follow_news(self._near.list_followed(detector), self._reach.events)
         self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
 
     def seed_changes(self, moments: Iterable[str]) -> None:
@@ -96,14 +93,13 @@ class Scope:
         for key in self._reach.keys:
             self._add_values(key, (v for finding in findings for v in _name_values(finding, key)))
 
-    def seed_values(self, rows: duckdb.DuckDBPyRelation) -> None:
+    def seed_values(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Values of keys; the columns are named as the keys are."""
-        found = rows.fetchall()
-        for position, key in enumerate(rows.columns):
-            self._add_values(key, (row[position] for row in found))
+        for key in rows[0] if rows else ():
+            self._add_values(key, (row[key] for row in rows))
 
-    def _add_values(self, key: str, values: Iterable[str | None]) -> None:
-        known = sorted({value for value in values if value is not None})
+    def _add_values(self, key: str, values: Iterable[object]) -> None:
+        known = sorted({str(value) for value in values if value is not None})
         if known:
             self._reach.add_values(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [known])
 
@@ -118,10 +114,11 @@ class Scope:
     def narrow(self, detector: Detector, *, known_only: bool = False) -> Iterator[None]:
         """Let the detector's inputs be what is in the scope; `known_only`: news aside."""
         read = self._near.read_columns(detector)
+        near = self._near.holds(self._members)
         undo = []
         for view in [view for view in read if view in NARROWED]:
             names = read[view] or [SIGHTINGS.get(view, "source_id")]  # of some only rows count
-            kind, query = self._choose(view, names, known_only)
+            kind, query = self._choose(view, names, known_only, near)
             self._run(f"CREATE OR REPLACE TEMP {kind} {view} AS {query}")
             undo.append(f"DROP {kind} temp.{view}")
         try:
@@ -130,16 +127,20 @@ class Scope:
             for statement in undo:
                 self._run(statement)
 
-    def _choose(self, view: str, names: Sequence[str], known_only: bool) -> tuple[str, str]:
-        """What stands in the place of a view, and the query for it."""
+    def _choose(
+        self, view: str, names: Sequence[str], known_only: bool, near: bool
+    ) -> tuple[str, str]:
+        """What stands in the place of a view, and the query for it; `near`: all sightings of the
+        scope were fetched.
+        """
         if view in SIGHTINGS:
             # Who screens may meet more than has to be judged again: all that is at hand.
-            if self._screens and not known_only and self._near.holds(self._members):
+            if self._screens and near and not known_only:
                 return "VIEW", self._near.select_all(view, names)
             members = self._members
             if known_only:
                 members += " EXCEPT FROM fresh_observation"
-            return "TABLE", self._near.select(view, names, members)
+            return "TABLE", self._near.select(view, names, members, near=near)
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
         # Events are few beside sightings, and a screen may ask for all of them.

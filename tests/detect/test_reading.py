@@ -12,7 +12,7 @@ from forensics.case.contract import VIEWS
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import continue_query, name_columns, read_columns
+from forensics.detect.reading import continue_query, name_columns, only_selects, read_columns
 from forensics.errors import DetectorError
 
 CATALOG = load_catalog()
@@ -21,8 +21,7 @@ COLUMNS = {view.name: view.names for view in VIEWS}
 
 def read(sql: str, *inputs: str) -> dict[str, tuple[str, ...]]:
     detector = replace(CATALOG["debug-enclave"], sql=sql, inputs=inputs, not_evaluable=())
-    with duckdb.connect() as connection:
-        return read_columns(connection, detector)
+    return read_columns(detector)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_each_detector_runs_over_what_it_is_said_to_read(detector: Detector):
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         types = {view.name: {c.name: c.type for c in view.columns} for view in VIEWS}
-        for view, names in read_columns(connection, detector).items():
+        for view, names in read_columns(detector).items():
             listed = ", ".join(f'"{name}" {types[view][name]}' for name in names) or "nothing INT"
             connection.execute(f'CREATE TABLE "{view}" ({listed})')
         for sql in detector.statements:
@@ -87,20 +86,42 @@ def test_a_query_is_continued_by_another_select(
     select: str, names: list[str], rows: list[tuple[int, ...]]
 ):
     with duckdb.connect() as connection:
-        relation = connection.sql(continue_query(connection, QUERY, select), params={"more": 2})
-        assert name_columns(connection, select) == relation.columns == names
+        relation = connection.sql(continue_query(QUERY, select), params={"more": 2})
+        assert name_columns(select) == relation.columns == names
         assert sorted(relation.fetchall()) == sorted(rows)
 
 
 def test_what_is_no_select_continues_nothing():
-    with duckdb.connect() as connection, pytest.raises(DetectorError) as raised:
-        continue_query(connection, QUERY, "DROP TABLE a")
+    with pytest.raises(DetectorError) as raised:
+        continue_query(QUERY, "DROP TABLE a")
     assert raised.value.code == "detector-query"
+
+
+@pytest.mark.parametrize(
+    ("statement", "selects"),
+    [
+        ("SELECT 'INSERT_QUERY_NODE' AS \"type\" FROM binding UNION FROM verdict", True),
+        ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) FROM r LIMIT 2", True),
+        ("WITH x AS MATERIALIZED (SELECT 1) SELECT (SELECT count(*) FROM x)", True),
+        ("WITH x AS (COPY binding TO 'there.csv') SELECT 1", False),
+        ("WITH x AS (INSERT INTO binding VALUES (1) RETURNING *) FROM x", False),
+        ("WITH x AS (WITH y AS (DELETE FROM binding RETURNING *) FROM y) FROM x", False),
+        ("SELECT 1 FROM (WITH x AS (UPDATE binding SET rule = '' RETURNING *) FROM x)", False),
+        ("PIVOT binding ON rule USING count(*)", False),
+        ("DROP TABLE binding", False),
+    ],
+)
+def test_what_does_more_than_select_is_known_by_its_tree(statement: str, selects: bool):
+    assert only_selects(statement) == selects
+
+
+def test_each_detector_selects_and_does_nothing_else():
+    for detector in CATALOG.values():
+        assert all(map(only_selects, detector.statements))
 
 
 def test_the_suspects_of_each_detector_are_keys_of_its_scope():
     screened = [detector for detector in CATALOG.values() if detector.suspects]
-    with duckdb.connect() as connection:
-        for detector in screened:
-            assert set(name_columns(connection, detector.suspects or "")) <= set(detector.scope)
+    for detector in screened:
+        assert set(name_columns(detector.suspects or "")) <= set(detector.scope)
     assert len(screened) > 10
