@@ -335,7 +335,12 @@ def _describe_reading(detector: Detector) -> str:
         reach = f"what new evidence touches through {keys}"
         if detector.suspects:
             reach += ", where its screen of the first and last sightings leaves a suspect"
-    return f"{reach}; everything once it finds something" if detector.widens else reach
+        if detector.around:
+            reach += f"; with what came within `{detector.around}` of it"
+    reasons = ["finds something"] if detector.widens else []
+    if any(blindness.widens for blindness in detector.not_evaluable):
+        reasons.append("meets what it could not judge for want of other history")
+    return f"{reach}; everything once it {' or '.join(reasons)}" if reasons else reach
 
 
 def describe_commands() -> str:

@@ -47,10 +47,14 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Subjects that a detector could not judge: why, and a query that counts them."""
+    """Subjects that a detector could not judge: why, and a query that counts them.
+
+    `widens`: whether it counts one depends on other history than what the scope holds.
+    """
 
     reason: str
     count: str
+    widens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Detector:
     may raise a finding. `clocks` says whose clocks its times are by, where no detail of the finding
     does.
 
-    `scope`, `suspects` and `widens` say how little has to be read when little is new: see
+    `scope`, `suspects`, `around` and `widens` say how little has to be read when little is new: see
     `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
     """
 
@@ -83,6 +87,7 @@ class Detector:
     waits_for: tuple[str, ...]
     scope: tuple[str, ...]
     suspects: str | None
+    around: str | None
     widens: bool
     in_full: str | None
     grain: str
@@ -183,6 +188,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         waits_for=header.texts("waits_for", empty=True),
         scope=header.texts("scope", empty=True),
         suspects=header.text("suspects", empty=True),
+        around=header.text("around", empty=True),
         widens=header.flag("widens", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
@@ -199,7 +205,11 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         columns=header.texts("columns"),
         details=tuple(header.table("details").items()),
         not_evaluable=tuple(
-            Blindness(entry.text("reason"), entry.text("count").strip())
+            Blindness(
+                entry.text("reason"),
+                entry.text("count").strip(),
+                entry.flag("widens", empty=True),
+            )
             for entry in header.entries("not_evaluable")
         ),
         folder=folder,
@@ -219,8 +229,15 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
-    if (detector.suspects or detector.widens) and not detector.scope:
+    widens = detector.widens or any(blindness.widens for blindness in detector.not_evaluable)
+    if (detector.suspects or widens) and not detector.scope:
         raise header_error(where, "suspects and widens mean nothing without a scope")
+    if detector.around and not detector.suspects:
+        raise header_error(where, "around means nothing without suspects")
+    if detector.around and detector.around not in {
+        parameter.name for parameter in detector.params if parameter.type == "INTERVAL"
+    }:
+        raise header_error(where, f"around {detector.around!r} is no parameter of type INTERVAL")
     if detector.in_full and detector.scope:
         raise header_error(where, "in_full says why there is no scope, and there is one")
     _check_waiting(detector, where)

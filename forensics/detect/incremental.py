@@ -274,10 +274,13 @@ def run_narrowed(
 
     `record` is the detector's row of the view `detection`.
     """
+    before = dict(json.loads(record["gaps"]))
+    if reason := _find_wider(detector, previous, before):
+        return reason
     scope = Scope(connection, detector, near)
     moments = name_moments(detector)
     if detector.suspects:
-        scope.put_beside(detector)
+        scope.put_beside(detector, params)
         with scope.narrow(detector):
             scope.seed_values(screen(connection, detector, params))
     else:
@@ -288,16 +291,19 @@ def run_narrowed(
         return "new evidence touches most of the history"
     with scope.narrow(detector):
         findings = judge(connection, detector, params)
-        if findings and detector.widens:
-            return "what it found is told with other history"
         counts = count_gaps(connection, detector, params)
-    before = dict(json.loads(record["gaps"]))
+    if reason := _find_wider(detector, findings, counts):
+        return reason
     if changed_moments & set(moments):
         counts = count_gaps(connection, detector, params)
     elif any(counts.values()) or before:
         with scope.narrow(detector, known_only=True):
             known = count_gaps(connection, detector, params)
-        counts = {why: before.get(why, 0) - known[why] + counts[why] for why in counts}
+        wider = {blindness.reason for blindness in detector.not_evaluable if blindness.widens}
+        counts = {
+            why: 0 if why in wider else before.get(why, 0) - known[why] + count
+            for why, count in counts.items()
+        }
     return DetectorRun(
         detector,
         params,
@@ -307,6 +313,17 @@ def run_narrowed(
         full_because=None,
         observations_read=scope.size,
     )
+
+
+def _find_wider(
+    detector: Detector, findings: Sequence[Finding], counts: Mapping[str, int]
+) -> str | None:
+    """What was met that is told with history outside the scope."""
+    if findings and detector.widens:
+        return "what it finds is told with other history"
+    if any(counts.get(b.reason) for b in detector.not_evaluable if b.widens):
+        return "what it cannot judge is told with other history"
+    return None
 
 
 def _tells_time(detector: Detector) -> bool:

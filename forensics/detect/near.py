@@ -29,10 +29,12 @@ SIGHTINGS: Final = {
 """Views of rows about sightings, and the number by which each of them is read in part."""
 
 _COLUMNS: Final = {view.name: view.names for view in VIEWS}
+NEWS: Final = "news"
+"""The table of the sightings that are new, or show again what is: `observation_no`."""
 MEMBERS: Final = "near"
 """The table of the sightings that are near: `observation_no`."""
 # What showed the same quote as something new says the same of it again.
-_NEWS: Final = f"""
+_IN_THE_NEWS: Final = f"""
 SELECT observation_no FROM fresh_observation
 UNION
 SELECT observation_no FROM {MAIN}.observation WHERE quote_no IN (
@@ -65,11 +67,11 @@ class Near:
         self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
         self._fetched: Mapping[str, Sequence[str]] = {}
         self._touched: Touched | None = None
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE news AS {_NEWS}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {NEWS} AS {_IN_THE_NEWS}")
         seen = sorted({seen for finding in findings for seen in finding.observation_ids})
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {MEMBERS} AS "
-            "SELECT observation_no FROM news UNION SELECT observation_no FROM landmark "
+            f"SELECT observation_no FROM {NEWS} UNION SELECT observation_no FROM landmark "
             f"UNION SELECT observation_no FROM {MAIN}.observation "
             "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
             [seen],
@@ -101,7 +103,7 @@ class Near:
         asked = tuple(keys), tuple(events)
         if asked not in self._followed:
             reach = Reach(self._connection, f"news_{len(self._followed)}", *asked)
-            reach.add_sightings("FROM news")
+            reach.add_sightings(f"FROM {NEWS}")
             for view, names in reach.events.items():
                 for key in names:
                     reach.add_values(key, f'SELECT "{key}" FROM fresh_{view}')
@@ -134,7 +136,7 @@ class Near:
         return not self._connection.execute(f"{query} LIMIT 1").fetchall()
 
     def _select_values(self, key: str) -> str:
-        return self.select(_find_view(key), [key], "FROM news", near=True)
+        return self.select(_find_view(key), [key], f"FROM {NEWS}", near=True)
 
     def _touch(self, inputs: set[str]) -> None:
         values = {

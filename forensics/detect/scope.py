@@ -30,13 +30,26 @@ import duckdb
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
-from forensics.detect.near import MEMBERS, SIGHTINGS, Near
+from forensics.detect.near import MEMBERS, NEWS, SIGHTINGS, Near
+from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
 
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
 
 _BESIDE: Final = "beside"
+# In stretches of time as long as the reach: the one that something new is in, and its neighbours.
+_STRETCH: Final = "floor(epoch(received_at) / epoch($reach))"
+_AROUND: Final = f"""
+SELECT observation_no FROM {MAIN}.observation
+WHERE {_STRETCH} IN (
+    SELECT unnest([stretch - 1, stretch, stretch + 1])
+    FROM (
+        SELECT DISTINCT {_STRETCH} AS stretch FROM {MAIN}.observation
+        WHERE observation_no IN (FROM {NEWS})
+    ) AS new
+)
+"""
 
 
 class Scope:
@@ -65,12 +78,15 @@ class Scope:
         """What is new, and all that is connected to it."""
         self._reach.begin_with(self._near.follow_news(self._reach.keys, self._reach.events))
 
-    def put_beside(self, detector: Detector) -> None:
+    def put_beside(self, detector: Detector, params: Mapping[str, Value]) -> None:
         """Read beside the scope what the news are connected to by other keys than the detector's
-        screen asks for, and all that is near: news, landmarks, and more that does no harm.
+        screen asks for, what was received around them, and all that is near: news, landmarks, and
+        more that does no harm.
         """
         news = self._near.follow_news(self._near.list_followed(detector), self._reach.events)
         self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
+        if detector.around:
+            self._run(f"INSERT INTO {_BESIDE} {_AROUND}", {"reach": params[detector.around]})
 
     def seed_changes(self, moments: Iterable[str]) -> None:
         """What has another verdict now at one of these moments."""
@@ -149,7 +165,9 @@ class Scope:
         # No view: DuckDB 2.0 loses rows of a query that joins one with such a condition.
         return "TABLE", f"SELECT {columns} FROM {source} WHERE {self._reach.match(view)}"
 
-    def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
+    def _run(
+        self, sql: str, values: list[object] | dict[str, object] | None = None
+    ) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)
 
 

@@ -11,7 +11,8 @@
 -- inputs = ["observation", "policy", "release", "verdict"]
 -- requires = ["release", "observation"]
 -- waits_for = ["observation"]
--- in_full = "missing evidence counts only when the log has no hole then, which all releases of the hour tell"
+-- scope = ["session_id"]
+-- widens = true
 -- discriminator = ["kind", "secret_id"]
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"
@@ -60,6 +61,7 @@
 -- WHERE timestamp IS NULL OR coalesce(session_id, enclave_id) IS NULL"""
 -- [[not_evaluable]]
 -- reason = "session without evidence outside the time that the verifiers' logs cover, or in a hole of them"
+-- widens = true
 -- count = """
 -- WITH log AS (
 --     SELECT min(received_at) AS first_at, max(received_at) AS last_at

@@ -11,7 +11,8 @@
 -- inputs = ["nonce", "observation"]
 -- requires = ["nonce"]
 -- waits_for = ["nonce"]
--- in_full = "a missing challenge counts only when the log has no hole then, which all sightings of the hour tell"
+-- scope = ["nonce"]
+-- widens = true
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event without a nonce is counted; where either side names no session or no enclave, that is not compared; a refusal is low, no word from the verifier counts as accepted"
@@ -44,6 +45,7 @@
 -- WHERE event_type = 'enclave_attestation' AND nonce IS NULL"""
 -- [[not_evaluable]]
 -- reason = "unknown nonce outside the time that the nonce log covers, or in a hole of it"
+-- widens = true
 -- count = """
 -- WITH log AS (
 --     SELECT min(timestamp) AS first_at, max(timestamp) AS last_at FROM nonce

@@ -11,6 +11,8 @@
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
 -- scope = ["attestation_key_id"]
+-- suspects = "SELECT attestation_key_id FROM busy UNION SELECT attestation_key_id FROM roaming"
+-- around = "rate_window"
 -- discriminator = ["kind"]
 -- grain = "one row per attestation key and kind"
 -- nulls = "sightings without a time are counted; events without a host name show no second host"

@@ -140,7 +140,7 @@ def test_a_signed_detector_must_ask_for_proof() -> None:
     ],
 )
 def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
-    assert lint_detector(replace(make(), not_evaluable=(Blindness("why", count),)))
+    assert lint_detector(replace(make(), not_evaluable=(Blindness("why", count, widens=False),)))
 
 
 @pytest.mark.parametrize(

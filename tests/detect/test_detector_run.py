@@ -90,8 +90,8 @@ def test_what_breaks_the_contract(
 
 def test_what_could_not_be_judged_is_counted(connection: duckdb.DuckDBPyConnection) -> None:
     gaps = (
-        Blindness("some", "SELECT CAST(3 AS BIGINT) AS unjudged"),
-        Blindness("none", "SELECT CAST(0 AS BIGINT) AS unjudged"),
+        Blindness("some", "SELECT CAST(3 AS BIGINT) AS unjudged", widens=False),
+        Blindness("none", "SELECT CAST(0 AS BIGINT) AS unjudged", widens=False),
     )
     detector = make(ROW.format(subject="'x'"), not_evaluable=gaps)
     result = run_detector(connection, detector, as_of=AS_OF)

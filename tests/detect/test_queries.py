@@ -204,7 +204,7 @@ def run_first(
 
 def test_an_input_of_which_only_rows_count_is_narrowed_too() -> None:
     """Screened or not: a query may ask for no column of a view, only how many rows there are."""
-    counted = Blindness("counted", "SELECT count(*) AS unjudged FROM verdict")
+    counted = Blindness("counted", "SELECT count(*) AS unjudged FROM verdict", widens=False)
     for name in ("claim-mismatch", "tcb-rollback"):
         detector = CATALOG[name]
         inputs = tuple(sorted({*detector.inputs, "verdict"}))
@@ -253,7 +253,7 @@ def test_going_on_gives_what_a_full_run_gives(name: str, case: dict[str, Any]) -
         outcome = run_narrowed(connection, detector, record, before.findings, full.params, near)
     if isinstance(outcome, str):
         assert detector.widens
-        assert full.findings
+        assert full.findings or full.gaps or before.gaps
         return
     assert outcome.findings == full.findings
     assert outcome.gaps == full.gaps
