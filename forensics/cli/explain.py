@@ -47,7 +47,8 @@ def explain(
 ) -> None:
     """The facts that conflict, every check with its values, the collateral, and the proof.
 
-    The proof is a list of openssl commands, with which anybody can repeat each signature check.
+    The proof is a list of openssl commands, with which anybody can repeat each signature check,
+    and each end of a certificate or CRL.
     For a disguised replay the bytes that were changed come first.
 
     \b

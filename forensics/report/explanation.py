@@ -14,6 +14,7 @@ from forensics.case.judgements import Bench
 from forensics.case.lookup import find_one
 from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.evidence import parse_evidence
+from forensics.formats.quote import Quote
 from forensics.formats.snp import SnpReport
 from forensics.report.openssl import (
     Step,
@@ -23,10 +24,12 @@ from forensics.report.openssl import (
     quote_steps,
     report_steps,
     revocation_step,
+    signer_time_step,
+    time_steps,
 )
 from forensics.report.text import to_plain
 from forensics.verify.appraisal import Judgement, format_time
-from forensics.verify.archive import NO_TIME
+from forensics.verify.archive import NO_TIME, SECOND
 from forensics.verify.checks import CHECK_OF_ID
 from forensics.verify.documents import find_signature, find_signers
 from forensics.verify.facts import ChainFact, CrlFact, EndorsementFact
@@ -126,24 +129,29 @@ class Explainer:
             return explanation
         if verdict is None:
             explanation.lacking.append("a verdict: `verify` has not judged this evidence yet")
-        else:
-            if verdict["as_of"] is None:
-                explanation.lacking.append("a moment: the evidence has no time")
-            self._add_judgement(explanation, observation_id, verdict)
+        elif verdict["as_of"] is None:
+            explanation.lacking.append("a moment: the evidence has no time")
         evidence = parse_evidence(self._case.quote_bytes(bytes.fromhex(quote["quote_id"])))
         if not isinstance(evidence, SnpReport):  # a report's key is not in it
-            steps = quote_steps(evidence, self._trusted_keys())
-            explanation.steps = [*steps, *explanation.steps]
+            explanation.steps = quote_steps(evidence, self._trusted_keys())
+        if verdict is not None:
+            self._add_judgement(explanation, observation_id, verdict, evidence)
         return explanation
 
-    def _add_judgement(self, explanation: Explanation, observation_id: str, verdict: Row) -> None:
-        number, quote_id = self._connection.execute(
-            "SELECT f.subject_no, q.quote_id FROM stored.filed AS f "
+    def _add_judgement(
+        self,
+        explanation: Explanation,
+        observation_id: str,
+        verdict: Row,
+        evidence: Quote | SnpReport,
+    ) -> None:
+        [(number,)] = self._connection.execute(
+            "SELECT f.subject_no FROM stored.filed AS f "
             "JOIN stored.quote AS q ON q.quote_no = f.quote_no "
             "JOIN observation AS o ON o.quote_id = lower(hex(q.quote_id)) "
             "WHERE o.observation_id = ?",
             [observation_id],
-        ).fetchall()[0]
+        ).fetchall()
         candidate = read_candidate(self._connection, number)
         as_of = verdict["as_of"]
         at = NO_TIME if as_of is None else int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
@@ -164,15 +172,27 @@ class Explainer:
                 explanation.lacking.append(f"{check.id}: {expected}")
         explanation.collateral = _describe_collateral(judgement)
         chain = candidate.chain
-        if isinstance(chain, ChainFact):
-            explanation.steps = self._collateral_steps(judgement, chain)
-        elif chain is not None:
-            explanation.steps = self._report_steps(judgement, chain, quote_id)
+        second = None if at == NO_TIME else at // SECOND
+        if isinstance(chain, ChainFact) and isinstance(evidence, Quote):
+            explanation.steps += self._collateral_steps(judgement, chain, second)
+            if second is not None:
+                crls = {
+                    "root_ca": judgement.selection.root_crl,
+                    "pck_ca": judgement.selection.pck_crl,
+                }
+                read = {name: self._read_crl(crl) for name, crl in crls.items() if crl}
+                explanation.steps += time_steps(evidence, second, read)
+        elif isinstance(chain, EndorsementFact) and isinstance(evidence, SnpReport):
+            explanation.steps += self._report_steps(judgement, chain, evidence, second)
 
     def _report_steps(
-        self, judgement: Judgement, endorsement: EndorsementFact, quote_id: bytes
+        self,
+        judgement: Judgement,
+        endorsement: EndorsementFact,
+        report: SnpReport,
+        second: int | None,
     ) -> list[Step]:
-        """N4, N2, and N8 as far as a CRL decides it."""
+        """N4, N2 and N8; `second` since the epoch, where the moment is known."""
         known = read_issuers(self._connection, [a.der for a in self._case.settings.anchors])
         chain = [c for c in known if c.certificate_id == endorsement.endorsement_id]
         for subject, key in (
@@ -181,9 +201,7 @@ class Explainer:
         ):
             issuer = find_issuer(known, subject or b"", key or b"")
             chain += [issuer] if issuer else []
-        report = parse_evidence(self._case.quote_bytes(quote_id))
-        assert isinstance(report, SnpReport)
-        steps = report_steps(report, endorsement.vek_key, chain)
+        steps = report_steps(report, endorsement.vek_key, chain, second)
         crl = judgement.selection.root_crl
         if crl is not None and endorsement.ca_serial is not None:
             steps += self._crl_steps("N8", "N8", "ark", crl, endorsement.ca_serial, known)
@@ -208,7 +226,9 @@ class Explainer:
         steps = [] if issuer is None else [crl_step(signed, name, data, issuer)]
         return steps + ([] if serial is None else [revocation_step(listed, name, data, serial)])
 
-    def _collateral_steps(self, judgement: Judgement, chain: ChainFact) -> list[Step]:
+    def _collateral_steps(
+        self, judgement: Judgement, chain: ChainFact, second: int | None
+    ) -> list[Step]:
         issuers = read_issuers(self._connection, [a.der for a in self._case.settings.anchors])
         signers = find_signers(issuers, self._trusted_keys())
         steps = []
@@ -226,7 +246,9 @@ class Explainer:
                 found = signers[0], body
             if found is not None:
                 signer, text = found
-                steps += document_steps(check, document.outline.kind, text, signature, signer)
+                kind = document.outline.kind
+                steps += document_steps(check, kind, text, signature, signer)
+                steps += [] if second is None else [signer_time_step(kind, second, signer)]
             if document.signer_serial is not None:
                 serials.append(document.signer_serial)
         crls = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -63,13 +63,15 @@ def quote_steps(quote: Quote, anchors: Sequence[bytes]) -> list[Step]:
             {"attestation_key_and_auth_data.bin": bound},
         )
     )
-    if quote.certification_type == CERTIFICATION_PCK_CHAIN:
-        steps += _chain_steps(quote, anchors)
-    return steps
+    return steps + _chain_steps(quote, anchors)
 
 
-def report_steps(report: SnpReport, key: bytes | None, chain: Sequence[Certificate]) -> list[Step]:
-    """N4 under the VEK (`X ‖ Y`), and N2 where `chain` is (VEK, ASK, ARK) certificates."""
+def report_steps(
+    report: SnpReport, key: bytes | None, chain: Sequence[Certificate], at: int | None
+) -> list[Step]:
+    """N4 under the VEK (`X ‖ Y`); where `chain` is (VEK, ASK, ARK) certificates, N2 and the time
+    of N8, `at` in whole seconds since the epoch.
+    """
     steps = []
     public = load_p384_key(key) if key else None
     if public is not None:
@@ -96,9 +98,13 @@ def report_steps(report: SnpReport, key: bytes | None, chain: Sequence[Certifica
                 files,
             ),
         ]
+        if at is not None:
+            options = "-CAfile ark.pem -untrusted ask.pem vek.pem"
+            steps.append(_end_step("N8", "VEK chain", at, options, files))
     return steps
 
 
+_INTEL_CHAIN = ("root.pem", "pck_ca.pem", "pck.pem")
 _AMD_CHAIN = ("vek.pem", "ask.pem", "ark.pem")
 
 
@@ -110,10 +116,6 @@ def document_steps(
     certificate = signer.certificate
     assert certificate.public_key is not None
     signed = {f"{kind}.json": body, f"{kind}_key.pem": _key_pem(certificate.public_key) or b""}
-    chain = {
-        f"{kind}_root.pem": _certificate_pem(signer.root),
-        f"{kind}_signer.pem": _certificate_pem(certificate),
-    }
     return [
         _signature_step(check_id, f"{title} signature", signed, kind, signature),
         Step(
@@ -121,9 +123,59 @@ def document_steps(
             f"TCB signing certificate of the {title} under its root (time left out)",
             f"openssl verify -no_check_time -CAfile {kind}_root.pem {kind}_signer.pem",
             f"{kind}_signer.pem: OK",
-            chain,
+            _signer_files(kind, signer),
         ),
     ]
+
+
+def _signer_files(kind: str, signer: Signer) -> dict[str, bytes]:
+    return {
+        f"{kind}_root.pem": _certificate_pem(signer.root),
+        f"{kind}_signer.pem": _certificate_pem(signer.certificate),
+    }
+
+
+def time_steps(quote: Quote, at: int, crls: Mapping[str, bytes]) -> list[Step]:
+    """T1, and T2 of each CRL: of which certificates and CRLs the end lies before `at`.
+
+    `at` in whole seconds since the epoch; `crls`: `root_ca` or `pck_ca` -> DER. None where the
+    quote has no chain that parses.
+    """
+    chain = _read_chain(quote)
+    if chain is None:
+        return []
+    steps = [
+        _end_step("T1", "PCK chain", at, "-CAfile root.pem -untrusted pck_ca.pem pck.pem", chain)
+    ]
+    certified = {
+        "root_ca": "-CAfile root.pem pck_ca.pem",
+        "pck_ca": "-partial_chain -CAfile pck_ca.pem pck.pem",
+    }
+    for name, der in crls.items():
+        options = f"-crl_check -CRLfile {name}_crl.pem {certified[name]}"
+        files = chain | {f"{name}_crl.pem": encode_pem("X509 CRL", der)}
+        steps.append(_end_step("T2", "CRL", at, options, files))
+    return steps
+
+
+def signer_time_step(kind: str, at: int, signer: Signer) -> Step:
+    """T3 of the signer of a document; `at` as in `time_steps`."""
+    title = f"Certificates that signed the {kind}"
+    options = f"-CAfile {kind}_root.pem {kind}_signer.pem"
+    return _end_step("T3", title, at, options, _signer_files(kind, signer))
+
+
+def _end_step(check_id: str, title: str, at: int, options: str, files: dict[str, bytes]) -> Step:
+    """OpenSSL ends a validity with its last second, and Intel after it: asked is of one before."""
+    return Step(
+        check_id,
+        f"{title}: not at an end",
+        f'said=$(openssl verify -attime {at - 1} {options} 2>&1); case "$said" in '
+        "(*'has expired'*) echo at an end ;; (*': OK'* | *'certificate revoked'*) echo in time ;; "
+        '(*) echo "$said" ;; esac',
+        "in time",
+        files,
+    )
 
 
 def crl_step(check_id: str, name: str, der: bytes, issuer: Certificate) -> Step:
@@ -159,16 +211,22 @@ def find_issuer(candidates: Iterable[Certificate], name: bytes, key: bytes) -> C
     )
 
 
-def _chain_steps(quote: Quote, anchors: Sequence[bytes]) -> list[Step]:
+def _read_chain(quote: Quote) -> dict[str, bytes] | None:
+    """The certificates of a quote as files; None where it has none that can be read."""
+    if quote.certification_type != CERTIFICATION_PCK_CHAIN:
+        return None
     try:
-        root, ca, pck = assign_roles(parse_chain(quote.certification_data))
+        chain = assign_roles(parse_chain(quote.certification_data))
     except EvidenceError:
+        return None
+    return {name: _certificate_pem(c) for name, c in zip(_INTEL_CHAIN, chain, strict=True)}
+
+
+def _chain_steps(quote: Quote, anchors: Sequence[bytes]) -> list[Step]:
+    files = _read_chain(quote)
+    if files is None:
         return []
-    files = {
-        "root.pem": _certificate_pem(root),
-        "pck_ca.pem": _certificate_pem(ca),
-        "pck.pem": _certificate_pem(pck),
-    }
+    root, _, pck = assign_roles(parse_chain(quote.certification_data))
     trusted = root.public_key if root.public_key in anchors else next(iter(anchors), None)
     steps = [
         Step(
