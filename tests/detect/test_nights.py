@@ -42,8 +42,8 @@ def make_night(night: int) -> Events:
     for number in range(first, first + (EACH if night else PAST)):
         at = CORPUS.START + timedelta(minutes=10) * number + timedelta(hours=2) * night
         line = CORPUS.emit_line(templates[number % PLATFORMS], 1, number, at)
-        events.append(json.loads(line))
-    return [tell(event, night) for event in events]
+        events.append(tell(json.loads(line), night))
+    return [*events, *map(make_challenge, events), *map(make_release, events), *add_lies(night)]
 
 
 def tell(event: dict[str, Any], night: int) -> dict[str, Any]:
@@ -55,10 +55,38 @@ def tell(event: dict[str, Any], night: int) -> dict[str, Any]:
     return event
 
 
+def make_challenge(event: dict[str, Any]) -> dict[str, Any]:
+    return shift(event, -1, "nonce_issued", nonce=event["nonce"], issuer="kbs")
+
+
+def make_release(event: dict[str, Any]) -> dict[str, Any]:
+    return shift(event, 1, "secret_released", secret_id="payments/key")
+
+
+def shift(event: dict[str, Any], seconds: int, kind: str, **more: str) -> dict[str, Any]:
+    """Another event of the same session, so many seconds later."""
+    at = datetime.fromisoformat(event["received_at"]) + timedelta(seconds=seconds)
+    session = {key: event[key] for key in ("session_id", "enclave_id")}
+    return {"timestamp": write_time(at), "event_type": kind, **session, **more}
+
+
+def write_time(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def add_lies(night: int) -> Events:
+    """In the third night somebody gets a secret without any evidence."""
+    if night != 3:
+        return []
+    at = CORPUS.START + timedelta(minutes=10) * PAST + timedelta(hours=7)
+    session = {"session_id": "ses-nobody", "enclave_id": "enc-0001"}
+    return [make_release(session | {"received_at": at.isoformat()})]
+
+
 def make_late(event: dict[str, Any]) -> dict[str, Any]:
     """The same evidence, seen earlier and elsewhere: the log of it comes last."""
     at = datetime.fromisoformat(event["received_at"]) - timedelta(hours=30)
-    stamp = at.isoformat().replace("+00:00", "Z")
+    stamp = write_time(at)
     return event | {
         "timestamp": stamp,
         "received_at": stamp,
@@ -72,7 +100,7 @@ def emit_nights() -> Iterator[Events]:
     past = make_night(0)
     yield past
     yield make_night(1)
-    yield [*make_night(2), make_late(past[-3])]
+    yield [*make_night(2), make_late(past[PAST - 3])]
     yield make_night(3)
 
 
@@ -142,9 +170,23 @@ def test_what_is_read_is_news_landmarks_and_suspects(nights: list[Detection]) ->
     assert EACH < most < 0.4 * PAST
 
 
+def test_what_is_told_with_other_history_reads_it_once_it_is_met(nights: list[Detection]) -> None:
+    runs = [{run.detector.id: run for run in night.runs} for night in nights]
+    for detector, met in (("unknown-nonce", 2), ("secret-without-evidence", 3)):
+        assert not runs[met - 1][detector].findings
+        modes = [night[detector].mode for night in runs[1 : met + 1]]
+        assert modes == ["incremental"] * (met - 1) + ["full"]
+
+
 @pytest.mark.parametrize(
     ("night", "detector"),
-    [(1, "platform-relocation"), (2, "replayed-quote"), (3, "two-places-at-once")],
+    [
+        (1, "platform-relocation"),
+        (2, "replayed-quote"),
+        (2, "unknown-nonce"),
+        (3, "two-places-at-once"),
+        (3, "secret-without-evidence"),
+    ],
 )
 def test_what_each_night_brought_is_found(
     nights: list[Detection], night: int, detector: str
