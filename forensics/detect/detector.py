@@ -45,10 +45,14 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Subjects that a detector could not judge: why, and a query that counts them."""
+    """Subjects that a detector could not judge: why, and a query that counts them.
+
+    `anew`: it counts them from landmarks, and from views that are read whole, as from everything.
+    """
 
     reason: str
     count: str
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class Detector:
     does.
 
     `scope`, `suspects` and `widens` say how little has to be read when little is new: see
-    `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
+    `forensics.detect.scope`. Views that are `apart` are read whole, and no sighting is held against
+    them: what changes in them is no reason to read all sightings. Without a scope every run reads
+    everything, and `in_full` says why.
     """
 
     id: str
@@ -82,6 +88,7 @@ class Detector:
     scope: tuple[str, ...]
     suspects: str | None
     widens: bool
+    apart: tuple[str, ...]
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -177,6 +184,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         scope=header.texts("scope", empty=True),
         suspects=header.text("suspects", empty=True),
         widens=header.flag("widens", empty=True),
+        apart=header.texts("apart", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -192,7 +200,9 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         columns=header.texts("columns"),
         details=tuple(header.table("details").items()),
         not_evaluable=tuple(
-            Blindness(entry.text("reason"), entry.text("count").strip())
+            Blindness(
+                entry.text("reason"), entry.text("count").strip(), entry.flag("anew", empty=True)
+            )
             for entry in header.entries("not_evaluable")
         ),
         folder=folder,
@@ -212,8 +222,10 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
-    if (detector.suspects or detector.widens) and not detector.scope:
-        raise header_error(where, "suspects and widens mean nothing without a scope")
+    if (detector.suspects or detector.widens or detector.apart) and not detector.scope:
+        raise header_error(where, "suspects, widens and apart mean nothing without a scope")
+    if not set(detector.apart) <= set(detector.inputs):
+        raise header_error(where, "apart names views that are not in inputs")
     if detector.in_full and detector.scope:
         raise header_error(where, "in_full says why there is no scope, and there is one")
     _check_waiting(detector, where)

@@ -118,6 +118,7 @@ class Past:
         return (
             (unread or NARROWED.isdisjoint(detector.inputs))
             and basis.get("header") == detector.header_sha256
+            and all(basis["views"].get(view) == self.digests[view] for view in detector.apart)
             and _find_change(detector, self, params, record) is None
         )
 
@@ -254,7 +255,7 @@ def _find_change(
     if "verdict" in detector.inputs and not past.verdicts:
         return "the verdicts that it saw are not known"
     for view in _whole_inputs(detector):
-        if basis["views"].get(view) != past.digests[view]:
+        if view not in detector.apart and basis["views"].get(view) != past.digests[view]:
             return f"its input {view} changed"
     if AS_OF in params and not _may_move(detector, basis["as_of"], params[AS_OF]):
         return "its cut-off changed"
@@ -294,11 +295,11 @@ def run_narrowed(
         counts = count_gaps(connection, detector, params)
     if changed_moments & set(moments):
         counts = count_gaps(connection, detector, params)
-    elif counts:
+    elif added := counts.keys() - {gap.reason for gap in detector.not_evaluable if gap.anew}:
         with scope.narrow(detector, known_only=True):
             known = count_gaps(connection, detector, params)
         before = dict(json.loads(record["gaps"]))
-        counts = {why: before.get(why, 0) - known[why] + counts[why] for why in counts}
+        counts |= {why: before.get(why, 0) - known[why] + counts[why] for why in added}
     return DetectorRun(
         detector,
         params,

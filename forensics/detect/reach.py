@@ -86,7 +86,7 @@ class Reach:
         if self.keys and self._count() != self._closed_at:
             # One key takes one turn; several take turns over the history, which is then read once.
             alone = len(self.keys) == 1
-            columns = [f'o."{k}"' if k in OBSERVATION.names else f'q."{k}"' for k in self.keys]
+            columns = [_name_text(key) for key in self.keys]
             quoted = any(key not in OBSERVATION.names for key in self.keys)
             self._run(
                 f"CREATE TEMP {'VIEW' if alone else 'TABLE'} sighting AS "
@@ -137,3 +137,9 @@ class Reach:
 
     def _run(self, sql: str, values: list[object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, values)
+
+
+def _name_text(key: str) -> str:
+    """A key of an observation `o` or its quote `q`, as the text that its values are kept as."""
+    owner = "o" if key in OBSERVATION.names else "q"
+    return f'CAST({owner}."{key}" AS VARCHAR) AS "{key}"'

@@ -3,9 +3,9 @@
 `forensics.detect.cases` says what a case may hold. `alone`: the case rests on views being empty,
 so a neighbour would change it.
 
-Each case is also told in two instalments: its rows are dealt into what a first run knew and what is
-new to a second one (late arrivals are the rule, since the deal ignores their times), and going on
-must give what a full run gives.
+Each case is also told in two instalments: its rows (of sightings, of events, of views that are
+apart) are dealt into what a first run knew and what is new to a second one (late arrivals are the
+rule, since the deal ignores their times), and going on must give what a full run gives.
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ SCOPED = [
     if CATALOG[name].scope and (case["expect"] or number % 3 == 0)  # type: ignore[index,call-overload]
 ]
 
+APART = sorted({view for detector in CATALOG.values() for view in detector.apart})
+
 
 def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
     """Number quotes and sightings, and say of each row whether it is new."""
@@ -148,9 +150,9 @@ def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
     )
     for number in fresh:
         connection.execute("INSERT INTO fresh_observation VALUES (?)", [number])
-    for view in EVENTS:
-        [(count,)] = connection.execute(f"SELECT count(*) FROM {view}").fetchall()
-        late = [row for row in range(count) if chance.random() < 0.5]
+    for view in (*EVENTS, *APART):
+        rows = connection.execute(f"SELECT rowid FROM {view} ORDER BY rowid").fetchall()
+        late = [row for (row,) in rows if chance.random() < 0.5]
         for name, negation in (("fresh", ""), ("known", "NOT ")):
             connection.execute(
                 f"CREATE TEMP TABLE {name}_{view} AS SELECT * FROM {view} "
@@ -194,10 +196,11 @@ def run_first(
         "WHERE quote_id IS NOT NULL)"
     )
     connection.execute(f"CREATE TEMP TABLE reshown AS {RESHOWN}")
-    for view in EVENTS:
+    dealt = (*EVENTS, *detector.apart)
+    for view in dealt:
         connection.execute(f"CREATE TEMP TABLE {view} AS FROM known_{view}")
     run = run_detector(connection, detector, as_of=at, overrides=case.get("params", {}))
-    for view in ("observation", "quote", "verdict", "binding", "reshown", *EVENTS):
+    for view in ("observation", "quote", "verdict", "binding", "reshown", *dealt):
         connection.execute(f"DROP TABLE temp.{view}")
     return run
 
