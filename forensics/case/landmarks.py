@@ -39,6 +39,7 @@ OF_SIGHTING = {
     "allowed": "o.claimed_policy_allowed",
     "timed": "o.received_at IS NOT NULL",
     "number": "o.claimed_evaluation_number",
+    "astray": "coalesce(o.token_quote_hash <> o.quote_id, o.token_quote_hash IS NOT NULL)",
 }
 """What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""
 _KIND = OF_SIGHTING | {
