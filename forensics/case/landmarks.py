@@ -12,6 +12,7 @@ evidence comes late and turns known sightings into repetitions, all landmarks ar
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from forensics.case.tables import LANDMARK
@@ -37,6 +38,8 @@ OF_SIGHTING = {
     "ok": "o.claimed_ok",
     "allowed": "o.claimed_policy_allowed",
     "timed": "o.received_at IS NOT NULL",
+    "number": "o.claimed_evaluation_number",
+    "astray": "coalesce(o.token_quote_hash <> o.quote_id, o.token_quote_hash IS NOT NULL)",
 }
 """What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""
 _KIND = OF_SIGHTING | {
@@ -96,6 +99,7 @@ LIMIT 1
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
+_RULE = hashlib.sha256(repr(_KIND).encode()).hexdigest()
 
 
 def renew_landmarks(connection: duckdb.DuckDBPyConnection, after: int = 0) -> None:
@@ -104,6 +108,13 @@ def renew_landmarks(connection: duckdb.DuckDBPyConnection, after: int = 0) -> No
     `after`: the last sighting that the stored ones take into account; 0 makes them all anew.
     """
     connection.execute(_ALL, {"after": after})
+
+
+def name_rule(landmarks: str) -> str:
+    """The rows of `NOW` or `STORED`, with what told the kinds apart: other landmarks by another
+    rule are not the same, even where their rows are.
+    """
+    return f"SELECT *, '{_RULE}' AS rule FROM ({landmarks})"
 
 
 def are_overtaken(connection: duckdb.DuckDBPyConnection, after: int) -> bool:

@@ -19,6 +19,7 @@ from forensics.case.landmarks import (
     STORED,
     are_overtaken,
     declare_landmarks,
+    name_rule,
     renew_landmarks,
 )
 from forensics.case.tables import (
@@ -90,8 +91,8 @@ class Horizon:
     """How far a look at a case reached.
 
     `entry` and `observation_no` are the last of each that it saw; `proven`: all evidence was
-    verified then; `verdicts` and `landmarks` name those that it saw (MD5 over `verdict_state` and
-    `landmark`).
+    verified then; `verdicts` and `landmarks` name those that it saw (MD5 over `verdict_state`, and
+    over `landmark` and the rule of its kinds).
     """
 
     entry: int
@@ -120,7 +121,7 @@ def look(case: Case, connection: duckdb.DuckDBPyConnection) -> Horizon:
         observation_no=last or 0,
         proven=covers_evidence(case),
         verdicts=_digest(connection, f"SELECT * FROM ({_STATE})"),
-        landmarks=_digest(connection, NOW),
+        landmarks=_digest(connection, name_rule(NOW)),
     )
 
 
@@ -175,7 +176,7 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     after = since.observation_no
     holds = (
         "receipt" not in moments
-        and _digest(connection, STORED) == since.landmarks
+        and _digest(connection, name_rule(STORED)) == since.landmarks
         and not are_overtaken(connection, after)
     )
     renew_landmarks(connection, after if holds else 0)

@@ -49,12 +49,14 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 class Blindness:
     """Subjects that a detector could not judge: why, and a query that counts them.
 
-    `widens`: whether it counts one depends on other history than what the scope holds.
+    `widens`: whether it counts one depends on other history than what the scope holds. `anew`: it
+    counts them from landmarks, and from views that are read whole, as from everything.
     """
 
     reason: str
     count: str
-    widens: bool
+    widens: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class Detector:
     does.
 
     `scope`, `suspects`, `around` and `widens` say how little has to be read when little is new: see
-    `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
+    `forensics.detect.scope`. Views that are `apart` are read whole, and no sighting is held against
+    them: what changes in them is no reason to read all sightings. Without a scope every run reads
+    everything, and `in_full` says why.
     """
 
     id: str
@@ -89,6 +93,7 @@ class Detector:
     suspects: str | None
     around: str | None
     widens: bool
+    apart: tuple[str, ...]
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -190,6 +195,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         suspects=header.text("suspects", empty=True),
         around=header.text("around", empty=True),
         widens=header.flag("widens", empty=True),
+        apart=header.texts("apart", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -209,6 +215,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
                 entry.text("reason"),
                 entry.text("count").strip(),
                 entry.flag("widens", empty=True),
+                entry.flag("anew", empty=True),
             )
             for entry in header.entries("not_evaluable")
         ),
@@ -229,22 +236,27 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
-    widens = detector.widens or any(blindness.widens for blindness in detector.not_evaluable)
-    if (detector.suspects or widens) and not detector.scope:
-        raise header_error(where, "suspects and widens mean nothing without a scope")
-    if detector.around and not detector.suspects:
-        raise header_error(where, "around means nothing without suspects")
-    if detector.around and detector.around not in {
-        parameter.name for parameter in detector.params if parameter.type == "INTERVAL"
-    }:
-        raise header_error(where, f"around {detector.around!r} is no parameter of type INTERVAL")
-    if detector.in_full and detector.scope:
-        raise header_error(where, "in_full says why there is no scope, and there is one")
+    _check_scope(detector, where)
     _check_waiting(detector, where)
     if detector.updated < detector.created:
         raise header_error(where, "updated lies before created")
     if not detector.sql:
         raise header_error(where, "it has no query")
+
+
+def _check_scope(detector: Detector, where: str) -> None:
+    if detector.in_full and detector.scope:
+        raise header_error(where, "in_full says why there is no scope, and there is one")
+    widens = detector.widens or any(blindness.widens for blindness in detector.not_evaluable)
+    if (detector.suspects or widens or detector.apart) and not detector.scope:
+        raise header_error(where, "suspects, widens and apart mean nothing without a scope")
+    if not set(detector.apart) <= set(detector.inputs):
+        raise header_error(where, "apart names views that are not in inputs")
+    if detector.around and not detector.suspects:
+        raise header_error(where, "around means nothing without suspects")
+    intervals = {parameter.name for parameter in detector.params if parameter.type == "INTERVAL"}
+    if detector.around and detector.around not in intervals:
+        raise header_error(where, f"around {detector.around!r} is no parameter of type INTERVAL")
 
 
 def _check_waiting(detector: Detector, where: str) -> None:

@@ -117,6 +117,7 @@ class Past:
         return (
             (unread or NARROWED.isdisjoint(detector.inputs))
             and basis.get("header") == detector.header_sha256
+            and all(basis["views"].get(view) == self.digests[view] for view in detector.apart)
             and _find_change(detector, self, params, record) is None
         )
 
@@ -253,7 +254,7 @@ def _find_change(
     if "verdict" in detector.inputs and not past.verdicts:
         return "the verdicts that it saw are not known"
     for view in _whole_inputs(detector):
-        if basis["views"].get(view) != past.digests[view]:
+        if view not in detector.apart and basis["views"].get(view) != past.digests[view]:
             return f"its input {view} changed"
     if AS_OF in params and not _may_move(detector, basis["as_of"], params[AS_OF]):
         return "its cut-off changed"
@@ -299,11 +300,8 @@ def run_narrowed(
     elif any(counts.values()) or before:
         with scope.narrow(detector, known_only=True):
             known = count_gaps(connection, detector, params)
-        wider = {blindness.reason for blindness in detector.not_evaluable if blindness.widens}
-        counts = {
-            why: 0 if why in wider else before.get(why, 0) - known[why] + count
-            for why, count in counts.items()
-        }
+        added = {b.reason for b in detector.not_evaluable if not (b.anew or b.widens)}
+        counts |= {why: before.get(why, 0) - known[why] + counts[why] for why in added}
     return DetectorRun(
         detector,
         params,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Final
 
 import duckdb
@@ -22,6 +23,7 @@ from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
 from forensics.detect.reading import name_columns
 from forensics.detect.run import screen
+from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
 
 # Views that detection itself writes: a detector over them would depend on the order of runs.
@@ -109,6 +111,7 @@ def _check_whole(
     yield from (f"details: {problem}" for problem in _check_details(detector, query))
     yield from (f"columns: {problem}" for problem in _check_columns(connection, detector))
     yield from (f"scope: {problem}" for problem in _check_scope(connection, detector))
+    yield from (f"apart: {problem}" for problem in _check_apart(detector, trees))
     if detector.signed and not {"proven", "trusted"} & {c.name for c in query.find_all(exp.Column)}:
         yield "sig: the header says that only proven evidence counts, the query never asks"
 
@@ -203,6 +206,38 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
     names = name_columns(detector.suspects)
     if not set(names) <= set(detector.scope):
         yield f"suspects gives {names}, not columns of the scope"
+
+
+def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
+    """No sighting or event is held against them: no SELECT has both in two of its parts. Where what
+    is found reads everything anyway, it may.
+    """
+    apart = set(detector.apart)
+    if narrowed := sorted(apart & NARROWED):
+        yield f"{narrowed} are not read whole"
+    for gap, tree in zip(detector.not_evaluable, trees[1:], strict=True):
+        if apart & _tables(tree) and not gap.anew:
+            yield f"not_evaluable {gap.reason!r} counts them, and not anew"
+    for tree in trees[1:] if detector.widens else trees:
+        for select in tree.find_all(exp.Select):
+            parts = [part for part in select.iter_expressions() if not isinstance(part, exp.With)]
+            views = [_find_views(tree, part) for part in parts]
+            held = any(apart & one and NARROWED & other for one, other in permutations(views, 2))
+            if held:
+                yield f"sightings or events are held against {sorted(apart)}"
+                return
+
+
+def _find_views(tree: exp.Query, part: exp.Expression) -> set[str]:
+    """The views behind a part of a query, through its CTEs."""
+    parts = {cte.alias_or_name: cte for cte in tree.find_all(exp.CTE)}
+    found: set[str] = set()
+    left = [part]
+    while left:
+        names = {table.name for table in left.pop().find_all(exp.Table)} - found
+        found |= names
+        left += [parts[name] for name in names & parts.keys()]
+    return found - parts.keys()
 
 
 def _check_stars(tree: exp.Query) -> Iterator[str]:

@@ -155,8 +155,16 @@ class Reach:
 
 
 def select_sightings(keys: Sequence[str]) -> str:
-    """A query for all sightings: `observation_no` and these keys."""
-    columns = [f'o."{key}"' if key in OBSERVATION.names else f'q."{key}"' for key in keys]
-    query = f"SELECT o.observation_no, {', '.join(columns)} FROM {MAIN}.observation AS o"
+    """A query for all sightings: `observation_no`, and these keys as the text that their values
+    are kept as.
+    """
+    columns = ", ".join(map(_name_text, keys))
+    query = f"SELECT o.observation_no, {columns} FROM {MAIN}.observation AS o"
     quoted = any(key not in OBSERVATION.names for key in keys)
     return query + (f" LEFT JOIN {MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
+
+
+def _name_text(key: str) -> str:
+    """A key of an observation `o` or its quote `q`."""
+    owner = "o" if key in OBSERVATION.names else "q"
+    return f'CAST({owner}."{key}" AS VARCHAR) AS "{key}"'

@@ -1,7 +1,7 @@
 -- ---
 -- id = "token-evidence-mismatch"
 -- title = "A verifier's token about other evidence than the quote beside it"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,7 +10,11 @@
 -- why = "Relying parties see the token, not the quote. A token of other evidence was swapped, forged or used again, and every check of the quote says nothing about it."
 -- inputs = ["observation", "quote"]
 -- requires = ["observation"]
--- in_full = "a token may name any quote of the case"
+-- scope = ["quote_id", "token_quote_hash"]
+-- suspects = """
+-- SELECT quote_id, CAST(NULL AS VARCHAR) AS token_quote_hash FROM astray
+-- UNION ALL
+-- SELECT CAST(NULL AS VARCHAR), quote_id FROM shown WHERE (SELECT count(*) FROM astray) > 0"""
 -- discriminator = ["kind"]
 -- grain = "one row per instance, else token, and kind"
 -- nulls = "claims that the token does not make, or in a form that is no hex of the right length, are not compared; a token without any quote beside it is counted unless its hash names a quote of the case"
@@ -19,7 +23,7 @@
 -- attack = ["swapped token", "forged token", "token reuse"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "Microsoft Azure Attestation, SGX claims", "detector D57"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "claims: a claim contradicts the quote beside it; swapped: the hash is that of another quote of the case; hash: the hash is of no quote of the case"
@@ -60,6 +64,18 @@ WITH token AS (
             o.token_quote_hash, o.token_measurement, o.token_mrsigner, o.token_report_data
         ) IS NOT NULL
 ),
+shown AS (
+    SELECT quote_id, signing_id FROM quote
+),
+-- Few tokens are about another quote than the one beside them.
+astray AS (
+    SELECT token_quote_hash AS quote_id
+    FROM observation
+    WHERE token_quote_hash IS NOT NULL AND coalesce(token_quote_hash <> quote_id, TRUE)
+),
+named AS (
+    SELECT quote_id, signing_id FROM shown WHERE quote_id IN (SELECT quote_id FROM astray)
+),
 -- Hashes name the quote whole; a sender's padding is not part of what a verifier hashed.
 compared AS (
     SELECT
@@ -74,7 +90,7 @@ compared AS (
         x.quote_id AS other_quote
     FROM token AS t
     JOIN quote AS q ON q.quote_no = t.quote_no
-    LEFT JOIN quote AS x ON x.quote_id = t.quote_hash AND x.signing_id <> q.signing_id
+    LEFT JOIN named AS x ON x.quote_id = t.quote_hash AND x.signing_id <> q.signing_id
 ),
 offence AS (
     SELECT

@@ -9,7 +9,9 @@
 -- question = "Which collateral exists twice, signed by the same authority, with one number and one date, and different content?"
 -- why = "Both are genuine, so somebody who can sign for Intel told different verifiers different things, or a signing key is in other hands."
 -- inputs = ["collateral", "crl", "verdict"]
--- in_full = "it compares collateral, which is few; any of it may contradict any other"
+-- scope = ["observation_id"]
+-- widens = true
+-- apart = ["collateral", "crl"]
 -- discriminator = ["kind", "issued_at", "number", "version"]
 -- grain = "one row per series, date, evaluation number and document version"
 -- nulls = "documents and lists without a date have no version to disagree about; those not verified yet are counted"
@@ -34,6 +36,7 @@
 -- judged = "sightings whose verdict rests on one of them"
 -- [[not_evaluable]]
 -- reason = "collateral whose signature was not verified yet"
+-- anew = true
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM (

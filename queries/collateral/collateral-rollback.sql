@@ -9,7 +9,9 @@
 -- question = "Which verifier used an older TCB evaluation than it had used before, and where did issued collateral itself go back?"
 -- why = "Old collateral calls vulnerable firmware up to date and does not know later revocations. It is still signed, so only its order gives it away."
 -- inputs = ["collateral", "crl", "observation", "quote"]
--- in_full = "a verifier's whole order of numbers tells what it went back from, and new evidence comes from every verifier"
+-- scope = ["claimed_evaluation_number"]
+-- suspects = "SELECT number AS claimed_evaluation_number FROM back"
+-- apart = ["collateral", "crl"]
 -- discriminator = ["kind", "series", "used"]
 -- grain = "one row per verifier, platform family and number that it went back to; one per series of documents that went back"
 -- nulls = "a number without a verifier's name or without a time has no order and is counted; a verifier that logs no number cannot be judged"

@@ -168,6 +168,39 @@ def test_an_input_without_a_key_of_the_scope_would_be_lost() -> None:
     assert told == ["scope: launch has none of these columns, so none of its rows would be read"]
 
 
+APART = SQL.replace(
+    "FROM observation WHERE siem_forwarded",
+    "FROM observation WHERE siem_forwarded UNION ALL SELECT crl_id, this_update FROM crl",
+)
+HELD = SQL.replace(
+    "FROM observation WHERE",
+    "FROM observation JOIN (SELECT this_update FROM crl) AS c ON c.this_update = timestamp WHERE",
+)
+COUNTED = Blindness("why", "SELECT count(*) AS unjudged FROM crl")
+
+
+@pytest.mark.parametrize(
+    ("sql", "changes", "problem"),
+    [
+        (APART, {"apart": ("crl",)}, None),
+        (APART, {"apart": ("crl", "observation")}, "['observation'] are not read whole"),
+        (HELD, {"apart": ("crl",)}, "sightings or events are held against ['crl']"),
+        (HELD, {"apart": ("crl",), "widens": True}, None),
+        (APART, {"apart": ("crl",), "not_evaluable": (COUNTED,)}, "and not anew"),
+        (APART, {"apart": ("crl",), "not_evaluable": (replace(COUNTED, anew=True),)}, None),
+    ],
+)
+def test_what_is_apart_is_held_against_no_sighting(
+    sql: str, changes: dict[str, Any], problem: str | None
+) -> None:
+    detector = replace(make(sql), inputs=("crl", "observation"), scope=("enclave_id",), **changes)
+    found = lint_detector(detector)
+    if problem is None:
+        assert found == []
+    else:
+        assert any(p.startswith("apart:") and problem in p for p in found), found
+
+
 def test_suspects_may_be_named() -> None:
     seen = "WITH seen AS (SELECT enclave_id FROM observation), late AS ("
     screened = SQL.replace("WITH late AS (", seen)

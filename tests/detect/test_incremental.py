@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from forensics.case.case import Case, create_case
 from forensics.case.connection import connect
-from forensics.case.landmarks import read_landmarks
+from forensics.case.landmarks import read_landmarks, renew_landmarks
 from forensics.case.news import read_verdict_state
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
@@ -126,6 +127,13 @@ def test_instalments_give_what_a_full_run_gives(
         assert "claim-mismatch" in narrow
 
 
+def test_what_is_apart_may_change(instalments: tuple[Case, list[Detection]]) -> None:
+    """Collateral is held against collateral, or against the sightings that were judged with it."""
+    _, detections = instalments
+    assert run_of(detections[2], "collateral-equivocation").mode == "incremental"
+    assert run_of(detections[2], "stale-collateral").full_because == "its input collateral changed"
+
+
 def test_little_is_read_where_little_is_new(instalments: tuple[Case, list[Detection]]) -> None:
     case, detections = instalments
     [(everything,)] = (
@@ -197,6 +205,24 @@ def test_another_version_of_the_tool_judges_all_history_again(
     again = run_all(own_case, AS_OF)
     reasons = {run.full_because for run in again.runs if run.detector.scope and run.evaluated}
     assert reasons == {"the version of the tool changed"}
+
+
+def test_landmarks_by_another_rule_are_not_gone_on_from(
+    own_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def renew(connection: duckdb.DuckDBPyConnection, after: int = 0) -> None:
+        asked.append(after)
+        renew_landmarks(connection, after)
+
+    monkeypatch.setattr("forensics.case.news.renew_landmarks", renew)
+    run_all(own_case, AS_OF)
+    monkeypatch.setattr("forensics.case.landmarks._RULE", "another")
+    run_all(own_case, AS_OF)
+    run_all(own_case, AS_OF)
+    assert asked == [asked[0], 0, asked[0]]
+    assert asked[0] > 0
 
 
 def test_another_detector_starts_afresh(own_case: Case) -> None:
