@@ -336,7 +336,11 @@ def _describe_reading(detector: Detector) -> str:
         reach = f"what new evidence touches through {keys}"
         if detector.suspects:
             reach += ", where its screen of the first and last sightings leaves a suspect"
-    return f"{reach}; everything once it finds something" if detector.widens else reach
+    if detector.widens:
+        reach += "; everything once it finds something"
+    if detector.widens_when:
+        reach += "; everything where what it looks at has none of them"
+    return reach
 
 
 def describe_commands() -> str:

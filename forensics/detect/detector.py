@@ -63,8 +63,9 @@ class Detector:
     may raise a finding. `clocks` says whose clocks its times are by, where no detail of the finding
     does.
 
-    `scope`, `suspects` and `widens` say how little has to be read when little is new: see
-    `forensics.detect.scope`. Without a scope every run reads everything, and `in_full` says why.
+    `scope`, `suspects`, `widens` and `widens_when` say how little has to be read when little is
+    new: see `forensics.detect.scope`. Without a scope every run reads everything, and `in_full`
+    says why.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Detector:
     scope: tuple[str, ...]
     suspects: str | None
     widens: bool
+    widens_when: str | None
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -177,6 +179,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         scope=header.texts("scope", empty=True),
         suspects=header.text("suspects", empty=True),
         widens=header.flag("widens", empty=True),
+        widens_when=header.text("widens_when", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -212,7 +215,7 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
         raise header_error(where, "requires or waits_for names views that are not in inputs")
-    if (detector.suspects or detector.widens) and not detector.scope:
+    if (detector.suspects or detector.widens or detector.widens_when) and not detector.scope:
         raise header_error(where, "suspects and widens mean nothing without a scope")
     if detector.in_full and detector.scope:
         raise header_error(where, "in_full says why there is no scope, and there is one")

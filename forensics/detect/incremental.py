@@ -41,6 +41,7 @@ from forensics.detect.run import (
     judge,
     make_gaps,
     screen,
+    widens,
 )
 from forensics.detect.scope import NARROWED, Scope, name_moments
 
@@ -288,6 +289,8 @@ def run_narrowed(
     if not scope.close():
         return "new evidence touches most of the history"
     with scope.narrow(detector):
+        if widens(connection, detector, params):
+            return "what it looks at has no key to be followed by"
         findings = judge(connection, detector, params)
         if findings and detector.widens:
             return "what it found is told with other history"

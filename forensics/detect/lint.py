@@ -20,7 +20,7 @@ from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
-from forensics.detect.run import screen
+from forensics.detect.run import screen, widens
 from forensics.detect.scope import ONE_BY_ONE
 from forensics.errors import DetectorError
 
@@ -186,22 +186,29 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
 
 
 def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """They are keys of the scope, taken from the CTEs of the query and from nothing else."""
-    if detector.suspects is None:
-        return
-    tree, problems = _parse(connection, detector.suspects)
-    yield from (f"suspects: {problem}" for _, problem in problems)
-    if tree is None:
-        return
-    if _tables(tree) & _READABLE:
-        yield "suspects reads views itself, not what the query made of them"
-    try:
-        rows = screen(connection, detector, bind(detector.params, _LONG_AGO, {}))
-    except (duckdb.Error, DetectorError) as error:
-        yield f"suspects: {_first_line(error)}"
-        return
-    if not set(rows.columns) <= set(detector.scope):
-        yield f"suspects gives {rows.columns}, not columns of the scope"
+    """They are keys of the scope, taken from the CTEs of the query and from nothing else; so is
+    what `widens_when` asks.
+    """
+    params = bind(detector.params, _LONG_AGO, {})
+    for key, select, ask in (
+        ("suspects", detector.suspects, screen),
+        ("widens_when", detector.widens_when, widens),
+    ):
+        if select is None:
+            continue
+        tree, problems = _parse(connection, select)
+        yield from (f"{key}: {problem}" for _, problem in problems)
+        if tree is None:
+            continue
+        if _tables(tree) & _READABLE:
+            yield f"{key} reads views itself, not what the query made of them"
+        try:
+            rows = ask(connection, detector, params)
+        except (duckdb.Error, DetectorError) as error:
+            yield f"{key}: {_first_line(error)}"
+            continue
+        if not isinstance(rows, bool) and not set(rows.columns) <= set(detector.scope):
+            yield f"suspects gives {rows.columns}, not columns of the scope"
 
 
 def _check_stars(tree: exp.Query) -> Iterator[str]:

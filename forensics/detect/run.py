@@ -123,8 +123,28 @@ def screen(
     computed.
     """
     assert detector.suspects
+    return _ask(connection, detector, detector.suspects, params)
+
+
+def widens(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> bool:
+    """Whether the views as they are hold something that no key of the scope leads from."""
+    if detector.widens_when is None:
+        return False
+    found = _ask(connection, detector, detector.widens_when, params)
+    return bool(found.limit(1).fetchall())
+
+
+def _ask(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    select: str,
+    params: Mapping[str, Value],
+) -> duckdb.DuckDBPyRelation:
+    """A SELECT over the query's own CTEs, not yet computed."""
     with _blaming(detector):
-        sql = continue_query(connection, detector.sql, detector.suspects)
+        sql = continue_query(connection, detector.sql, select)
         return _prepare(connection, detector, sql, params)
 
 
