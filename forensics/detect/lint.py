@@ -44,6 +44,7 @@ _FUNCTIONS: Final = frozenset(
 )
 _ANONYMOUS: Final = frozenset({"to_json"})  # unknown to sqlglot, spelled alike in both engines
 
+_NEWS = "CREATE TEMP TABLE fresh_observation (observation_no BIGINT)"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -190,6 +191,7 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
     what `widens_when` asks.
     """
     params = bind(detector.params, _LONG_AGO, {})
+    connection.execute(_NEWS)
     for key, select, ask in (
         ("suspects", detector.suspects, screen),
         ("widens_when", detector.widens_when, widens),
