@@ -338,6 +338,8 @@ def _describe_reading(detector: Detector) -> str:
         if detector.around:
             reach += f"; with what came within `{detector.around}` of it"
     reasons = ["finds something"] if detector.widens else []
+    if detector.widens_when:
+        reasons.append("looks at what has none of them")
     if any(blindness.widens for blindness in detector.not_evaluable):
         reasons.append("meets what it could not judge for want of other history")
     return f"{reach}; everything once it {' or '.join(reasons)}" if reasons else reach

@@ -1,9 +1,11 @@
-"""The first and the last sighting of each kind: the past as far as a screen has to read it.
+"""The outermost sightings of each kind: the past as far as a screen has to read it.
 
 Sightings are of one kind when they differ in nothing but their time and what is new each time:
-nonce, REPORT_DATA, signature. Whoever asks which states were shown, and from when to when, has the
-same answer from the landmarks as from all sightings, and there are few. A look at a case leaves
-them behind (`landmark`), and the next one adds what came since.
+nonce, REPORT_DATA, signature. Landmarks are the first and the last of each kind, and the one with
+the highest number of its writer's own count. Whoever asks which states were shown, from when to
+when, and how far a writer had counted, has the same answer from the landmarks as from all
+sightings, and there are few. A look at a case leaves them behind (`landmark`), and the next one
+adds what came since.
 
 Sightings of evidence that was shown more than once are landmarks all of them. Of the others those
 that repeat an earlier one would hide when a state was really there, and are left out; where older
@@ -40,6 +42,7 @@ OF_SIGHTING = {
     "timed": "o.received_at IS NOT NULL",
     "number": "o.claimed_evaluation_number",
     "astray": "coalesce(o.token_quote_hash <> o.quote_id, o.token_quote_hash IS NOT NULL)",
+    "counted": "o.sequence_no IS NOT NULL",
 }
 """What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""
 _KIND = OF_SIGHTING | {
@@ -50,19 +53,22 @@ _KIND = OF_SIGHTING | {
 }
 ENDS = """
 min_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS first_no,
-max_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS last_no
+max_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS last_no,
+max_by(o.observation_no, {'count': o.sequence_no, 'no': o.observation_no})
+    FILTER (WHERE o.sequence_no IS NOT NULL) AS highest_no
 """
-"""The first and the last observation `o` of a group."""
+"""The first and the last observation `o` of a group, and the one with the highest number."""
 
 # Kinds are told apart by their values, and named by a digest of them: that is small to keep.
 _NEWER = f"""
 SELECT unhex(sha256(CAST(to_json({{
            {", ".join(f"'{name}': {name}" for name in _KIND)}
        }}) AS VARCHAR))) AS kind,
-       first_no, first_at, last_no, last_at
+       first_no, first_at, last_no, last_at, highest_no, highest
 FROM (
     SELECT {", ".join(f"{value} AS {name}" for name, value in _KIND.items())},
-           {ENDS}, min(o.received_at) AS first_at, max(o.received_at) AS last_at
+           {ENDS}, min(o.received_at) AS first_at, max(o.received_at) AS last_at,
+           max(o.sequence_no) AS highest
     FROM memory.main.observation AS o
     LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN stored.filed AS f ON f.quote_no = o.quote_no
@@ -77,7 +83,10 @@ _ALL = f"""
 CREATE OR REPLACE TEMP TABLE landmark_now AS
 SELECT kind,
        min_by(first_no, {{'at': first_at, 'no': first_no}}) AS first_no, min(first_at) AS first_at,
-       max_by(last_no, {{'at': last_at, 'no': last_no}}) AS last_no, max(last_at) AS last_at
+       max_by(last_no, {{'at': last_at, 'no': last_no}}) AS last_no, max(last_at) AS last_at,
+       max_by(highest_no, {{'count': highest, 'no': highest_no}})
+           FILTER (WHERE highest IS NOT NULL) AS highest_no,
+       max(highest) AS highest
 FROM ({_NEWER} UNION ALL SELECT {", ".join(LANDMARK.names)} FROM stored.landmark WHERE $after > 0)
 GROUP BY kind
 """
@@ -85,6 +94,7 @@ _SIGHTINGS = """
 CREATE OR REPLACE TEMP VIEW landmark AS
 SELECT first_no AS observation_no FROM landmark_now
 UNION SELECT last_no FROM landmark_now
+UNION SELECT highest_no FROM landmark_now WHERE highest_no IS NOT NULL
 UNION SELECT observation_no FROM memory.main.reshown
 UNION SELECT observation_no FROM fresh_observation
 """

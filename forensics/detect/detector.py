@@ -71,10 +71,10 @@ class Detector:
     may raise a finding. `clocks` says whose clocks its times are by, where no detail of the finding
     does.
 
-    `scope`, `suspects`, `around` and `widens` say how little has to be read when little is new: see
-    `forensics.detect.scope`. Views that are `apart` are read whole, and no sighting is held against
-    them: what changes in them is no reason to read all sightings. Without a scope every run reads
-    everything, and `in_full` says why.
+    `scope`, `suspects`, `around`, `widens` and `widens_when` say how little has to be read when
+    little is new: see `forensics.detect.scope`. Views that are `apart` are read whole, and no
+    sighting is held against them: what changes in them is no reason to read all sightings. Without
+    a scope every run reads everything, and `in_full` says why.
     """
 
     id: str
@@ -93,6 +93,7 @@ class Detector:
     suspects: str | None
     around: str | None
     widens: bool
+    widens_when: str | None
     apart: tuple[str, ...]
     in_full: str | None
     grain: str
@@ -195,6 +196,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         suspects=header.text("suspects", empty=True),
         around=header.text("around", empty=True),
         widens=header.flag("widens", empty=True),
+        widens_when=header.text("widens_when", empty=True),
         apart=header.texts("apart", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
@@ -247,8 +249,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
 def _check_scope(detector: Detector, where: str) -> None:
     if detector.in_full and detector.scope:
         raise header_error(where, "in_full says why there is no scope, and there is one")
-    widens = detector.widens or any(blindness.widens for blindness in detector.not_evaluable)
-    if (detector.suspects or widens or detector.apart) and not detector.scope:
+    widens = (detector.widens, detector.widens_when, *(b.widens for b in detector.not_evaluable))
+    if any((detector.suspects, detector.apart, *widens)) and not detector.scope:
         raise header_error(where, "suspects, widens and apart mean nothing without a scope")
     if not set(detector.apart) <= set(detector.inputs):
         raise header_error(where, "apart names views that are not in inputs")

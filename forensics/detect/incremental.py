@@ -40,6 +40,7 @@ from forensics.detect.run import (
     judge,
     make_gaps,
     screen,
+    widens,
 )
 from forensics.detect.scope import NARROWED, Scope, name_moments
 
@@ -291,6 +292,8 @@ def run_narrowed(
     if not scope.close():
         return "new evidence touches most of the history"
     with scope.narrow(detector):
+        if widens(connection, detector, params):
+            return "what it looks at has no key to be followed by"
         findings = judge(connection, detector, params)
         counts = count_gaps(connection, detector, params)
     if reason := _find_wider(detector, findings, counts):

@@ -22,7 +22,7 @@ from forensics.case.news import EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
 from forensics.detect.reading import name_columns
-from forensics.detect.run import screen
+from forensics.detect.run import screen, widens
 from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
 
@@ -46,6 +46,7 @@ _FUNCTIONS: Final = frozenset(
 )
 _ANONYMOUS: Final = frozenset({"to_json"})  # unknown to sqlglot, spelled alike in both engines
 
+_NEWS = "CREATE TEMP TABLE fresh_observation (observation_no BIGINT)"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -189,23 +190,30 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
 
 
 def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """They are keys of the scope, taken from the CTEs of the query and from nothing else."""
-    if detector.suspects is None:
-        return
-    tree, problems = _parse(connection, detector.suspects)
-    yield from (f"suspects: {problem}" for _, problem in problems)
-    if tree is None:
-        return
-    if _tables(tree) & _READABLE:
-        yield "suspects reads views itself, not what the query made of them"
-    try:
-        screen(connection, detector, bind(detector.params, _LONG_AGO, {}))
-    except (duckdb.Error, DetectorError) as error:
-        yield f"suspects: {_first_line(error)}"
-        return
-    names = name_columns(detector.suspects)
-    if not set(names) <= set(detector.scope):
-        yield f"suspects gives {names}, not columns of the scope"
+    """They are keys of the scope, taken from the CTEs of the query and from nothing else; so is
+    what `widens_when` asks.
+    """
+    params = bind(detector.params, _LONG_AGO, {})
+    connection.execute(_NEWS)
+    for key, select, ask in (
+        ("suspects", detector.suspects, screen),
+        ("widens_when", detector.widens_when, widens),
+    ):
+        if select is None:
+            continue
+        tree, problems = _parse(connection, select)
+        yield from (f"{key}: {problem}" for _, problem in problems)
+        if tree is None:
+            continue
+        if _tables(tree) & _READABLE:
+            yield f"{key} reads views itself, not what the query made of them"
+        try:
+            ask(connection, detector, params)
+        except (duckdb.Error, DetectorError) as error:
+            yield f"{key}: {_first_line(error)}"
+            continue
+        if key == "suspects" and not set(name_columns(select)) <= set(detector.scope):
+            yield f"suspects gives {name_columns(select)}, not columns of the scope"
 
 
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:

@@ -82,7 +82,8 @@ def name_columns(select: str) -> list[str]:
     node = statement["node"]
     while node["type"] == "SET_OPERATION_NODE":
         node = node["children"][0]
-    return [item["alias"] or item["column_names"][-1] for item in node["select_list"]]
+    listed = node["select_list"]
+    return [item["alias"] or item.get("column_names", [""])[-1] for item in listed]
 
 
 @cache

@@ -121,9 +121,27 @@ def screen(
 ) -> list[dict[str, object]]:
     """The key values that the detector's own screen leaves in the views as they are."""
     assert detector.suspects
+    return _ask(connection, detector, detector.suspects, params)
+
+
+def widens(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> bool:
+    """Whether the views as they are hold something that no key of the scope leads from."""
+    if detector.widens_when is None:
+        return False
+    return bool(_ask(connection, detector, detector.widens_when, params))
+
+
+def _ask(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    select: str,
+    params: Mapping[str, Value],
+) -> list[dict[str, object]]:
+    """The rows of a SELECT over the query's own CTEs."""
     with _blaming(detector):
-        sql = continue_query(detector.sql, detector.suspects)
-        return _select(connection, detector, sql, params)
+        return _select(connection, detector, continue_query(detector.sql, select), params)
 
 
 def count_gaps(

@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -9,7 +9,23 @@
 -- question = "Which evidence contradicts the order of time: received before its challenge, its making or its certificate existed, or out of the writer's own order?"
 -- why = "A quote answers a nonce under a certificate, so it is younger than both. Where the record says otherwise, somebody wrote the record, or a clock is worthless."
 -- inputs = ["certificate", "nonce", "observation", "quote"]
--- in_full = "whether two clocks disagree as a rule is told by all their sightings"
+-- scope = ["nonce", "backend_verifier"]
+-- suspects = """
+-- SELECT backend_verifier FROM impossible
+-- UNION ALL
+-- SELECT backend_verifier FROM restarted
+-- UNION ALL
+-- SELECT n.backend_verifier
+-- FROM counted AS n
+-- JOIN (
+--     SELECT backend_verifier, max(sequence_no) AS last_no, max(received_at) AS last_at
+--     FROM counted
+--     WHERE observation_no NOT IN (SELECT observation_no FROM fresh_observation)
+--     GROUP BY backend_verifier
+-- ) AS k ON k.backend_verifier = n.backend_verifier
+-- WHERE n.observation_no IN (SELECT observation_no FROM fresh_observation)
+--     AND (n.sequence_no <= k.last_no OR n.received_at + $clock_tolerance < k.last_at)"""
+-- widens_when = "SELECT verifier FROM impossible WHERE verifier = 'verifier'"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "times that were not logged contradict nothing; evidence that has other times but no time of receipt is counted; where fewer than ten sightings share the clocks, their skew is not known"
@@ -72,9 +88,10 @@ restarted AS (
 ),
 counted AS (
     SELECT
-        o.observation_no, o.backend_verifier, o.received_at,
+        o.observation_no, o.backend_verifier, o.sequence_no, o.received_at,
         max(o.received_at) OVER (
-            PARTITION BY o.backend_verifier ORDER BY o.sequence_no
+            PARTITION BY o.backend_verifier
+            ORDER BY o.sequence_no, o.received_at, o.observation_no
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS reached_at
     FROM observation AS o
@@ -136,10 +153,8 @@ broken AS (
 timed AS (
     SELECT
         kind, count(*) AS sightings,
-        CASE kind WHEN 'before_making' THEN coalesce(node_id, 'host') || ' and ' ELSE '' END
-        || coalesce(backend_verifier, 'verifier')
-        || CASE kind WHEN 'before_certificate' THEN ' and certificate authority' ELSE '' END
-            AS clocks
+        CASE kind WHEN 'before_making' THEN coalesce(node_id, 'host') ELSE '' END AS host,
+        coalesce(backend_verifier, 'verifier') AS verifier
     FROM (
         SELECT 'before_nonce' AS kind, backend_verifier, CAST(NULL AS VARCHAR) AS node_id
         FROM observation
@@ -178,35 +193,38 @@ sighting AS (
 ),
 impossible AS (
     SELECT
-        b.observation_no, b.kind, b.margin,
-        CASE b.kind WHEN 'before_making' THEN coalesce(o.node_id, 'host') || ' and ' ELSE '' END
-        || coalesce(o.backend_verifier, 'verifier')
-        || CASE b.kind WHEN 'before_certificate' THEN ' and certificate authority' ELSE '' END
-            AS clocks
+        b.observation_no, b.kind, b.margin, o.backend_verifier,
+        CASE b.kind WHEN 'before_making' THEN coalesce(o.node_id, 'host') ELSE '' END AS host,
+        coalesce(o.backend_verifier, 'verifier') AS verifier
     FROM broken AS b
     JOIN sighting AS o ON o.observation_no = b.observation_no
 ),
 usual AS (
     SELECT
-        i.kind, i.clocks, i.smallest, i.impossible, CAST(sum(t.sightings) AS BIGINT) AS sightings
+        i.kind, i.host, i.verifier, i.smallest, i.impossible,
+        CAST(sum(t.sightings) AS BIGINT) AS sightings
     FROM (
-        SELECT kind, clocks, min(margin) AS smallest, count(*) AS impossible
+        SELECT kind, host, verifier, min(margin) AS smallest, count(*) AS impossible
         FROM impossible
-        GROUP BY kind, clocks
+        GROUP BY kind, host, verifier
     ) AS i
-    JOIN timed AS t ON t.kind = i.kind AND t.clocks = i.clocks
-    GROUP BY i.kind, i.clocks, i.smallest, i.impossible
+    JOIN timed AS t ON t.kind = i.kind AND t.host = i.host AND t.verifier = i.verifier
+    GROUP BY i.kind, i.host, i.verifier, i.smallest, i.impossible
 ),
 weighed AS (
     SELECT
-        x.observation_no, x.kind, x.clocks, x.margin, u.sightings, u.impossible,
+        x.observation_no, x.kind, x.margin, u.sightings, u.impossible,
+        CASE x.kind WHEN 'before_making' THEN x.host || ' and ' ELSE '' END
+        || x.verifier
+        || CASE x.kind WHEN 'before_certificate' THEN ' and certificate authority' ELSE '' END
+            AS clocks,
         CASE
             WHEN u.sightings < 10 THEN CAST(NULL AS DOUBLE)
             WHEN u.impossible * 10 >= u.sightings THEN u.smallest
             ELSE CAST(0 AS DOUBLE)
         END AS known_skew
     FROM impossible AS x
-    JOIN usual AS u ON u.kind = x.kind AND u.clocks = x.clocks
+    JOIN usual AS u ON u.kind = x.kind AND u.host = x.host AND u.verifier = x.verifier
 ),
 placed AS (
     SELECT

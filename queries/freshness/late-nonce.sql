@@ -10,7 +10,9 @@
 -- why = "An expiry bounds the time in which somebody can relay a challenge or work on an answer. A verifier that does not keep to it has no such bound."
 -- inputs = ["nonce", "observation"]
 -- requires = ["nonce"]
--- in_full = "how far the clocks of issuer and verifier are apart is told by all their answers"
+-- scope = ["nonce", "backend_verifier"]
+-- suspects = "SELECT verifier AS backend_verifier FROM pair"
+-- widens_when = "SELECT verifier FROM pair WHERE verifier = ''"
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "a challenge without an expiry is counted; an event without a time cannot be late and is counted; no word from the verifier counts as accepted; a verifier or issuer that is not named has a clock of its own"

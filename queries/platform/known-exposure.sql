@@ -10,7 +10,11 @@
 -- why = "An exposed platform has done nothing wrong. But whoever ran it could have taken its keys, and quotes that are forged with them verify: this is where to look first, and what to rotate."
 -- inputs = ["observation", "quote", "release", "verdict"]
 -- requires = ["quote"]
--- in_full = "it counts the sightings and secrets of whole platform families"
+-- scope = ["fmspc"]
+-- suspects = """
+-- SELECT n.fmspc
+-- FROM exposed AS e
+-- JOIN numbered AS n ON n.group_no = e.group_no"""
 -- discriminator = ["exposure", "status"]
 -- grain = "one row per platform family, exposure and status, at receipt or in hindsight"
 -- nulls = "a family that is not known, a certificate without an SGX type and a verdict without a status say nothing; platforms without PPID count as one"

@@ -74,14 +74,16 @@ VERDICT_STATE = Table(
 LANDMARK = Table(
     "landmark",
     "derived",
-    "What the newest `detect` knew as the first and the last sighting of each kind: all that a "
-    "screen of the past has to read.",
+    "What the newest `detect` knew as the outermost sightings of each kind: all that a screen of "
+    "the past has to read.",
     (
         Column("kind", "id", "SHA-256 over what was shown, by whom, where and to whom", "plain"),
         Column("first_no", "i64", "the first sighting of that kind", "delta"),
         Column("first_at", "time", "when it was received"),
         Column("last_no", "i64", "the last one", "delta"),
         Column("last_at", "time", "when it was received"),
+        Column("highest_no", "i64", "the one with the highest number of its writer's own count"),
+        Column("highest", "i64", "that number"),
     ),
 )
 
