@@ -42,7 +42,8 @@ def make_night(night: int) -> Events:
     for number in range(first, first + (EACH if night else PAST)):
         at = CORPUS.START + timedelta(minutes=10) * number + timedelta(hours=2) * night
         line = CORPUS.emit_line(templates[number % PLATFORMS], 1, number, at)
-        events.append(tell(json.loads(line), night))
+        verifier = {"backend_verifier": f"verifier-{number % PLATFORMS}"}
+        events.append(tell(json.loads(line) | verifier, night))
     return [*events, *map(make_challenge, events), *map(make_release, events), *add_lies(night)]
 
 
