@@ -339,7 +339,7 @@ def _describe_reading(detector: Detector) -> str:
             reach += f"; with what came within `{detector.around}` of it"
     reasons = ["finds something"] if detector.widens else []
     if detector.widens_when:
-        reasons.append("looks at what has none of them")
+        reasons.append("looks at what no key leads to")
     if any(blindness.widens for blindness in detector.not_evaluable):
         reasons.append("meets what it could not judge for want of other history")
     return f"{reach}; everything once it {' or '.join(reasons)}" if reasons else reach

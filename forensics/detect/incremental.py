@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     from forensics.case.case import Case
 
+# A source is about the evidence that came with it, and about nothing that was there before.
+_NEVER_OLD = {"source"}
 # Rules are applied to evidence when it is verified: other manifests, other bindings.
 _BEHIND_BINDINGS = ("reference_value", "workload")
 
@@ -293,7 +295,7 @@ def run_narrowed(
         return "new evidence touches most of the history"
     with scope.narrow(detector):
         if widens(connection, detector, params):
-            return "what it looks at has no key to be followed by"
+            return "no key leads to all that it looks at"
         findings = judge(connection, detector, params)
         counts = count_gaps(connection, detector, params)
     if reason := _find_wider(detector, findings, counts):
@@ -337,7 +339,7 @@ def _tells_time(detector: Detector) -> bool:
 def _whole_inputs(detector: Detector) -> list[str]:
     """The inputs that even an incremental run reads whole."""
     more = _BEHIND_BINDINGS if "binding" in detector.inputs else ()
-    return sorted({*detector.inputs, *more} - NARROWED)
+    return sorted({*detector.inputs, *more} - NARROWED - _NEVER_OLD)
 
 
 def _may_move(detector: Detector, before: str, now: Value) -> bool:

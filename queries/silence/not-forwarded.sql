@@ -9,7 +9,11 @@
 -- question = "Which attestation events were kept from the SIEM, by the verifier's own word or by their absence from the SIEM's log?"
 -- why = "What is not forwarded is not watched. An attacker who controls the forwarding needs no other disguise."
 -- inputs = ["observation", "source"]
--- in_full = "the SIEM's own log, which may bring any event, is a source like any other"
+-- scope = ["observation_id"]
+-- widens_when = """
+-- SELECT source_id
+-- FROM named
+-- WHERE $siem_source <> '' AND strpos(lower(name), lower($siem_source)) > 0"""
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event that does not say whether it was forwarded says nothing; without an event id it cannot be looked up in the SIEM's log, and is counted, and so is one from outside the time of that log; an event without a time is looked up whatever that log covers"
