@@ -46,7 +46,10 @@ _FUNCTIONS: Final = frozenset(
 )
 _ANONYMOUS: Final = frozenset({"to_json"})  # unknown to sqlglot, spelled alike in both engines
 
-_NEWS = "CREATE TEMP TABLE fresh_observation (observation_no BIGINT)"
+_NEWS = """
+CREATE TEMP TABLE fresh_observation (observation_no BIGINT);
+CREATE TEMP TABLE known_count (backend_verifier VARCHAR, highest BIGINT);
+"""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 

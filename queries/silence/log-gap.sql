@@ -9,7 +9,17 @@
 -- question = "Where are events missing: numbers in a writer's own count, or the answers of one instance to challenges that others' answers surround?"
 -- why = "Who wants to hide an attack deletes its lines. An outage loses everybody's; a hole that has one instance's shape was cut."
 -- inputs = ["nonce", "observation"]
--- in_full = "a gap is told by everything that its writer did write"
+-- scope = ["nonce"]
+-- widens = true
+-- widens_when = """
+-- SELECT c.backend_verifier AS who
+-- FROM counted AS c
+-- LEFT JOIN known_count AS k ON k.backend_verifier = c.backend_verifier
+-- GROUP BY c.backend_verifier, k.highest
+-- HAVING min(c.sequence_no) <= k.highest
+--     OR max(c.sequence_no) - coalesce(k.highest, min(c.sequence_no) - 1) <> count(*)
+-- UNION ALL
+-- SELECT enclave_id AS who FROM asked WHERE known = 0"""
 -- discriminator = ["kind", "since"]
 -- grain = "one row per writer that counts; one row per instance and run of unanswered challenges"
 -- nulls = "challenges for nobody in particular, and events without a count or with one below zero, say nothing of holes; challenges of which the log could not yet have the answer are counted"
@@ -45,6 +55,7 @@
 -- around_seconds = "from the last event before to the first after the largest hole, by the writer's clock; length of the run"
 -- [[not_evaluable]]
 -- reason = "challenge whose answer may lie after the end of the log"
+-- widens = true
 -- count = """
 -- SELECT count(DISTINCT n.nonce) AS unjudged
 -- FROM nonce AS n
@@ -52,7 +63,8 @@
 -- LEFT JOIN observation AS o ON o.nonce = n.nonce
 -- WHERE o.observation_id IS NULL
 --     AND n.enclave_id IS NOT NULL
---     AND n.timestamp + $answer_time > l.last_at"""
+--     AND n.timestamp IS NOT NULL
+--     AND (l.last_at IS NULL OR n.timestamp + $answer_time > l.last_at)"""
 -- ---
 WITH counted AS (
     SELECT
