@@ -69,8 +69,9 @@ class Detector:
 
     `scope`, `suspects` and `widens` say how little has to be read when little is new: see
     `forensics.detect.scope`. Views that are `apart` are read whole, and no sighting is held against
-    them: what changes in them is no reason to read all sightings. Without a scope every run reads
-    everything, and `in_full` says why.
+    them: what changes in them is no reason to read all sightings. By the columns that it `follows`
+    the sightings of new events are read too: what could not be judged changes with an event.
+    Without a scope every run reads everything, and `in_full` says why.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Detector:
     suspects: str | None
     widens: bool
     apart: tuple[str, ...]
+    follows: tuple[str, ...]
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -185,6 +187,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         suspects=header.text("suspects", empty=True),
         widens=header.flag("widens", empty=True),
         apart=header.texts("apart", empty=True),
+        follows=header.texts("follows", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -224,6 +227,8 @@ def _check_agreement(detector: Detector, where: str) -> None:
         raise header_error(where, "requires or waits_for names views that are not in inputs")
     if (detector.suspects or detector.widens or detector.apart) and not detector.scope:
         raise header_error(where, "suspects, widens and apart mean nothing without a scope")
+    if detector.follows and not detector.suspects:
+        raise header_error(where, "follows means nothing without suspects: all news are followed")
     if not set(detector.apart) <= set(detector.inputs):
         raise header_error(where, "apart names views that are not in inputs")
     if detector.in_full and detector.scope:

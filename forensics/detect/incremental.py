@@ -280,6 +280,7 @@ def run_narrowed(
     moments = name_moments(detector)
     if detector.suspects:
         scope.put_beside(name_columns(connection, detector.suspects))
+        scope.put_events_beside(detector.follows)
         with scope.narrow(detector):
             scope.seed_values(screen(connection, detector, params))
     else:

@@ -27,6 +27,7 @@ from typing import Final
 
 import duckdb
 
+from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
@@ -38,6 +39,7 @@ NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
 
 _BESIDE: Final = "beside"
+_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 
 
 class Scope:
@@ -74,6 +76,15 @@ class Scope:
         keys = [key for key in self._reach.keys if key not in screened]
         news = self._near.follow_news(keys, self._reach.events)
         self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
+
+    def put_events_beside(self, columns: Sequence[str]) -> None:
+        """Read beside the scope the sightings, known ones too, that new events share these with."""
+        for view in self._reach.events:
+            for column in set(columns) & set(_COLUMNS[view]):
+                self._run(
+                    f"INSERT INTO {_BESIDE} SELECT observation_no FROM {MAIN}.observation "
+                    f'WHERE "{column}" IN (SELECT "{column}" FROM fresh_{view})'
+                )
 
     def seed_changes(self, moments: Iterable[str]) -> None:
         """What has another verdict now at one of these moments."""
