@@ -73,8 +73,9 @@ class Detector:
 
     `scope`, `suspects`, `around`, `widens` and `widens_when` say how little has to be read when
     little is new: see `forensics.detect.scope`. Views that are `apart` are read whole, and no
-    sighting is held against them: what changes in them is no reason to read all sightings. Without
-    a scope every run reads everything, and `in_full` says why.
+    sighting is held against them: what changes in them is no reason to read all sightings. By the
+    columns that it `follows` the sightings of new events are read too: what could not be judged
+    changes with an event. Without a scope every run reads everything, and `in_full` says why.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Detector:
     widens: bool
     widens_when: str | None
     apart: tuple[str, ...]
+    follows: tuple[str, ...]
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -198,6 +200,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         widens=header.flag("widens", empty=True),
         widens_when=header.text("widens_when", empty=True),
         apart=header.texts("apart", empty=True),
+        follows=header.texts("follows", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -254,8 +257,8 @@ def _check_scope(detector: Detector, where: str) -> None:
         raise header_error(where, "suspects, widens and apart mean nothing without a scope")
     if not set(detector.apart) <= set(detector.inputs):
         raise header_error(where, "apart names views that are not in inputs")
-    if detector.around and not detector.suspects:
-        raise header_error(where, "around means nothing without suspects")
+    if (detector.around or detector.follows) and not detector.suspects:
+        raise header_error(where, "around and follows mean nothing without suspects")
     intervals = {parameter.name for parameter in detector.params if parameter.type == "INTERVAL"}
     if detector.around and detector.around not in intervals:
         raise header_error(where, f"around {detector.around!r} is no parameter of type INTERVAL")

@@ -185,6 +185,10 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
         yield f"{unknown} are no columns of observation or quote"
     if ONE_BY_ONE in detector.scope and len(detector.scope) > 1:
         yield f"{ONE_BY_ONE} stands alone: each sighting is judged by itself"
+    for column in detector.follows:
+        owners = [v.name for v in VIEWS if v.name in EVENTS and column in v.names]
+        if column not in OBSERVATION.names or not set(owners) & set(detector.inputs):
+            yield f"{column} is no column that sightings and events of its inputs have"
     for view in VIEWS:
         read = detector.scope and view.name in EVENTS and view.name in detector.inputs
         if read and not detector.suspects and not set(detector.scope) & set(view.names):

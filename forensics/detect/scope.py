@@ -27,6 +27,7 @@ from typing import Final
 
 import duckdb
 
+from forensics.case.contract import VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
@@ -50,6 +51,7 @@ WHERE {_STRETCH} IN (
     ) AS new
 )
 """
+_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 
 
 class Scope:
@@ -87,6 +89,15 @@ class Scope:
         self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
         if detector.around:
             self._run(f"INSERT INTO {_BESIDE} {_AROUND}", {"reach": params[detector.around]})
+
+    def put_events_beside(self, columns: Sequence[str]) -> None:
+        """Read beside the scope the sightings, known ones too, that new events share these with."""
+        for view in self._reach.events:
+            for column in set(columns) & set(_COLUMNS[view]):
+                self._run(
+                    f"INSERT INTO {_BESIDE} SELECT observation_no FROM {MAIN}.observation "
+                    f'WHERE "{column}" IN (SELECT "{column}" FROM fresh_{view})'
+                )
 
     def seed_changes(self, moments: Iterable[str]) -> None:
         """What has another verdict now at one of these moments."""

@@ -10,7 +10,9 @@
 -- why = "Who asks for an attested workload wants the one that he started. Genuine evidence of some other machine, or a channel that two machines end, sends his secrets elsewhere, and every signature holds."
 -- inputs = ["binding", "launch", "listed_platform", "observation", "quote"]
 -- requires = ["launch", "quote"]
--- in_full = "where a platform is at home is a majority of all its sightings"
+-- scope = ["ppid", "runtime_data_id"]
+-- suspects = "SELECT ppid FROM concerned"
+-- follows = ["container_id"]
 -- discriminator = ["kind"]
 -- grain = "one row per container, else enclave, and one per channel key"
 -- nulls = "sightings without a time, and workloads without a launch event, are counted where a quote came; a platform or host that was seen too seldom has no home"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "unexpected-attestation"
 -- title = "Evidence of an instance that nobody launched"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -11,7 +11,20 @@
 -- inputs = ["launch", "observation"]
 -- requires = ["launch", "observation"]
 -- waits_for = ["launch"]
--- in_full = "a missing launch counts only where the launch log covers host and hour, which all launches tell"
+-- scope = ["container_id", "enclave_id"]
+-- suspects = """
+-- SELECT
+--     CASE subject_type WHEN 'container' THEN instance END AS container_id,
+--     CASE subject_type WHEN 'enclave' THEN instance END AS enclave_id
+-- FROM candidate
+-- UNION ALL
+-- SELECT
+--     CASE subject_type WHEN 'container' THEN instance END,
+--     CASE subject_type WHEN 'enclave' THEN instance END
+-- FROM attested
+-- CROSS JOIN early AS e
+-- CROSS JOIN early_unknown AS u
+-- WHERE spans AND e.launched < u.unknown AND e.possible >= u.names"""
 -- discriminator = []
 -- grain = "one row per container, else enclave"
 -- nulls = "an event without container and enclave, or without a time, is counted; events of hosts whose runtime logs nothing, and of no host where no launch names one, are counted; no word from the verifier counts as accepted, refusals alone are low"
@@ -20,7 +33,7 @@
 -- attack = ["shadow instance", "launch outside the orchestrator"]
 -- spec = ["RFC 9334, section 4 (roles)", "detector D44"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -52,6 +65,7 @@
 --     AND (received_at IS NULL OR coalesce(container_id, enclave_id) IS NULL)"""
 -- [[not_evaluable]]
 -- reason = "instance without a launch where the launch log does not reach: of a host that logs none, from before its time, or in a hole of it"
+-- anew = true
 -- count = """
 -- WITH begun AS (
 --     SELECT min(timestamp) AS first_at FROM launch
@@ -125,7 +139,7 @@
 --     OR h.hour_no IS NOT NULL"""
 -- ---
 WITH begun AS (
-    SELECT min(timestamp) AS first_at FROM launch
+    SELECT min(timestamp) AS first_at, min(timestamp) + $warm_up AS warm_at FROM launch
 ),
 covered AS (
     SELECT DISTINCT node_id FROM launch WHERE node_id IS NOT NULL
@@ -198,22 +212,41 @@ told AS (
     FROM sighting
     GROUP BY subject_type, instance
 ),
--- A launch log that is as old as the case knows most of what is seen in its first time.
-early AS (
-    SELECT count(DISTINCT coalesce(o.container_id, o.enclave_id)) AS launched
-    FROM observation AS o
+-- A launch log that is as old as the case knows most of what is seen in its first time. What was
+-- seen before that and after it may have been seen in it too.
+attested AS (
+    SELECT
+        s.subject_type, s.instance,
+        bool_or(e.part = 'early') AS is_early,
+        bool_or(e.part = 'before') AND bool_or(e.part = 'after') AS spans
+    FROM (
+        SELECT DISTINCT
+            o.container_id, o.enclave_id,
+            CASE
+                WHEN o.received_at < g.first_at THEN 'before'
+                WHEN o.received_at < g.warm_at THEN 'early'
+                ELSE 'after'
+            END AS part
+        FROM observation AS o
+        CROSS JOIN begun AS g
+        WHERE o.event_type = 'enclave_attestation' AND o.received_at IS NOT NULL
+    ) AS e
     JOIN started AS s
-        ON s.subject_type = CASE WHEN o.container_id IS NULL THEN 'enclave' ELSE 'container' END
-        AND s.instance = coalesce(o.container_id, o.enclave_id)
-    CROSS JOIN begun AS g
-    WHERE o.event_type = 'enclave_attestation'
-        AND o.received_at >= g.first_at AND o.received_at < g.first_at + $warm_up
+        ON s.subject_type = CASE WHEN e.container_id IS NULL THEN 'enclave' ELSE 'container' END
+        AND s.instance = coalesce(e.container_id, e.enclave_id)
+    GROUP BY s.subject_type, s.instance
+),
+early AS (
+    SELECT
+        count(DISTINCT CASE WHEN is_early THEN instance END) AS launched,
+        count(DISTINCT CASE WHEN is_early OR spans THEN instance END) AS possible
+    FROM attested
 ),
 early_unknown AS (
-    SELECT count(*) AS unknown
+    SELECT count(*) AS unknown, count(DISTINCT t.instance) AS names
     FROM told AS t
     CROSS JOIN begun AS g
-    WHERE t.launched_at IS NULL AND t.first_seen < g.first_at + $warm_up
+    WHERE t.launched_at IS NULL AND t.first_seen < g.warm_at
 ),
 hole AS (
     SELECT floor(epoch(first_seen) / 3600) AS hour_no
@@ -221,6 +254,21 @@ hole AS (
     WHERE launched_at IS NULL
     GROUP BY floor(epoch(first_seen) / 3600)
     HAVING count(*) >= $gap_size
+),
+candidate AS (
+    SELECT
+        t.subject_type, t.instance,
+        t.first_seen >= g.warm_at OR e.launched >= u.unknown AS is_told
+    FROM told AS t
+    CROSS JOIN begun AS g
+    CROSS JOIN early AS e
+    CROSS JOIN early_unknown AS u
+    LEFT JOIN hole AS h
+        ON h.hour_no = floor(epoch(t.first_seen) / 3600) AND t.launched_at IS NULL
+    WHERE t.is_covered
+        AND t.first_seen >= g.first_at
+        AND (t.first_seen >= g.warm_at OR e.possible >= u.unknown)
+        AND h.hour_no IS NULL
 )
 SELECT
     t.subject_type,
@@ -248,12 +296,5 @@ SELECT
         'sightings': t.sightings
     }) AS VARCHAR) AS details
 FROM told AS t
-CROSS JOIN begun AS g
-CROSS JOIN early AS e
-CROSS JOIN early_unknown AS u
-LEFT JOIN hole AS h ON h.hour_no = floor(epoch(t.first_seen) / 3600) AND t.launched_at IS NULL
-WHERE t.is_covered
-    AND t.first_seen >= g.first_at
-    AND (t.first_seen >= g.first_at + $warm_up OR e.launched >= u.unknown)
-    AND h.hour_no IS NULL
+JOIN candidate AS c ON c.subject_type = t.subject_type AND c.instance = t.instance AND c.is_told
 ORDER BY subject_type, subject_id

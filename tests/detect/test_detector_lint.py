@@ -154,6 +154,7 @@ def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
         ({"scope": ("enclave_id",), "suspects": "SELECT 'n' AS nonce"}, "of the scope"),
         ({"scope": ("enclave_id",), "widens_when": "SELECT 1 FROM launch"}, "reads views"),
         ({"scope": ("enclave_id",), "widens_when": "SELECT 1 FROM nobody"}, "nobody"),
+        ({"scope": ("enclave_id",), "follows": ("container_id",)}, "sightings and events"),
     ],
 )
 def test_a_scope_is_held_to_the_views(changes: dict[str, Any], problem: str) -> None:

@@ -278,16 +278,16 @@ def hold(
     return full
 
 
-class Newest(random.Random):
-    """Deals what was known so often, and then what is new."""
+class OneNew(random.Random):
+    """Deals everything as known but for the row of this number; sightings come first."""
 
-    def __init__(self, known: int) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__(0)
-        self._known = known
+        self._before = number
 
     def random(self) -> float:
-        self._known -= 1
-        return 0.9 if self._known >= 0 else 0.1
+        self._before -= 1
+        return 0.1 if self._before == -1 else 0.9
 
 
 def test_a_token_between_landmarks_waits_for_the_quote_that_it_names() -> None:
@@ -304,5 +304,26 @@ def test_a_token_between_landmarks_waits_for_the_quote_that_it_names() -> None:
         late = {"received_at": sighting["received_at"] + timedelta(minutes=number)}
         token = {"token_quote_hash": f"{8:064x}" if number == 4 else quote_id}
         rows["observation"].append(sighting | sight | late | token)
-    outcome = hold(CATALOG[name], case, rows, Newest(8))
+    outcome = hold(CATALOG[name], case, rows, OneNew(8))
     assert [finding.observation_ids for finding in outcome.findings] == [("o4",)]
+
+
+def test_whoever_attested_in_the_first_time_of_a_launch_log_counts_between_landmarks_too() -> None:
+    """One that was launched did, between a first time before the log began and a later last; so
+    the log knew those days, and whoever it does not know was not launched.
+    """
+    name = "unexpected-attestation"
+    attests = {"event_type": "enclave_attestation", "node_id": "n1"}
+    start = CUT_OFF - timedelta(days=9)
+    seen = [("known", -2), ("known", 1), ("known", 3), ("known", 99)]
+    seen += [("shadow", 2), ("shadow", 4), ("shadow", 30), ("known", 120)]
+    rows: Rows = {view.name: [] for view in VIEWS}
+    rows["launch"] = [
+        {"container_id": "known", "node_id": "n1", "timestamp": start, "source_id": "l"}
+    ]
+    for number, (container, hours) in enumerate(seen):
+        sight = {"observation_id": f"o{number}", "observation_no": number}
+        at = {"container_id": container, "received_at": start + timedelta(hours=hours)}
+        rows["observation"].append(attests | sight | at)
+    outcome = hold(CATALOG[name], {"alone": True}, rows, OneNew(7))
+    assert [finding.observation_ids for finding in outcome.findings] == [("o4", "o5", "o6")]
