@@ -240,17 +240,18 @@ def fed_case(own_case: Case, tmp_path: Path) -> Case:
     return own_case
 
 
-def test_without_a_scope_new_evidence_is_judged_with_the_old(fed_case: Case) -> None:
-    runs = [r for r in run_all(fed_case, AS_OF).runs if not r.detector.scope and r.evaluated]
-    # What reads no event at all may be carried on.
-    assert all(run.full_because in (run.detector.in_full, None) for run in runs)
-    assert len({run.full_because for run in runs} - {None}) > 1
-
-
-def test_a_detector_of_ones_own_needs_no_excuse_for_having_no_scope(fed_case: Case) -> None:
-    plain = replace(CATALOG["not-forwarded"], in_full="")
+@pytest.mark.parametrize(
+    ("excuse", "reason"), [("it counts", "it counts"), (None, "it declares no scope")]
+)
+def test_without_a_scope_new_evidence_is_judged_with_the_old(
+    fed_case: Case, excuse: str | None, reason: str
+) -> None:
+    """One of one's own needs no excuse for having none."""
+    plain = replace(
+        CATALOG["not-forwarded"], scope=(), widens_when=None, in_full=excuse, header="of another"
+    )
     detection = run_all(fed_case, AS_OF, {plain.id: plain})
-    assert [run.full_because for run in detection.runs] == ["it declares no scope"]
+    assert [run.full_because for run in detection.runs] == [reason]
 
 
 def run_of(detection: Detection, name: str) -> DetectorRun:
