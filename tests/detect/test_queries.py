@@ -22,7 +22,7 @@ import duckdb
 import pytest
 
 from forensics.case.contract import QUOTE, VIEWS
-from forensics.case.landmarks import ENDS, OF_SIGHTING, declare_landmarks
+from forensics.case.landmarks import ENDS, OF_RECEIPT, OF_SIGHTING, declare_landmarks
 from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
@@ -179,12 +179,18 @@ OWN = {"quote_id", "quote_no", "signed_id", "signing_id", "signature_r", "signat
 def mark_land(connection: duckdb.DuckDBPyConnection) -> None:
     """Landmarks, with kinds of quotes by all that they show: cases do not tell the ids of that."""
     shown = [f'q."{name}"' for name in QUOTE.names if name not in OWN]
-    connection.execute(
-        f"CREATE TEMP TABLE landmark_now AS SELECT {ENDS} FROM observation AS o "
-        "LEFT JOIN quote AS q ON q.quote_no = o.quote_no WHERE o.observation_no NOT IN "
-        "(SELECT observation_no FROM reshown WHERE trusted_showing > 1) "
-        f"GROUP BY {', '.join([*OF_SIGHTING.values(), *shown])}"
-    )
+    for when, which in (
+        ("now", "TRUE"),
+        ("before", "o.observation_no NOT IN (FROM fresh_observation)"),
+    ):
+        connection.execute(
+            f"CREATE TEMP TABLE landmark_{when} AS SELECT {ENDS} FROM observation AS o "
+            "LEFT JOIN quote AS q ON q.quote_no = o.quote_no LEFT JOIN verdict AS v "
+            "ON v.observation_no = o.observation_no AND v.moment = 'receipt' "
+            "WHERE o.observation_no NOT IN "
+            f"(SELECT observation_no FROM reshown WHERE trusted_showing > 1) AND {which} "
+            f"GROUP BY {', '.join([*OF_SIGHTING.values(), *OF_RECEIPT.values(), *shown])}"
+        )
     declare_landmarks(connection)
 
 
