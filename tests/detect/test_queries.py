@@ -312,3 +312,33 @@ def test_a_token_between_landmarks_waits_for_the_quote_that_it_names() -> None:
         rows["observation"].append(sighting | sight | late | token)
     outcome = hold(CATALOG[name], case, rows, Newest(8))
     assert [finding.observation_ids for finding in outcome.findings] == [("o4",)]
+
+
+@pytest.mark.parametrize(
+    ("news", "offences", "unjudged"),
+    [
+        ([(9, 9), (10, 10)], [], 0),
+        ([(10, 5), (11, 12)], [("n0",)], 0),
+        ([(4, 9), (10, 10)], [], 1),
+    ],
+)
+def test_news_are_held_against_what_a_writer_had_counted_before(
+    news: list[tuple[int, int]], offences: list[tuple[str, ...]], unjudged: int
+) -> None:
+    """Its last and its highest before the news are of the same kind as those of the news."""
+    name = "impossible-time"
+    [sighting, *_] = next(
+        c["rows"]["observation"] for c in read_cases(name) if c["name"] == "in the writer's order"
+    )
+    told = [(f"o{number}", number, number) for number in range(9)]
+    told += [(f"n{place}", *when) for place, when in enumerate(news)]
+    rows: Rows = {view.name: [] for view in VIEWS}
+    for number, (sight, count, minutes) in enumerate(told):
+        at = sighting["received_at"] + timedelta(minutes=minutes)
+        counted = {"sequence_no": count, "event_id": sight, "received_at": at}
+        rows["observation"].append(
+            sighting | {"observation_id": sight, "observation_no": number} | counted
+        )
+    outcome = hold(CATALOG[name], {}, rows, Newest(9))
+    assert [finding.observation_ids for finding in outcome.findings] == offences
+    assert outcome.unjudged == unjudged
