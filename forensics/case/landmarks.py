@@ -5,7 +5,7 @@ nonce, REPORT_DATA, signature. Landmarks are the first and the last of each kind
 the highest number of its writer's own count. Whoever asks which states were shown, from when to
 when, and how far a writer had counted, has the same answer from the landmarks as from all
 sightings, and there are few. A look at a case leaves them behind (`landmark`), and the next one
-adds what came since.
+adds what came since. So does what was last before that: news are held against it.
 
 Sightings of evidence that was shown more than once are landmarks all of them. Of the others those
 that repeat an earlier one would hide when a state was really there, and are left out; where older
@@ -45,12 +45,22 @@ OF_SIGHTING = {
     "counted": "o.sequence_no IS NOT NULL",
 }
 """What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""
-_KIND = OF_SIGHTING | {
-    "statement": "q.statement_id",
-    "certification": "q.certification_id",
-    "signed": "f.signature_ok",
-    "endorsement": "f.endorsement_id",
+_OUT_OF_DATE = "v.outcome = 'accepted' AND strpos(v.status, 'OutOfDate') > 0"
+OF_RECEIPT = {
+    "level": f"CASE WHEN v.outcome = 'accepted' THEN {_OUT_OF_DATE} END",
+    "demoted_by": f"CASE WHEN {_OUT_OF_DATE} THEN v.tcb_evaluation_data_number END",
 }
+"""And its verdict `v` at receipt, but for the number of what says that it is up to date."""
+_KIND = (
+    OF_SIGHTING
+    | OF_RECEIPT
+    | {
+        "statement": "q.statement_id",
+        "certification": "q.certification_id",
+        "signed": "f.signature_ok",
+        "endorsement": "f.endorsement_id",
+    }
+)
 ENDS = """
 min_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS first_no,
 max_by(o.observation_no, {'at': o.received_at, 'no': o.observation_no}) AS last_no,
@@ -59,8 +69,11 @@ max_by(o.observation_no, {'count': o.sequence_no, 'no': o.observation_no})
 """
 """The first and the last observation `o` of a group, and the one with the highest number."""
 
-# Kinds are told apart by their values, and named by a digest of them: that is small to keep.
-_NEWER = f"""
+
+def _tell_kinds(which: str) -> str:
+    """A query for the landmarks of those observations `o` alone."""
+    # Kinds are told apart by their values, and named by a digest of them: that is small to keep.
+    return f"""
 SELECT unhex(sha256(CAST(to_json({{
            {", ".join(f"'{name}': {name}" for name in _KIND)}
        }}) AS VARCHAR))) AS kind,
@@ -72,13 +85,18 @@ FROM (
     FROM memory.main.observation AS o
     LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN stored.filed AS f ON f.quote_no = o.quote_no
-    WHERE o.observation_no > $after
+    LEFT JOIN memory.main.verdict AS v
+           ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+    WHERE {which}
       AND o.observation_no NOT IN (
           SELECT observation_no FROM memory.main.reshown WHERE trusted_showing > 1
       )
     GROUP BY ALL
 ) AS sighting
 """
+
+
+_BEFORE = "CREATE OR REPLACE TEMP TABLE landmark_before AS "
 _ALL = f"""
 CREATE OR REPLACE TEMP TABLE landmark_now AS
 SELECT kind,
@@ -87,7 +105,7 @@ SELECT kind,
        max_by(highest_no, {{'count': highest, 'no': highest_no}})
            FILTER (WHERE highest IS NOT NULL) AS highest_no,
        max(highest) AS highest
-FROM ({_NEWER} UNION ALL SELECT {", ".join(LANDMARK.names)} FROM stored.landmark WHERE $after > 0)
+FROM ({_tell_kinds("o.observation_no > $after")} UNION ALL FROM landmark_before)
 GROUP BY kind
 """
 _SIGHTINGS = """
@@ -95,6 +113,8 @@ CREATE OR REPLACE TEMP VIEW landmark AS
 SELECT first_no AS observation_no FROM landmark_now
 UNION SELECT last_no FROM landmark_now
 UNION SELECT highest_no FROM landmark_now WHERE highest_no IS NOT NULL
+UNION SELECT last_no FROM landmark_before
+UNION SELECT highest_no FROM landmark_before WHERE highest_no IS NOT NULL
 UNION SELECT observation_no FROM memory.main.reshown
 UNION SELECT observation_no FROM fresh_observation
 """
@@ -109,14 +129,19 @@ LIMIT 1
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
-_RULE = hashlib.sha256(repr(_KIND).encode()).hexdigest()
+_RULE = hashlib.sha256(repr((_KIND, ENDS)).encode()).hexdigest()
 
 
-def renew_landmarks(connection: duckdb.DuckDBPyConnection, after: int = 0) -> None:
-    """The landmarks as they are now, as the temporary table `landmark_now`.
+def renew_landmarks(
+    connection: duckdb.DuckDBPyConnection, after: int = 0, *, holds: bool = False
+) -> None:
+    """The landmarks as they are now, as the temporary table `landmark_now`; those of the sightings
+    up to `after`, as `landmark_before`.
 
-    `after`: the last sighting that the stored ones take into account; 0 makes them all anew.
+    `holds`: the stored ones are those of before. Else they are made anew.
     """
+    known = _tell_kinds("o.observation_no <= $after")
+    connection.execute(_BEFORE + (STORED if holds else known), None if holds else {"after": after})
     connection.execute(_ALL, {"after": after})
 
 

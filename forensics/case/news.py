@@ -179,7 +179,7 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
         and _digest(connection, name_rule(STORED)) == since.landmarks
         and not are_overtaken(connection, after)
     )
-    renew_landmarks(connection, after if holds else 0)
+    renew_landmarks(connection, after, holds=holds)
     declare_landmarks(connection)
     return moments
 

@@ -11,7 +11,7 @@
 -- inputs = ["collateral", "observation", "quote", "verdict"]
 -- requires = ["verdict"]
 -- scope = ["ppid", "attestation_key_id"]
--- widens = true
+-- suspects = "SELECT subject_id AS ppid, subject_id AS attestation_key_id FROM late"
 -- discriminator = ["tee"]
 -- grain = "one row per platform and TEE"
 -- nulls = "a platform without PPID is told by its attestation key; out of date by a TCB info that has no date is counted"

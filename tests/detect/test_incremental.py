@@ -212,17 +212,16 @@ def test_landmarks_by_another_rule_are_not_gone_on_from(
 ) -> None:
     asked = []
 
-    def renew(connection: duckdb.DuckDBPyConnection, after: int = 0) -> None:
-        asked.append(after)
-        renew_landmarks(connection, after)
+    def renew(connection: duckdb.DuckDBPyConnection, after: int, *, holds: bool) -> None:
+        asked.append(holds)
+        renew_landmarks(connection, after, holds=holds)
 
     monkeypatch.setattr("forensics.case.news.renew_landmarks", renew)
     run_all(own_case, AS_OF)
     monkeypatch.setattr("forensics.case.landmarks._RULE", "another")
     run_all(own_case, AS_OF)
     run_all(own_case, AS_OF)
-    assert asked == [asked[0], 0, asked[0]]
-    assert asked[0] > 0
+    assert asked == [True, False, True]
 
 
 def test_another_detector_starts_afresh(own_case: Case) -> None:

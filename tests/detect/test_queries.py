@@ -22,7 +22,7 @@ import duckdb
 import pytest
 
 from forensics.case.contract import QUOTE, VIEWS
-from forensics.case.landmarks import ENDS, OF_SIGHTING, declare_landmarks
+from forensics.case.landmarks import ENDS, OF_RECEIPT, OF_SIGHTING, declare_landmarks
 from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
@@ -179,12 +179,18 @@ OWN = {"quote_id", "quote_no", "signed_id", "signing_id", "signature_r", "signat
 def mark_land(connection: duckdb.DuckDBPyConnection) -> None:
     """Landmarks, with kinds of quotes by all that they show: cases do not tell the ids of that."""
     shown = [f'q."{name}"' for name in QUOTE.names if name not in OWN]
-    connection.execute(
-        f"CREATE TEMP TABLE landmark_now AS SELECT {ENDS} FROM observation AS o "
-        "LEFT JOIN quote AS q ON q.quote_no = o.quote_no WHERE o.observation_no NOT IN "
-        "(SELECT observation_no FROM reshown WHERE trusted_showing > 1) "
-        f"GROUP BY {', '.join([*OF_SIGHTING.values(), *shown])}"
-    )
+    for when, which in (
+        ("now", "TRUE"),
+        ("before", "o.observation_no NOT IN (FROM fresh_observation)"),
+    ):
+        connection.execute(
+            f"CREATE TEMP TABLE landmark_{when} AS SELECT {ENDS} FROM observation AS o "
+            "LEFT JOIN quote AS q ON q.quote_no = o.quote_no LEFT JOIN verdict AS v "
+            "ON v.observation_no = o.observation_no AND v.moment = 'receipt' "
+            "WHERE o.observation_no NOT IN "
+            f"(SELECT observation_no FROM reshown WHERE trusted_showing > 1) AND {which} "
+            f"GROUP BY {', '.join([*OF_SIGHTING.values(), *OF_RECEIPT.values(), *shown])}"
+        )
     declare_landmarks(connection)
 
 
@@ -278,16 +284,17 @@ def hold(
     return full
 
 
-class OneNew(random.Random):
-    """Deals everything as known but for the row of this number; sightings come first."""
+class New(random.Random):
+    """Deals everything as known but for the rows of these numbers; sightings come first."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, *numbers: int) -> None:
         super().__init__(0)
-        self._before = number
+        self._numbers = numbers
+        self._dealt = 0
 
     def random(self) -> float:
-        self._before -= 1
-        return 0.1 if self._before == -1 else 0.9
+        self._dealt += 1
+        return 0.1 if self._dealt - 1 in self._numbers else 0.9
 
 
 def test_a_token_between_landmarks_waits_for_the_quote_that_it_names() -> None:
@@ -304,7 +311,7 @@ def test_a_token_between_landmarks_waits_for_the_quote_that_it_names() -> None:
         late = {"received_at": sighting["received_at"] + timedelta(minutes=number)}
         token = {"token_quote_hash": f"{8:064x}" if number == 4 else quote_id}
         rows["observation"].append(sighting | sight | late | token)
-    outcome = hold(CATALOG[name], case, rows, OneNew(8))
+    outcome = hold(CATALOG[name], case, rows, New(8))
     assert [finding.observation_ids for finding in outcome.findings] == [("o4",)]
 
 
@@ -325,5 +332,35 @@ def test_whoever_attested_in_the_first_time_of_a_launch_log_counts_between_landm
         sight = {"observation_id": f"o{number}", "observation_no": number}
         at = {"container_id": container, "received_at": start + timedelta(hours=hours)}
         rows["observation"].append(attests | sight | at)
-    outcome = hold(CATALOG[name], {"alone": True}, rows, OneNew(7))
+    outcome = hold(CATALOG[name], {"alone": True}, rows, New(7))
     assert [finding.observation_ids for finding in outcome.findings] == [("o4", "o5", "o6")]
+
+
+@pytest.mark.parametrize(
+    ("news", "offences", "unjudged"),
+    [
+        ([(9, 9), (10, 10)], [], 0),
+        ([(10, 5), (11, 12)], [("n0",)], 0),
+        ([(4, 9), (10, 10)], [], 1),
+    ],
+)
+def test_news_are_held_against_what_a_writer_had_counted_before(
+    news: list[tuple[int, int]], offences: list[tuple[str, ...]], unjudged: int
+) -> None:
+    """Its last and its highest before the news are of the same kind as those of the news."""
+    name = "impossible-time"
+    [sighting, *_] = next(
+        c["rows"]["observation"] for c in read_cases(name) if c["name"] == "in the writer's order"
+    )
+    told = [(f"o{number}", number, number) for number in range(9)]
+    told += [(f"n{place}", *when) for place, when in enumerate(news)]
+    rows: Rows = {view.name: [] for view in VIEWS}
+    for number, (sight, count, minutes) in enumerate(told):
+        at = sighting["received_at"] + timedelta(minutes=minutes)
+        counted = {"sequence_no": count, "event_id": sight, "received_at": at}
+        rows["observation"].append(
+            sighting | {"observation_id": sight, "observation_no": number} | counted
+        )
+    outcome = hold(CATALOG[name], {}, rows, New(9, 10))
+    assert [finding.observation_ids for finding in outcome.findings] == offences
+    assert outcome.unjudged == unjudged
