@@ -122,7 +122,7 @@ def _check_endorsement(
         return {"N2": missing(_VEK), **dict.fromkeys(names, skipped("N2"))}
     results = {"N2": endorsement.results["N2"], **dict.fromkeys(names, skipped("N2"))}
     kind, product, tcb = endorsement.kind, endorsement.product, endorsement.vek_tcb
-    if endorsement.vek_key is not None and signature_ok is not None:
+    if signature_ok is not None:
         shown = "valid" if signature_ok else "invalid"
         results["N4"] = judge(signature_ok, "signed by the VEK", shown)
     if kind is None or product is None or tcb is None:
