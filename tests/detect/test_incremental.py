@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import Catalog, load_catalog
 from forensics.detect.detection import Detection, detect
+from forensics.detect.detector import Detector
 from forensics.detect.findings import rank
 from forensics.detect.incremental import recall
 from forensics.detect.run import DetectorRun
@@ -245,6 +247,23 @@ def test_without_a_scope_new_evidence_is_judged_with_the_old(fed_case: Case) -> 
     # What reads no event at all may be carried on.
     assert all(run.full_because in (run.detector.in_full, None) for run in runs)
     assert len({run.full_because for run in runs} - {None}) > 1
+
+
+def test_for_a_detector_without_anything_to_judge_nothing_is_made_ready(
+    fed_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[str] = []
+
+    @contextmanager
+    def load(_connection: object, detectors: Iterable[Detector]) -> Iterator[None]:
+        ready.extend(detector.id for detector in detectors)
+        yield
+
+    monkeypatch.setattr("forensics.detect.detection.loaded", load)
+    blind = {run.detector.id for run in run_all(fed_case, AS_OF).runs if not run.evaluated}
+    assert blind
+    assert ready
+    assert blind.isdisjoint(ready)
 
 
 def test_a_detector_of_ones_own_needs_no_excuse_for_having_no_scope(fed_case: Case) -> None:
