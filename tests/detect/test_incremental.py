@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import Catalog, load_catalog
 from forensics.detect.detection import Detection, detect
+from forensics.detect.detector import Detector
 from forensics.detect.findings import rank
 from forensics.detect.incremental import recall
 from forensics.detect.run import DetectorRun
@@ -237,6 +239,23 @@ def fed_case(own_case: Case, tmp_path: Path) -> Case:
     late.write_text('{"timestamp":"2026-01-06T00:00:00Z","event_type":"enclave_attestation"}\n')
     take_in(own_case, [late], AS_OF)
     return own_case
+
+
+def test_for_a_detector_without_anything_to_judge_nothing_is_made_ready(
+    fed_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[str] = []
+
+    @contextmanager
+    def load(_connection: object, detectors: Iterable[Detector]) -> Iterator[None]:
+        ready.extend(detector.id for detector in detectors)
+        yield
+
+    monkeypatch.setattr("forensics.detect.detection.loaded", load)
+    blind = {run.detector.id for run in run_all(fed_case, AS_OF).runs if not run.evaluated}
+    assert blind
+    assert ready
+    assert blind.isdisjoint(ready)
 
 
 @pytest.mark.parametrize(
