@@ -10,7 +10,7 @@
 -- why = "A relay takes the challenge to a genuine enclave elsewhere and brings the answer back: detours take time, and the answer comes from another address. Latency alone never proves it."
 -- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
--- in_full = "what is usual for a platform is a median of all its answers"
+-- scope = ["ppid", "chip_id", "attestation_key_id", "nonce"]
 -- discriminator = ["session_key"]
 -- grain = "one row per answer"
 -- nulls = "an event that does not say when its challenge was issued, or when it came, is counted; events without a peer can only be slow (low); without PPID the attestation key stands for the platform; no word from the verifier counts as accepted"
