@@ -4,7 +4,9 @@ full run finds.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +32,7 @@ from forensics.sources import ingest_paths
 CATALOG = load_catalog()
 SCREENED = {detector.id for detector in CATALOG.values() if detector.suspects}
 CORPUS = load_corpus()
-PLATFORMS, PAST, EACH = 4, 160, 12
+PLATFORMS, PAST, EACH = 6, 160, 12
 Events = list[dict[str, Any]]
 
 
@@ -58,11 +60,25 @@ def make_night(night: int) -> Events:
 
 def tell(event: dict[str, Any], night: int) -> dict[str, Any]:
     """As it was, or as somebody would have it."""
+    event |= {
+        "container_id": f"of-{event['enclave_id']}",
+        "tcb_evaluation_data_number": 18,
+    }
+    if night == 3:
+        event |= LIES.get(event["enclave_id"], {})
     if night == 1 and event["enclave_id"] == "enc-0001":
         return event | {"node_id": "node-elsewhere"}
     if night == 3 and event["enclave_id"] == "enc-0002":
         return event | {"enclave_id": "enc-0003"}
     return event
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "enc-0001": {"container_id": "of-enc-0003"},
+    "enc-0004": {"tcb_evaluation_data_number": 17},
+    "enc-0005": {"container_id": "of-nobody"},
+}
+"""What becomes of an enclave's events in the third night."""
 
 
 def make_challenge(event: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +89,20 @@ def make_challenge(event: dict[str, Any]) -> dict[str, Any]:
 
 def make_release(event: dict[str, Any]) -> dict[str, Any]:
     return shift(event, 1, "secret_released", secret_id="payments/key")
+
+
+def make_launch(event: dict[str, Any]) -> dict[str, Any]:
+    """The launch of the container that it is evidence of, before everything else."""
+    named = {key: event[key] for key in ("container_id", "enclave_id", "node_id", "workload_id")}
+    kind = {"event_type": "enclave_launch", "expects_attestation": False}
+    return kind | named | {"timestamp": write_time(CORPUS.START)}
+
+
+def swap_token(event: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """With a token about another event's quote, where it is an enclave's that lies so."""
+    if event["enclave_id"] != "enc-0000" or "quote" not in event:
+        return event
+    return event | {"quote_sha256": hashlib.sha256(b64decode(other["quote"])).hexdigest()}
 
 
 def shift(event: dict[str, Any], seconds: int, kind: str, **more: str) -> dict[str, Any]:
@@ -111,10 +141,11 @@ def make_late(event: dict[str, Any]) -> dict[str, Any]:
 
 def emit_nights() -> Iterator[Events]:
     past = make_night(0)
-    yield past
+    *launched, unknown = map(make_launch, past[:PLATFORMS])
+    yield [*past, *launched]
     yield make_night(1)
-    yield [*make_night(2), make_late(past[PAST - 3])]
-    yield make_night(3)
+    yield [*make_night(2), make_late(past[PAST - 3]), unknown]
+    yield [swap_token(event, past[1]) for event in make_night(3)]
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +238,10 @@ def test_what_is_told_with_other_history_reads_it_once_it_is_met(nights: list[De
         (3, "two-places-at-once"),
         (3, "impossible-time"),
         (3, "secret-without-evidence"),
+        (3, "token-evidence-mismatch"),
+        (3, "collateral-rollback"),
+        (3, "unexpected-attestation"),
+        (3, "channel-diversion"),
     ],
 )
 def test_what_each_night_brought_is_found(
