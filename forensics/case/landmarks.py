@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from forensics.case.ledger import TOOL_VERSION
 from forensics.case.tables import LANDMARK
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ LIMIT 1
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
-_RULE = hashlib.sha256(repr((_KIND, ENDS)).encode()).hexdigest()
+_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS)).encode()).hexdigest()
 
 
 def renew_landmarks(
@@ -146,8 +147,8 @@ def renew_landmarks(
 
 
 def name_rule(landmarks: str) -> str:
-    """The rows of `NOW` or `STORED`, with what told the kinds apart: other landmarks by another
-    rule are not the same, even where their rows are.
+    """The rows of `NOW` or `STORED`, with what told the kinds apart: landmarks by another rule, or
+    of another version of the tool, are others, even where their rows are the same.
     """
     return f"SELECT *, '{_RULE}' AS rule FROM ({landmarks})"
 

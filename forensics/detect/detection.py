@@ -18,7 +18,7 @@ from forensics.detect.feeds import Feed, find_cut_off, find_known_entry, read_fe
 from forensics.detect.findings import OPEN, Finding
 from forensics.detect.inputs import loaded
 from forensics.detect.parameters import AS_OF
-from forensics.detect.run import DetectorRun, check_overrides, run_detector
+from forensics.detect.run import DetectorRun, check_overrides, find_missing, run_detector
 from forensics.detect.states import Round, renew
 from forensics.detect.store import load_detections, load_findings
 from forensics.detect.suppressions import Suppression, select_active
@@ -195,18 +195,24 @@ def _make_judge(
 ) -> _Judge:
     """How a detector goes on from the past up to a cut-off, or why it cannot.
 
-    What waited is no finding yet, and nothing that a run could go on from: then it reads all.
+    What waited is no finding yet, and nothing that a run could go on from: then it reads all. Who
+    had nothing to judge in the run before, and still has nothing, reads nothing.
     """
     if past is None:
         return lambda _detector, _cut_off: "asked for"
     waited = {row["detector"] for row in before if row["waiting"]}
+    blind = {row["detector"] for row in before if row["outcome"] != "evaluated"}
     near = past.surround(connection, detectors, active)
 
     def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun | str:
         if detector.id in waited and not _has_cut_off(detector):
             return "some of it waited"
         known = active[detector.id]
-        return past.go_on(connection, detector, known, near, as_of=cut_off, overrides=overrides)
+        run = past.go_on(connection, detector, known, near, as_of=cut_off, overrides=overrides)
+        if isinstance(run, str) and detector.id in blind and find_missing(connection, detector):
+            nothing = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+            return replace(nothing, full_because=run)
+        return run
 
     return judge
 

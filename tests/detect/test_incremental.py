@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import Catalog, load_catalog
 from forensics.detect.detection import Detection, detect
+from forensics.detect.detector import Detector
 from forensics.detect.findings import rank
 from forensics.detect.incremental import recall
 from forensics.detect.run import DetectorRun
@@ -251,6 +253,23 @@ def test_without_a_scope_new_evidence_is_judged_with_the_old(
     )
     detection = run_all(fed_case, AS_OF, {plain.id: plain})
     assert [run.full_because for run in detection.runs] == [reason]
+
+
+def test_for_a_detector_without_anything_to_judge_nothing_is_made_ready(
+    fed_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[str] = []
+
+    @contextmanager
+    def load(_connection: object, detectors: Iterable[Detector]) -> Iterator[None]:
+        ready.extend(detector.id for detector in detectors)
+        yield
+
+    monkeypatch.setattr("forensics.detect.detection.loaded", load)
+    blind = {run.detector.id for run in run_all(fed_case, AS_OF).runs if not run.evaluated}
+    assert blind
+    assert ready
+    assert blind.isdisjoint(ready)
 
 
 def run_of(detection: Detection, name: str) -> DetectorRun:
