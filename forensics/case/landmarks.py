@@ -130,7 +130,7 @@ LIMIT 1
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
-_RULE = hashlib.sha256(repr([TOOL_VERSION, _KIND, ENDS]).encode()).hexdigest()
+_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS)).encode()).hexdigest()
 
 
 def renew_landmarks(

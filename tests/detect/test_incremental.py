@@ -272,6 +272,23 @@ def test_without_a_scope_new_evidence_is_judged_with_the_old(
     assert [run.full_because for run in detection.runs] == [reason]
 
 
+def test_for_a_detector_without_anything_to_judge_nothing_is_made_ready(
+    fed_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[str] = []
+
+    @contextmanager
+    def load(_connection: object, detectors: Iterable[Detector]) -> Iterator[None]:
+        ready.extend(detector.id for detector in detectors)
+        yield
+
+    monkeypatch.setattr("forensics.detect.detection.loaded", load)
+    blind = {run.detector.id for run in run_all(fed_case, AS_OF).runs if not run.evaluated}
+    assert blind
+    assert ready
+    assert blind.isdisjoint(ready)
+
+
 def run_of(detection: Detection, name: str) -> DetectorRun:
     return next(run for run in detection.runs if run.detector.id == name)
 
