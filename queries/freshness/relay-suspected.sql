@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -12,14 +12,14 @@
 -- requires = ["quote"]
 -- scope = ["ppid", "chip_id", "attestation_key_id", "nonce"]
 -- discriminator = ["session_key"]
--- grain = "one row per answer"
+-- grain = "one row per instance and session: the answer that says most"
 -- nulls = "an event that does not say when its challenge was issued, or when it came, is counted; events without a peer can only be slow (low); without PPID the attestation key stands for the platform; no word from the verifier counts as accepted"
 -- false_positives = ["cold start, garbage collection, a slow quote generation service: the other guests of the platform are slow as well (low)", "failover to another region: everybody's peer changes"]
 -- blind_spots = ["a relay that is always there: then it is the usual way", "a relay within the platform's own network", "fewer than min_answers answers of a platform to a verifier: counted where they came from several peers"]
 -- attack = ["relay (cuckoo attack)"]
 -- spec = ["Parno, Bootstrapping trust in a trusted platform, 2008", "detector D10"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_answers]
 -- type = "BIGINT"
@@ -206,8 +206,10 @@ neighbour AS (
 ),
 judged AS (
     SELECT
-        s.observation_id, s.received_at, s.enclave_id, s.peer, s.session_key, s.platform_type,
-        s.platform_id, s.took, s.median, s.deviation, s.answers, s.limit_seconds,
+        CASE WHEN s.enclave_id IS NULL THEN s.platform_type ELSE 'enclave' END AS subject_type,
+        coalesce(s.enclave_id, s.platform_id) AS subject_id,
+        s.observation_id, s.observation_no, s.received_at, s.peer, s.session_key,
+        s.took, s.median, s.deviation, s.answers, s.limit_seconds,
         w.usual_peers,
         coalesce(w.others > 0 AND w.same_way = 0 AND s.peer IS NOT NULL, FALSE) AS other_way,
         f.observation_no IS NOT NULL AS two_peers,
@@ -216,15 +218,43 @@ judged AS (
     LEFT JOIN way AS w ON w.observation_no = s.observation_no
     LEFT JOIN forwarded AS f ON f.observation_no = s.observation_no
     LEFT JOIN neighbour AS n ON n.observation_no = s.observation_no
+),
+-- A session may have several slow answers: it is told by the one that says most.
+weighed AS (
+    SELECT
+        subject_type, subject_id, observation_no, peer, session_key, took, median, deviation,
+        answers, limit_seconds, usual_peers, other_way, two_peers, slow_neighbours,
+        CASE WHEN two_peers OR (other_way AND slow_neighbours = 0) THEN 'high' ELSE 'low' END
+            AS severity
+    FROM judged
+),
+told AS (
+    SELECT
+        subject_type, subject_id, peer, session_key, took, median, deviation,
+        answers, limit_seconds, usual_peers, other_way, two_peers, slow_neighbours, severity,
+        row_number() OVER (
+            PARTITION BY subject_type, subject_id, session_key
+            ORDER BY severity, took DESC, observation_no
+        ) AS place
+    FROM weighed
+),
+session AS (
+    SELECT
+        subject_type, subject_id, session_key,
+        min(received_at) AS first_seen,
+        max(received_at) AS last_seen,
+        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
+            AS observation_ids
+    FROM judged
+    GROUP BY subject_type, subject_id, session_key
 )
 SELECT
-    CASE WHEN enclave_id IS NULL THEN platform_type ELSE 'enclave' END AS subject_type,
-    coalesce(enclave_id, platform_id) AS subject_id,
-    received_at AS first_seen,
-    received_at AS last_seen,
-    string_split(observation_id, ' ') AS observation_ids,
-    CASE WHEN two_peers OR (other_way AND slow_neighbours = 0) THEN 'high' ELSE 'low' END
-        AS severity,
+    t.subject_type,
+    t.subject_id,
+    s.first_seen,
+    s.last_seen,
+    s.observation_ids,
+    t.severity,
     'Possible relay: the answer took ' || CAST(CAST(took * 1000 AS BIGINT) AS VARCHAR)
     || ' ms where ' || CAST(CAST(median * 1000 AS BIGINT) AS VARCHAR) || ' ms are usual'
     || CASE
@@ -234,7 +264,7 @@ SELECT
     END
     || CASE WHEN slow_neighbours > 0 THEN '; its neighbours were slow too' ELSE '' END AS summary,
     CAST(to_json({
-        'session_key': session_key,
+        'session_key': t.session_key,
         'took_ms': CAST(took * 1000 AS BIGINT),
         'usual_ms': CAST(median * 1000 AS BIGINT),
         'deviation_ms': CAST(deviation * 1000 AS BIGINT),
@@ -245,5 +275,10 @@ SELECT
         'two_peers': two_peers,
         'slow_neighbours': slow_neighbours
     }) AS VARCHAR) AS details
-FROM judged
+FROM told AS t
+JOIN session AS s
+    ON s.subject_type = t.subject_type
+    AND s.subject_id = t.subject_id
+    AND s.session_key = t.session_key
+WHERE t.place = 1
 ORDER BY subject_type, subject_id, details
