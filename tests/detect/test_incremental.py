@@ -241,23 +241,6 @@ def fed_case(own_case: Case, tmp_path: Path) -> Case:
     return own_case
 
 
-def test_for_a_detector_without_anything_to_judge_nothing_is_made_ready(
-    fed_case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ready: list[str] = []
-
-    @contextmanager
-    def load(_connection: object, detectors: Iterable[Detector]) -> Iterator[None]:
-        ready.extend(detector.id for detector in detectors)
-        yield
-
-    monkeypatch.setattr("forensics.detect.detection.loaded", load)
-    blind = {run.detector.id for run in run_all(fed_case, AS_OF).runs if not run.evaluated}
-    assert blind
-    assert ready
-    assert blind.isdisjoint(ready)
-
-
 @pytest.mark.parametrize(
     ("excuse", "reason"), [("it counts", "it counts"), (None, "it declares no scope")]
 )
