@@ -654,3 +654,6 @@ VIEWS = (
     NOTIFICATION,
     RUN,
 )
+
+COLUMNS = {view.name: view.names for view in VIEWS}
+"""View -> the names of its columns, in order."""

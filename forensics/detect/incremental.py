@@ -285,7 +285,6 @@ def run_narrowed(
     moments = name_moments(detector)
     if detector.suspects:
         scope.put_beside(detector, params)
-        scope.put_events_beside(detector.follows)
         with scope.narrow(detector):
             scope.seed_values(screen(connection, detector, params))
     else:

@@ -14,7 +14,7 @@ from typing import Final
 
 import duckdb
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import COLUMNS
 from forensics.case.news import EVENTS
 from forensics.case.scratch import SCRATCH
 from forensics.detect.detector import Detector
@@ -44,7 +44,6 @@ _UNIQUE: Final = frozenset(
 _FEWEST: Final = 4  # detectors; fewer read the views faster than tables are made of them
 _FEW_VALUES: Final = 1 << 16  # of a text column, in all tables together
 
-_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 _Columns = Mapping[str, Iterable[str]]  # view -> columns as SQL
 
 
@@ -94,7 +93,7 @@ def _choose_columns(detectors: Iterable[Detector]) -> _Columns:
         for view, names in read_columns(detector).items():
             read[view].update(names, detector.scope if view in _SCOPED else ())
     return {
-        view: [f'"{name}"' for name in _COLUMNS[view] if name in read[view] | needed]
+        view: [f'"{name}"' for name in COLUMNS[view] if name in read[view] | needed]
         for view, needed in _WORTH.items()
         if view in read
     }

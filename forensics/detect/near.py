@@ -11,12 +11,12 @@ from typing import Final
 
 import duckdb
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import COLUMNS
 from forensics.case.news import EVENTS
 from forensics.detect import reading
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
-from forensics.detect.reach import MAIN, Reach
+from forensics.detect.reach import MAIN, Reach, find_view
 from forensics.detect.touched import Touched
 
 SIGHTINGS: Final = {
@@ -28,7 +28,6 @@ SIGHTINGS: Final = {
 }
 """Views of rows about sightings, and the number by which each of them is read in part."""
 
-_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 NEWS: Final = "news"
 """The table of the sightings that are new, or show again what is: `observation_no`."""
 # What a screen may ask beside the query's own CTEs: how far each writer had counted.
@@ -146,12 +145,12 @@ class Near:
         return not self._connection.execute(f"{query} LIMIT 1").fetchall()
 
     def _select_values(self, key: str) -> str:
-        return self.select(_find_view(key), [key], f"FROM {NEWS}", near=True)
+        return self.select(find_view(key), [key], f"FROM {NEWS}", near=True)
 
     def _touch(self, inputs: set[str]) -> None:
         values = {
             key: [f"FROM ({self._select_values(key)}) AS shown"]
-            + [f"FROM fresh_{v}" for v in EVENTS if v in inputs and key in _COLUMNS[v]]
+            + [f"FROM fresh_{v}" for v in EVENTS if v in inputs and key in COLUMNS[v]]
             for key in sorted({key for keys in self._followed_by.values() for key in keys})
         }
         queries = {
@@ -168,11 +167,11 @@ class Near:
                     read["observation"] |= {"observation_no", "quote_no"}
                     read[view] |= {*names, SIGHTINGS[view]}
         for key in scopes:
-            view = _find_view(key)
+            view = find_view(key)
             read[view] |= {key, SIGHTINGS[view]}
         fetched = {}
         for view, needed in read.items():
-            fetched[view] = [name for name in _COLUMNS[view] if name in needed]
+            fetched[view] = [name for name in COLUMNS[view] if name in needed]
             query = self.select(view, fetched[view], f"FROM {MEMBERS}", near=False)
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {MEMBERS}_{view} AS {query}")
         self._fetched = fetched
@@ -183,11 +182,6 @@ def _find_followed(detector: Detector) -> Sequence[str]:
         return detector.keys
     screened = reading.name_columns(detector.suspects)
     return [key for key in detector.keys if key not in screened]
-
-
-def _find_view(key: str) -> str:
-    """Where a key of a scope stands."""
-    return "observation" if key in _COLUMNS["observation"] else "quote"
 
 
 def _list(names: Iterable[str]) -> str:

@@ -7,12 +7,10 @@ from typing import Final
 
 import duckdb
 
-from forensics.case.contract import OBSERVATION, VIEWS
+from forensics.case.contract import COLUMNS
 from forensics.case.news import EVENTS
 
 MAIN: Final = "memory.main"  # the views themselves, whatever temporary table has their name
-
-_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 
 
 class Reach:
@@ -32,7 +30,7 @@ class Reach:
         self._name = name
         self.keys = tuple(keys)
         self.events = {
-            view: [key for key in self.keys if key in _COLUMNS[view]]
+            view: [key for key in self.keys if key in COLUMNS[view]]
             for view in EVENTS
             if view in events
         }
@@ -160,11 +158,16 @@ def select_sightings(keys: Sequence[str]) -> str:
     """
     columns = ", ".join(map(_name_text, keys))
     query = f"SELECT o.observation_no, {columns} FROM {MAIN}.observation AS o"
-    quoted = any(key not in OBSERVATION.names for key in keys)
+    quoted = any(find_view(key) == "quote" for key in keys)
     return query + (f" LEFT JOIN {MAIN}.quote AS q ON q.quote_no = o.quote_no" if quoted else "")
 
 
 def _name_text(key: str) -> str:
     """A key of an observation `o` or its quote `q`."""
-    owner = "o" if key in OBSERVATION.names else "q"
+    owner = "o" if find_view(key) == "observation" else "q"
     return f'CAST({owner}."{key}" AS VARCHAR) AS "{key}"'
+
+
+def find_view(key: str) -> str:
+    """Where a key of a scope stands."""
+    return "observation" if key in COLUMNS["observation"] else "quote"

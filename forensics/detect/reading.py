@@ -16,11 +16,10 @@ from typing import Any, Final
 
 import duckdb
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import COLUMNS
 from forensics.detect.detector import Detector
 from forensics.errors import DetectorError
 
-_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 # Parts of a statement that do nothing but read; INSERT, COPY and the like have nodes of their own.
 _SELECTS: Final = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _NODE: Final = re.compile(r'"type": ?"(\w+_NODE)"')
@@ -43,11 +42,11 @@ def read_columns(detector: Detector) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = defaultdict(set)
     for columns in readings:
         if columns is None:
-            return {view: _COLUMNS[view] for view in detector.inputs}
+            return {view: COLUMNS[view] for view in detector.inputs}
         for view, column in columns:
             found[view].add(column)
     return {
-        view: tuple(name for name in _COLUMNS[view] if name in found[view])
+        view: tuple(name for name in COLUMNS[view] if name in found[view])
         for view in detector.inputs
     }
 
@@ -138,7 +137,7 @@ def _list_sources(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _list_sources(table["right"])
     else:
         table_name = table.get("table_name", "").lower()
-        yield table["alias"].lower() or table_name, table_name if table_name in _COLUMNS else ""
+        yield table["alias"].lower() or table_name, table_name if table_name in COLUMNS else ""
 
 
 def _resolve(parts: list[str], names: _Names) -> Iterator[tuple[str, str]]:
@@ -151,7 +150,7 @@ def _resolve(parts: list[str], names: _Names) -> Iterator[tuple[str, str]]:
 
 def _spread(relation: str, names: _Names) -> Iterator[tuple[str, str]]:
     views = {names[relation]} if relation in names else _views(names)
-    yield from ((view, column) for view in views & _COLUMNS.keys() for column in _COLUMNS[view])
+    yield from ((view, column) for view in views & COLUMNS.keys() for column in COLUMNS[view])
 
 
 def _views(names: _Names) -> set[str]:

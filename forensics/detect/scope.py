@@ -27,7 +27,7 @@ from typing import Final
 
 import duckdb
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import COLUMNS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
@@ -51,7 +51,6 @@ WHERE {_STRETCH} IN (
     ) AS new
 )
 """
-_COLUMNS: Final = {view.name: view.names for view in VIEWS}
 
 
 class Scope:
@@ -82,18 +81,15 @@ class Scope:
 
     def put_beside(self, detector: Detector, params: Mapping[str, Value]) -> None:
         """Read beside the scope what the news are connected to by other keys than the detector's
-        screen asks for, what was received around them, and all that is near: news, landmarks, and
-        more that does no harm.
+        screen asks for, what was received around them, the sightings that new events share a column
+        with, known ones too, and all that is near: news, landmarks, and more that does no harm.
         """
         news = self._near.follow_news(self._near.list_followed(detector), self._reach.events)
         self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
         if detector.around:
             self._run(f"INSERT INTO {_BESIDE} {_AROUND}", {"reach": params[detector.around]})
-
-    def put_events_beside(self, columns: Sequence[str]) -> None:
-        """Read beside the scope the sightings, known ones too, that new events share these with."""
         for view in self._reach.events:
-            for column in set(columns) & set(_COLUMNS[view]):
+            for column in set(detector.follows) & set(COLUMNS[view]):
                 self._run(
                     f"INSERT INTO {_BESIDE} SELECT observation_no FROM {MAIN}.observation "
                     f'WHERE "{column}" IN (SELECT "{column}" FROM fresh_{view})'

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 from forensics import __version__
 from forensics.case.case import Case
 from forensics.case.connection import connect
+from forensics.case.contract import COLUMNS
 from forensics.case.custody import verify_custody
 from forensics.case.folder import FINDINGS_NAME, LEDGER_NAME, SETTINGS_NAME
 from forensics.case.ledger import TOOL_NAME, number_entries, number_notes
@@ -43,7 +44,7 @@ from forensics.detect.catalog import load_catalog
 from forensics.errors import CustodyError, UsageError
 from forensics.report.drafts import create_folder
 from forensics.report.originals import Originals, copy_originals
-from forensics.report.records import COLUMNS, write_view
+from forensics.report.records import write_view
 from forensics.report.redaction import Redactor
 
 if TYPE_CHECKING:

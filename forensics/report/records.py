@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import COLUMNS
 
 if TYPE_CHECKING:
     import duckdb
 
     from forensics.report.redaction import Redactor
 
-COLUMNS = {view.name: view.names for view in VIEWS}
 
 _BATCH_ROWS = 1 << 10
 

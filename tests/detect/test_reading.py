@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from forensics.case.contract import VIEWS
+from forensics.case.contract import COLUMNS, VIEWS
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
@@ -16,7 +16,6 @@ from forensics.detect.reading import continue_query, name_columns, only_selects,
 from forensics.errors import DetectorError
 
 CATALOG = load_catalog()
-COLUMNS = {view.name: view.names for view in VIEWS}
 
 
 def read(sql: str, *inputs: str) -> dict[str, tuple[str, ...]]:
