@@ -90,7 +90,7 @@ FROM (
            ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE {which}
       AND o.observation_no NOT IN (
-          SELECT observation_no FROM memory.main.reshown WHERE trusted_showing > 1
+          SELECT observation_no FROM shown_again WHERE trusted_showing > 1
       )
     GROUP BY ALL
 ) AS sighting
@@ -116,21 +116,32 @@ UNION SELECT last_no FROM landmark_now
 UNION SELECT highest_no FROM landmark_now WHERE highest_no IS NOT NULL
 UNION SELECT last_no FROM landmark_before
 UNION SELECT highest_no FROM landmark_before WHERE highest_no IS NOT NULL
-UNION SELECT observation_no FROM memory.main.reshown
+UNION SELECT observation_no FROM shown_again
 UNION SELECT observation_no FROM fresh_observation
 """
 
 _OVERTAKEN = """
 SELECT 1
-FROM memory.main.reshown AS r
-JOIN memory.main.reshown AS f ON f.signing_id = r.signing_id AND f.showing < r.showing
+FROM shown_again AS r
+JOIN shown_again AS f ON f.signing_id = r.signing_id AND f.showing < r.showing
 WHERE r.observation_no <= $after AND f.observation_no > $after
 LIMIT 1
+"""
+
+# It takes a look at all signatures, and is asked several times.
+_SHOWN_AGAIN = """
+CREATE OR REPLACE TEMP TABLE shown_again AS
+SELECT observation_no, signing_id, showing, trusted_showing FROM memory.main.reshown
 """
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
 _RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS)).encode()).hexdigest()
+
+
+def note_reshown(connection: duckdb.DuckDBPyConnection) -> None:
+    """What was shown more than once, as the temporary table `shown_again` that the rest reads."""
+    connection.execute(_SHOWN_AGAIN)
 
 
 def renew_landmarks(

@@ -148,6 +148,7 @@ def knows_verdicts(connection: duckdb.DuckDBPyConnection, since: Horizon) -> boo
 def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> frozenset[str]:
     """Say what is new as temporary relations. Returns the moments of verdicts that changed.
 
+    Reads `shown_again` (`forensics.case.landmarks`).
     `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
     `moment`, known ones whose verdict is another now. `fresh_launch`, `known_launch` and so on
     are the rows of the event views on either side of the horizon. `landmark` holds numbers too
@@ -165,9 +166,9 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
         [since.entry],
     )
     for view in EVENTS:
-        for name, negation in (("fresh", ""), ("known", "NOT ")):
+        for kind, name, negation in (("TABLE", "fresh", ""), ("VIEW", "known", "NOT ")):
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {name}_{view} AS SELECT * FROM memory.main.{view} "
+                f"CREATE OR REPLACE TEMP {kind} {name}_{view} AS SELECT * FROM memory.main.{view} "
                 f"WHERE source_id {negation}IN (SELECT source_id FROM fresh_source)"
             )
     rows = connection.execute("SELECT DISTINCT moment FROM changed_observation").fetchall()

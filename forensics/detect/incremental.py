@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.landmarks import renew_landmarks
+from forensics.case.landmarks import note_reshown, renew_landmarks
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.news import (
     Horizon,
@@ -200,6 +200,7 @@ def recall(
     since = max(horizons, key=lambda h: h.entry, default=None)
     obstacle = "asked for" if full else _find_obstacle(case, since)
     changed_moments: Set[str] = frozenset()
+    note_reshown(connection)
     if since and not obstacle:
         changed_moments = declare_news(connection, since)
     else:

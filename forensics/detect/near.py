@@ -41,6 +41,9 @@ GROUP BY backend_verifier
 """
 MEMBERS: Final = "near"
 """The table of the sightings that are near: `observation_no`."""
+
+ANSWERED: Final = {"nonce": "nonce"}
+"""Views of events for each sighting, and the column by which they are held against sightings."""
 # What showed the same quote as something new says the same of it again.
 _IN_THE_NEWS: Final = f"""
 SELECT observation_no FROM fresh_observation
@@ -74,6 +77,7 @@ class Near:
         self._has_rows: dict[str, bool] = {}
         self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
         self._fetched: Mapping[str, Sequence[str]] = {}
+        self._events: set[str] = set()
         self._touched: Touched | None = None
         connection.execute(_KNOWN_COUNT)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {NEWS} AS {_IN_THE_NEWS}")
@@ -123,6 +127,10 @@ class Near:
             self._followed[asked] = reach
         return self._followed[asked]
 
+    def find_source(self, view: str) -> str:
+        """Where rows about what is near are read from: what was fetched, else the view."""
+        return f"{MEMBERS}_{view}" if view in self._fetched else f"{MAIN}.{view}"
+
     def select_all(self, view: str, names: Sequence[str]) -> str:
         """A query for these columns of all that was fetched."""
         return f"SELECT {_list(names)} FROM {MEMBERS}_{view}"
@@ -144,6 +152,33 @@ class Near:
         query = f"SELECT 1 FROM ({members}) AS m WHERE observation_no NOT IN (FROM {MEMBERS})"
         return not self._connection.execute(f"{query} LIMIT 1").fetchall()
 
+    def select_events(
+        self, view: str, names: Sequence[str], members: str, near: bool, known_only: bool
+    ) -> str:
+        """A query for these columns of the rows of an `ANSWERED` view that sightings, `members` a
+        query for their numbers, or new rows share a value with; `near`: the sightings were fetched.
+        """
+        key = ANSWERED[view]
+        source = f"known_{view}" if known_only else f"{MAIN}.{view}"
+        if near:
+            values = f"FROM {MEMBERS}_{view}_{key}"
+            source = source if known_only else f"{MEMBERS}_{view}"
+        else:
+            sightings = self.select("observation", [key], members, near=False)
+            values = f'{sightings} UNION SELECT "{key}" FROM fresh_{view}'
+        return (
+            f"SELECT {_list(names)} FROM {source} "
+            f'WHERE "{key}" IS NULL OR "{key}" IN (SELECT * FROM ({values}))'
+        )
+
+    def knows(self, view: str, values: str) -> bool:
+        """Whether all events with these values of an `ANSWERED` view's key were fetched."""
+        if not self._fetched or view not in self._events:
+            return False
+        known = f"FROM {MEMBERS}_{view}_{ANSWERED[view]}"
+        query = f"SELECT 1 FROM {values} WHERE value NOT IN ({known}) LIMIT 1"
+        return not self._connection.execute(query).fetchall()
+
     def _select_values(self, key: str) -> str:
         return self.select(find_view(key), [key], f"FROM {NEWS}", near=True)
 
@@ -164,8 +199,10 @@ class Near:
         for columns in self._read.values():
             for view, names in columns.items():
                 if view in SIGHTINGS:
-                    read["observation"] |= {"observation_no", "quote_no"}
+                    read["observation"] |= {"observation_id", "observation_no", "quote_no"}
                     read[view] |= {*names, SIGHTINGS[view]}
+                elif view in ANSWERED:
+                    read["observation"] |= {"observation_id", "observation_no", ANSWERED[view]}
         for key in scopes:
             view = find_view(key)
             read[view] |= {key, SIGHTINGS[view]}
@@ -175,6 +212,23 @@ class Near:
             query = self.select(view, fetched[view], f"FROM {MEMBERS}", near=False)
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {MEMBERS}_{view} AS {query}")
         self._fetched = fetched
+        for view, key in ANSWERED.items():
+            asked = {name for columns in self._read.values() for name in columns.get(view, ())}
+            if asked:
+                self._fetch_events(view, key, [n for n in COLUMNS[view] if n in asked | {key}])
+
+    def _fetch_events(self, view: str, key: str, names: Sequence[str]) -> None:
+        values, events = f"{MEMBERS}_{view}_{key}", f"{MEMBERS}_{view}"
+        self._connection.execute(
+            f'CREATE OR REPLACE TEMP TABLE {values} AS SELECT "{key}" AS value FROM ('
+            f'SELECT "{key}" FROM {MEMBERS}_observation UNION SELECT "{key}" FROM fresh_{view}'
+            f') AS told WHERE "{key}" IS NOT NULL'
+        )
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {events} AS SELECT {_list(names)} FROM {MAIN}.{view} "
+            f'WHERE "{key}" IS NULL OR "{key}" IN (FROM {values})'
+        )
+        self._events.add(view)
 
 
 def _find_followed(detector: Detector) -> Sequence[str]:

@@ -137,7 +137,7 @@ class Reach:
 
     def _add_from_events(self) -> None:
         for view, keys in self.events.items():
-            for key in keys:
+            for key in keys if len(keys) > 1 else ():  # one alone leads to itself
                 met = " OR ".join(f'"{k}" IN (FROM {self.values(k)})' for k in keys)
                 self.add_values(key, f'SELECT "{key}" FROM {MAIN}.{view} WHERE {met}')
 

@@ -31,7 +31,7 @@ from forensics.case.contract import COLUMNS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
-from forensics.detect.near import MEMBERS, NEWS, SIGHTINGS, Near
+from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
 from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
 
@@ -63,6 +63,7 @@ class Scope:
         self._near = near
         self._reach = Reach(connection, "scope", detector.keys, detector.inputs)
         self._screens = detector.suspects is not None
+        self._followed = near.list_followed(detector)
         self._run(f"CREATE OR REPLACE TEMP TABLE {_BESIDE} (observation_no BIGINT)")
 
     @property
@@ -84,7 +85,7 @@ class Scope:
         screen asks for, what was received around them, the sightings that new events share a column
         with, known ones too, and all that is near: news, landmarks, and more that does no harm.
         """
-        news = self._near.follow_news(self._near.list_followed(detector), self._reach.events)
+        news = self._near.follow_news(self._followed, self._reach.events)
         self._run(f"INSERT INTO {_BESIDE} FROM {news.members} UNION FROM {MEMBERS}")
         if detector.around:
             self._run(f"INSERT INTO {_BESIDE} {_AROUND}", {"reach": params[detector.around]})
@@ -109,7 +110,7 @@ class Scope:
         sightings = sorted({seen for finding in findings for seen in finding.observation_ids})
         if sightings:
             self._reach.add_sightings(
-                f"SELECT observation_no FROM {MAIN}.observation "
+                f"SELECT observation_no FROM {self._near.find_source('observation')} "
                 "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
                 [sightings],
             )
@@ -166,9 +167,15 @@ class Scope:
             return "TABLE", self._near.select(view, names, members, near=near)
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
-        # Events are few beside sightings, and a screen may ask for all of them.
+        key = ANSWERED.get(view)
+        if self._screens and key in self._followed:
+            members = self._members
+            return "TABLE", self._near.select_events(view, names, members, near, known_only)
+        # Others are few beside sightings, and a screen may ask for all of them.
         if self._screens:
             return "VIEW", f"SELECT {columns} FROM {source}"
+        if key is not None and not known_only and self._near.knows(view, self._reach.values(key)):
+            source = f"{MEMBERS}_{view}"
         # No view: DuckDB 2.0 loses rows of a query that joins one with such a condition.
         return "TABLE", f"SELECT {columns} FROM {source} WHERE {self._reach.match(view)}"
 

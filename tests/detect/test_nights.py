@@ -17,7 +17,13 @@ import pytest
 from bulk import load_corpus
 
 from forensics.case.case import Case, create_case
-from forensics.case.landmarks import NOW, STORED, read_landmarks, renew_landmarks
+from forensics.case.landmarks import (
+    NOW,
+    STORED,
+    note_reshown,
+    read_landmarks,
+    renew_landmarks,
+)
 from forensics.case.news import read_verdict_state
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
@@ -187,6 +193,7 @@ def go_through(case: Case, sources: list[Path], at: datetime) -> Detection:
     for run, whole in zip(detection.runs, full.runs, strict=True):
         told = (run.detector.id, rank(run.findings), run.gaps)
         assert told == (whole.detector.id, rank(whole.findings), whole.gaps)
+    note_reshown(connection)
     renew_landmarks(connection)
     assert read(connection, STORED) == read(connection, NOW)
     return detection

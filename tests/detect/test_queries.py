@@ -22,7 +22,13 @@ import duckdb
 import pytest
 
 from forensics.case.contract import QUOTE, VIEWS
-from forensics.case.landmarks import ENDS, OF_RECEIPT, OF_SIGHTING, declare_landmarks
+from forensics.case.landmarks import (
+    ENDS,
+    OF_RECEIPT,
+    OF_SIGHTING,
+    declare_landmarks,
+    note_reshown,
+)
 from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
@@ -191,6 +197,7 @@ def mark_land(connection: duckdb.DuckDBPyConnection) -> None:
             f"(SELECT observation_no FROM reshown WHERE trusted_showing > 1) AND {which} "
             f"GROUP BY {', '.join([*OF_SIGHTING.values(), *OF_RECEIPT.values(), *shown])}"
         )
+    note_reshown(connection)
     declare_landmarks(connection)
 
 
