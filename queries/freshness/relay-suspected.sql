@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -45,7 +45,7 @@
 -- margin_ms = "by how much it was slower than what would still have passed"
 -- answers = "number of answers that the median is of"
 -- peer = "where it came from"
--- usual_peers = "where the enclave's other answers came from"
+-- usual_peers = "where the enclave's other answers came from: those ways that a twentieth of its answers took, or more"
 -- two_peers = "the same nonce was answered from another peer as well"
 -- slow_neighbours = "other enclaves of the platform with a slow answer within neighbour_window"
 -- [[not_evaluable]]
@@ -167,42 +167,92 @@ slow AS (
     JOIN observation AS o ON o.observation_no = r.observation_no
     JOIN quote AS q ON q.quote_no = o.quote_no
 ),
--- Where the enclave's other answers came from.
+-- Where each enclave's answers came from.
 company AS (
     SELECT observation_no, quote_no, enclave_id, peer
     FROM observation
     WHERE enclave_id IN (SELECT enclave_id FROM slow)
-        AND received_at IS NOT NULL AND nonce_issued_at IS NOT NULL
+        AND peer IS NOT NULL AND received_at IS NOT NULL AND nonce_issued_at IS NOT NULL
         AND coalesce(claimed_ok, TRUE)
 ),
 way AS (
     SELECT
-        s.observation_no,
-        count(o.peer) AS others,
-        count(CASE WHEN o.peer = s.peer THEN 1 END) AS same_way,
-        list_sort(list(DISTINCT o.peer) FILTER (WHERE o.peer IS NOT NULL)) AS usual_peers
-    FROM slow AS s
-    JOIN company AS o
-        ON o.enclave_id = s.enclave_id AND o.observation_no <> s.observation_no
-    JOIN shown AS q ON q.quote_no = o.quote_no AND q.platform_id = s.platform_id
+        q.platform_id, o.enclave_id, o.peer, count(*) AS answers,
+        sum(count(*)) OVER (PARTITION BY q.platform_id, o.enclave_id) AS all_answers
+    FROM company AS o
+    JOIN shown AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE a.observation_no IS NULL
+    GROUP BY q.platform_id, o.enclave_id, o.peer
+),
+-- The others' ways that are usual; no more than twenty can be.
+usual_way AS (
+    SELECT s.observation_no, list_sort(list(w.peer)) AS peers
+    FROM slow AS s
+    JOIN way AS w
+        ON w.platform_id = s.platform_id
+        AND w.enclave_id = s.enclave_id
+        AND w.answers * 20 >= w.all_answers
+        AND (w.answers > 1 OR w.peer IS DISTINCT FROM s.peer)
     GROUP BY s.observation_no
 ),
 forwarded AS (
-    SELECT DISTINCT s.observation_no
-    FROM slow AS s
-    JOIN observation AS o ON o.nonce = s.nonce AND o.peer <> s.peer
+    SELECT nonce, min(peer) AS one_peer, max(peer) AS other_peer
+    FROM observation
+    WHERE nonce IN (SELECT nonce FROM slow)
+    GROUP BY nonce
 ),
+-- How long each enclave was slow: stretches of time in which some slow answer of it was near.
+stepped AS (
+    SELECT
+        platform_id, enclave_id, received_at,
+        CASE
+            WHEN received_at < lag(received_at) OVER enclave + 2 * $neighbour_window THEN 0 ELSE 1
+        END AS begins
+    FROM slow
+    WHERE enclave_id IS NOT NULL
+    WINDOW enclave AS (PARTITION BY platform_id, enclave_id ORDER BY received_at)
+),
+stretch AS (
+    SELECT
+        platform_id, enclave_id,
+        min(received_at) - $neighbour_window AS since,
+        max(received_at) + $neighbour_window AS until
+    FROM (
+        SELECT
+            platform_id, enclave_id, received_at,
+            sum(begins) OVER (
+                PARTITION BY platform_id, enclave_id
+                ORDER BY received_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS stretch_no
+        FROM stepped
+    ) AS numbered
+    GROUP BY platform_id, enclave_id, stretch_no
+),
+-- Whose stretches each slow answer lies in: one of each enclave, its own among them.
 neighbour AS (
-    SELECT s.observation_no, count(DISTINCT n.enclave_id) AS neighbours
-    FROM slow AS s
-    JOIN slow AS n
-        ON n.platform_id = s.platform_id
-        AND n.enclave_id <> s.enclave_id
-        AND n.received_at > s.received_at - $neighbour_window
-        AND n.received_at < s.received_at + $neighbour_window
-    GROUP BY s.observation_no
+    SELECT observation_no, slow_enclaves - 1 AS neighbours
+    FROM (
+        SELECT
+            observation_no,
+            sum(change) OVER (
+                PARTITION BY platform_id ORDER BY moment, step
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS slow_enclaves
+        FROM (
+            SELECT
+                platform_id, until AS moment, 1 AS step, -1 AS change,
+                CAST(NULL AS BIGINT) AS observation_no
+            FROM stretch
+            UNION ALL
+            SELECT platform_id, received_at, 2, 0, observation_no
+            FROM slow
+            WHERE enclave_id IS NOT NULL
+            UNION ALL
+            SELECT platform_id, since, 3, 1, NULL FROM stretch
+        ) AS timeline
+    ) AS counted
+    WHERE observation_no IS NOT NULL
 ),
 judged AS (
     SELECT
@@ -210,13 +260,15 @@ judged AS (
         coalesce(s.enclave_id, s.platform_id) AS subject_id,
         s.observation_id, s.observation_no, s.received_at, s.peer, s.session_key,
         s.took, s.median, s.deviation, s.answers, s.limit_seconds,
-        w.usual_peers,
-        coalesce(w.others > 0 AND w.same_way = 0 AND s.peer IS NOT NULL, FALSE) AS other_way,
-        f.observation_no IS NOT NULL AS two_peers,
-        coalesce(n.neighbours, 0) AS slow_neighbours
+        u.peers AS usual_peers,
+        coalesce(w.answers = 1 AND w.all_answers > 1, FALSE) AS other_way,
+        coalesce(f.one_peer <> s.peer OR f.other_peer <> s.peer, FALSE) AS two_peers,
+        CAST(coalesce(n.neighbours, 0) AS BIGINT) AS slow_neighbours
     FROM slow AS s
-    LEFT JOIN way AS w ON w.observation_no = s.observation_no
-    LEFT JOIN forwarded AS f ON f.observation_no = s.observation_no
+    LEFT JOIN way AS w
+        ON w.platform_id = s.platform_id AND w.enclave_id = s.enclave_id AND w.peer = s.peer
+    LEFT JOIN usual_way AS u ON u.observation_no = s.observation_no
+    LEFT JOIN forwarded AS f ON f.nonce = s.nonce
     LEFT JOIN neighbour AS n ON n.observation_no = s.observation_no
 ),
 -- A session may have several slow answers: it is told by the one that says most.

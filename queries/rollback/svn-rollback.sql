@@ -1,7 +1,7 @@
 -- ---
 -- id = "svn-rollback"
 -- title = "An older security version accepted after a newer one"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -23,7 +23,7 @@
 -- attack = ["version rollback"]
 -- spec = ["Intel SDM volume 3D, SGX key derivation by ISVSVN", "detector D23"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.rollout_window]
 -- type = "INTERVAL"
@@ -149,7 +149,10 @@ own AS (
 -- What the instance itself had shown before each sighting.
 history AS (
     SELECT
-        observation_no,
+        instance_no, observation_no, received_at, isv_svn,
+        row_number() OVER (
+            PARTITION BY instance_no ORDER BY received_at, observation_no
+        ) AS place,
         max(isv_svn) OVER (
             PARTITION BY instance_no
             ORDER BY received_at, observation_no
@@ -158,18 +161,35 @@ history AS (
         min(received_at) OVER (PARTITION BY instance_no) AS own_first_at
     FROM own
 ),
-started AS (
-    SELECT w.observation_no, l.timestamp AS launched_at
-    FROM lower AS w
-    JOIN launch AS l ON l.enclave_id = w.enclave_id AND l.timestamp <= w.received_at
+-- Launches and lower sightings of an enclave, else of a container, in one order of time.
+life AS (
+    SELECT
+        'enclave' AS kind, enclave_id AS id, received_at AS happened_at, observation_no,
+        CAST(NULL AS TIMESTAMPTZ) AS launched_at
+    FROM lower
+    WHERE enclave_id IS NOT NULL
     UNION ALL
-    SELECT w.observation_no, l.timestamp AS launched_at
-    FROM lower AS w
-    JOIN launch AS l ON l.container_id = w.container_id AND l.timestamp <= w.received_at
-    WHERE w.enclave_id IS NULL
+    SELECT 'container', container_id, received_at, observation_no, NULL
+    FROM lower
+    WHERE enclave_id IS NULL AND container_id IS NOT NULL
+    UNION ALL
+    SELECT 'enclave', enclave_id, timestamp, NULL, timestamp
+    FROM launch
+    WHERE enclave_id IN (SELECT enclave_id FROM lower)
+    UNION ALL
+    SELECT 'container', container_id, timestamp, NULL, timestamp
+    FROM launch
+    WHERE container_id IN (SELECT container_id FROM lower WHERE enclave_id IS NULL)
 ),
 launched AS (
-    SELECT observation_no, max(launched_at) AS launched_at FROM started GROUP BY observation_no
+    SELECT observation_no, launched_at
+    FROM (
+        SELECT
+            observation_no,
+            max(launched_at) OVER (PARTITION BY kind, id ORDER BY happened_at) AS launched_at
+        FROM life
+    ) AS so_far
+    WHERE observation_no IS NOT NULL
 ),
 -- The accepted sightings of each instance in order; a drop begins where the one before was
 -- another version or no drop yet.
@@ -191,7 +211,7 @@ sequence AS (
 drops AS (
     SELECT
         q.observation_no, q.received_at, q.enclave_id, q.instance_id, q.next_at, q.line_no,
-        q.isv_svn, q.highest_isv_svn,
+        q.instance_no, q.isv_svn, q.highest_isv_svn,
         CASE
             WHEN q.instance_id IS NULL THEN 'unidentified'
             WHEN h.own_highest > q.isv_svn THEN 'rolled_back'
@@ -213,24 +233,78 @@ drops AS (
     LEFT JOIN reshown AS a ON a.observation_no = q.observation_no AND a.trusted_showing > 1
     WHERE q.is_lower
 ),
--- Released in the session of a lower sighting, or to the instance before it was seen again.
-secret AS (
-    SELECT d.observation_no, r.source_id, r.source_line
-    FROM drops AS d
-    JOIN release AS r ON r.session_id = d.session_id
-    WHERE r.timestamp >= d.received_at
-    UNION
-    SELECT d.observation_no, r.source_id, r.source_line
-    FROM drops AS d
-    JOIN release AS r ON r.enclave_id = d.enclave_id
-    WHERE r.timestamp >= d.received_at AND (d.next_at IS NULL OR r.timestamp < d.next_at)
+-- Released in the session of a drop, after its first sighting there.
+entered AS (
+    SELECT instance_no, isv_svn, drop_no, session_id, min(received_at) AS first_at
+    FROM drops
+    WHERE session_id IS NOT NULL
+    GROUP BY instance_no, isv_svn, drop_no, session_id
 ),
-secrets AS (
-    SELECT observation_no, count(*) AS secrets FROM secret GROUP BY observation_no
+followed AS (
+    SELECT
+        instance_no, isv_svn, drop_no,
+        sum(is_release) OVER (PARTITION BY session_id ORDER BY happened_at DESC) AS secrets
+    FROM (
+        SELECT instance_no, isv_svn, drop_no, session_id, first_at AS happened_at, 0 AS is_release
+        FROM entered
+        UNION ALL
+        SELECT NULL, NULL, NULL, session_id, timestamp, 1
+        FROM release
+        WHERE session_id IN (SELECT session_id FROM entered) AND timestamp IS NOT NULL
+    ) AS session
+),
+-- Or to the instance, before it was seen again: its last lower sighting before each release.
+meanwhile AS (
+    SELECT
+        instance_no, happened_at, observation_no, session_id,
+        row_number() OVER (
+            PARTITION BY instance_no ORDER BY happened_at, is_release, observation_no
+        ) AS place
+    FROM (
+        SELECT
+            instance_no, received_at AS happened_at, 0 AS is_release, observation_no,
+            CAST(NULL AS VARCHAR) AS session_id
+        FROM drops
+        WHERE enclave_id IS NOT NULL
+        UNION ALL
+        SELECT d.instance_no, r.timestamp, 1, NULL, r.session_id
+        FROM release AS r
+        JOIN (SELECT DISTINCT enclave_id, instance_no FROM drops) AS d
+            ON d.enclave_id = r.enclave_id
+        WHERE r.timestamp IS NOT NULL
+    ) AS instance
+),
+handed AS (
+    SELECT
+        instance_no, happened_at, observation_no, session_id,
+        max(CASE WHEN observation_no IS NOT NULL THEN place END) OVER (
+            PARTITION BY instance_no ORDER BY place
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS lower_place
+    FROM meanwhile
+),
+secret AS (
+    SELECT instance_no, isv_svn, drop_no, CAST(sum(secrets) AS BIGINT) AS secrets
+    FROM (
+        SELECT instance_no, isv_svn, drop_no, secrets FROM followed WHERE drop_no IS NOT NULL
+        UNION ALL
+        SELECT d.instance_no, d.isv_svn, d.drop_no, 1
+        FROM handed AS r
+        JOIN meanwhile AS m ON m.instance_no = r.instance_no AND m.place = r.lower_place
+        JOIN drops AS d ON d.observation_no = m.observation_no
+        LEFT JOIN entered AS e
+            ON e.instance_no = d.instance_no AND e.isv_svn = d.isv_svn AND e.drop_no = d.drop_no
+            AND e.session_id = r.session_id AND e.first_at <= r.happened_at
+        WHERE r.observation_no IS NULL
+            AND (d.next_at IS NULL OR r.happened_at < d.next_at)
+            AND e.session_id IS NULL
+    ) AS released
+    GROUP BY instance_no, isv_svn, drop_no
 ),
 told AS (
     SELECT
         d.line_no, d.isv_svn, d.instance_id, d.drop_no,
+        min(d.instance_no) AS instance_no,
         min(d.enclave_id) AS enclave_id,
         min(d.received_at) AS first_seen,
         max(d.received_at) AS last_seen,
@@ -242,31 +316,30 @@ told AS (
             WHEN 'rolled_back' THEN 1 WHEN 'launched_old' THEN 2
             WHEN 'unidentified' THEN 3 ELSE 4
         END) AS gravity,
-        CAST(sum(coalesce(s.secrets, 0)) AS BIGINT) AS secrets,
         min(d.observation_no) AS first_no,
         string_agg(d.observation_id, ' ' ORDER BY d.received_at, d.observation_no) AS observations
     FROM drops AS d
-    LEFT JOIN secrets AS s ON s.observation_no = d.observation_no
     GROUP BY d.line_no, d.isv_svn, d.instance_id, d.drop_no
 ),
--- What the instance itself had last shown above the lower version, when it had.
+-- What the instance itself had last shown above the lower version, when it had. Versions are few.
+risen AS (
+    SELECT DISTINCT
+        t.instance_no, t.isv_svn, s.received_at,
+        max(CASE WHEN s.isv_svn > t.isv_svn THEN s.place END) OVER (
+            PARTITION BY t.instance_no, t.isv_svn ORDER BY s.received_at
+        ) AS place
+    FROM (SELECT DISTINCT instance_no, isv_svn FROM told WHERE instance_id IS NOT NULL) AS t
+    JOIN history AS s ON s.instance_no = t.instance_no
+),
 own_higher AS (
-    SELECT r.first_no, o.observation_id
-    FROM (
-        SELECT
-            t.first_no, s.observation_no,
-            row_number() OVER (
-                PARTITION BY t.first_no ORDER BY s.received_at DESC, s.observation_no DESC
-            ) AS place
-        FROM told AS t
-        JOIN instance AS i ON i.line_no = t.line_no AND i.instance_id = t.instance_id
-        JOIN own AS s
-            ON s.instance_no = i.instance_no
-            AND s.isv_svn > t.isv_svn
-            AND s.received_at <= t.first_seen
-    ) AS r
-    JOIN observation AS o ON o.observation_no = r.observation_no
-    WHERE r.place = 1
+    SELECT t.first_no, o.observation_id
+    FROM told AS t
+    JOIN risen AS r
+        ON r.instance_no = t.instance_no
+        AND r.isv_svn = t.isv_svn
+        AND r.received_at = t.first_seen
+    JOIN history AS s ON s.instance_no = r.instance_no AND s.place = r.place
+    JOIN observation AS o ON o.observation_no = s.observation_no
 ),
 -- The sighting that first showed the highest version of that time.
 highest AS (
@@ -300,7 +373,7 @@ SELECT
         || ' ' || t.observations, ' '
     ) AS observation_ids,
     CASE
-        WHEN t.gravity <= 3 AND t.secrets > 0 THEN 'critical'
+        WHEN t.gravity <= 3 AND s.secrets > 0 THEN 'critical'
         WHEN t.gravity <= 3 THEN 'high'
         ELSE 'low'
     END AS severity,
@@ -312,7 +385,7 @@ SELECT
     || ' was out for ' || CAST(CAST(epoch(t.first_seen) - epoch(h.first_at) AS BIGINT) AS VARCHAR)
     || ' s'
     || CASE
-        WHEN t.secrets > 0 THEN '; ' || CAST(t.secrets AS VARCHAR) || ' secret(s) released' ELSE ''
+        WHEN s.secrets > 0 THEN '; ' || CAST(s.secrets AS VARCHAR) || ' secret(s) released' ELSE ''
     END
     || CASE WHEN t.replayed THEN '; all of it repeated evidence' ELSE '' END AS summary,
     CAST(to_json({
@@ -330,10 +403,12 @@ SELECT
         END,
         'sightings': t.sightings,
         'replayed': t.replayed,
-        'secrets': t.secrets
+        'secrets': coalesce(s.secrets, 0)
     }) AS VARCHAR) AS details
 FROM told AS t
 JOIN version AS h ON h.line_no = t.line_no AND h.isv_svn = t.highest_isv_svn
 JOIN highest AS w ON w.line_no = t.line_no AND w.isv_svn = t.highest_isv_svn
+LEFT JOIN secret AS s
+    ON s.instance_no = t.instance_no AND s.isv_svn = t.isv_svn AND s.drop_no = t.drop_no
 LEFT JOIN own_higher AS o ON o.first_no = t.first_no
 ORDER BY subject_type, subject_id, details
