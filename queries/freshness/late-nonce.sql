@@ -1,7 +1,7 @@
 -- ---
 -- id = "late-nonce"
 -- title = "Evidence accepted after its challenge had expired"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -15,13 +15,13 @@
 -- widens_when = "SELECT verifier FROM pair WHERE verifier = ''"
 -- discriminator = []
 -- grain = "one row per instance"
--- nulls = "a challenge without an expiry is counted; an event without a time cannot be late and is counted; no word from the verifier counts as accepted; a verifier or issuer that is not named has a clock of its own"
+-- nulls = "a challenge without an expiry is counted, and so is one that was issued to many; an event without a time cannot be late and is counted; no word from the verifier counts as accepted; a verifier or issuer that is not named has a clock of its own"
 -- false_positives = ["clocks that disagree: what the skew of the two clocks can explain is info", "a verifier that queues evidence and stamps it late"]
 -- blind_spots = ["expiry that the log does not state", "an answer in another session than the nonce was issued for: see unknown-nonce", "evidence received before its nonce was issued: see impossible-time"]
 -- attack = ["relay", "delayed evidence"]
 -- spec = ["RFC 9334, section 10.2", "detector D06"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -31,6 +31,10 @@
 -- type = "BIGINT"
 -- default = "10"
 -- meaning = "with fewer answers between a verifier and an issuer the skew of their clocks is unknown"
+-- [params.max_issues]
+-- type = "BIGINT"
+-- default = "16"
+-- meaning = "of a nonce that was issued to more sessions and enclaves nobody knows which challenge was answered: see nonce-reuse"
 -- [details]
 -- margin_ms = "how long after expiry the last one came: received_at on the verifier's clock, expires_at on the issuer's"
 -- skew_ms = "how far the verifier's clock can be ahead of the issuer's: the shortest time that any of its answers took; null: too few answers to know"
@@ -53,6 +57,28 @@
 --     JOIN nonce AS c ON c.nonce = o.nonce
 --     WHERE o.received_at IS NULL
 -- ) AS untimed"""
+-- [[not_evaluable]]
+-- reason = "answer to a nonce that was issued too often to know which challenge it answers"
+-- count = """
+-- WITH repeated AS (
+--     SELECT substr(nonce, 1, 12) AS beginning
+--     FROM nonce
+--     WHERE expires_at IS NOT NULL
+--     GROUP BY substr(nonce, 1, 12)
+--     HAVING count(*) > $max_issues
+-- ),
+-- often AS (
+--     SELECT nonce
+--     FROM (
+--         SELECT DISTINCT nonce, session_id, enclave_id, issuer
+--         FROM nonce
+--         WHERE expires_at IS NOT NULL
+--             AND substr(nonce, 1, 12) IN (SELECT beginning FROM repeated)
+--     ) AS issue
+--     GROUP BY nonce
+--     HAVING count(*) > $max_issues
+-- )
+-- SELECT count(*) AS unjudged FROM observation WHERE nonce IN (SELECT nonce FROM often)"""
 -- ---
 -- Few answers are late: only whoever issued their challenges and verified them is looked at.
 WITH expiry AS (
@@ -82,6 +108,25 @@ challenge AS (
     WHERE nonce IS NOT NULL AND coalesce(issuer, '') IN (SELECT issuer FROM pair)
     GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
 ),
+-- Of a nonce that occurs seldom nobody has to ask how often it was issued.
+repeated AS (
+    SELECT substr(nonce, 1, 12) AS beginning
+    FROM nonce
+    WHERE expires_at IS NOT NULL
+    GROUP BY substr(nonce, 1, 12)
+    HAVING count(*) > $max_issues
+),
+often AS (
+    SELECT nonce
+    FROM (
+        SELECT DISTINCT nonce, session_id, enclave_id, issuer
+        FROM nonce
+        WHERE expires_at IS NOT NULL
+            AND substr(nonce, 1, 12) IN (SELECT beginning FROM repeated)
+    ) AS issue
+    GROUP BY nonce
+    HAVING count(*) > $max_issues
+),
 answer AS (
     SELECT
         o.observation_no, p.verifier, p.issuer,
@@ -94,7 +139,8 @@ answer AS (
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
     JOIN pair AS p ON p.verifier = coalesce(o.backend_verifier, '') AND p.issuer = c.issuer
-    WHERE o.received_at IS NOT NULL
+    LEFT JOIN often AS f ON f.nonce = o.nonce
+    WHERE o.received_at IS NOT NULL AND f.nonce IS NULL
 ),
 -- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
 skew AS (

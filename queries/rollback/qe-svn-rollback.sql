@@ -1,7 +1,7 @@
 -- ---
 -- id = "qe-svn-rollback"
 -- title = "A platform's quoting enclave or PCE got older"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -20,7 +20,7 @@
 -- attack = ["rollback of the quoting enclave", "quote forged with extracted keys"]
 -- spec = ["Intel SGX DCAP quote format", "detector D26"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- part = "qe_isv_svn: in the QE report that the PCK key signed; pce_svn: in the header"
@@ -119,14 +119,21 @@ offence AS (
         AND r.part = f.part AND r.quoting_enclave = f.quoting_enclave
         AND r.svn = f.svn AND r.received_at > f.higher_since
 ),
+key_level AS (
+    SELECT
+        platform_type, platform_id, part, quoting_enclave, attestation_key_id,
+        max(svn) AS highest
+    FROM reading
+    GROUP BY platform_type, platform_id, part, quoting_enclave, attestation_key_id
+),
 one_key AS (
     SELECT DISTINCT o.platform_type, o.platform_id, o.part
     FROM offence AS o
-    JOIN reading AS high
-        ON high.platform_type = o.platform_type AND high.platform_id = o.platform_id
-        AND high.part = o.part AND high.quoting_enclave = o.quoting_enclave
-        AND high.attestation_key_id = o.attestation_key_id
-        AND high.svn > o.svn
+    JOIN key_level AS k
+        ON k.platform_type = o.platform_type AND k.platform_id = o.platform_id
+        AND k.part = o.part AND k.quoting_enclave = o.quoting_enclave
+        AND k.attestation_key_id = o.attestation_key_id
+        AND k.highest > o.svn
 ),
 tally AS (
     SELECT
