@@ -1,7 +1,7 @@
 -- ---
 -- id = "anti-affinity"
 -- title = "Replicas that share a platform although they must not"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -11,7 +11,7 @@
 -- inputs = ["observation", "quote", "reshown", "workload"]
 -- requires = ["workload", "quote"]
 -- scope = ["ppid", "chip_id"]
--- suspects = "SELECT ppid, ppid AS chip_id FROM pair"
+-- suspects = "SELECT ppid, ppid AS chip_id FROM together"
 -- discriminator = ["workload_id"]
 -- grain = "one row per platform and workload"
 -- nulls = "a platform without PPID and evidence without an enclave id or a time are counted where the workload is declared; a workload that is not declared demands nothing"
@@ -20,7 +20,7 @@
 -- attack = ["concentration of replicas", "majority by one host"]
 -- spec = ["Intel PCK certificate profile, PPID", "detector D54"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.handover]
 -- type = "INTERVAL"
@@ -32,7 +32,7 @@
 -- replicas = "its instances anywhere while those were together"
 -- overlap_seconds = "the longest time that two of them were together, by the clocks of the verifiers"
 -- margin_ms = "by how much that is over handover"
--- skew_ms = "how much of the time together the verifiers' clocks and the ways to them are, by the host's own clock, which says when the quotes were made; else 0 where one verifier stamped all; null: not known"
+-- skew_ms = "how much of the time together the verifiers' clocks and the ways to them are, by the host's own clock, which says when the quotes were made: the longest time that two of these instances were together, by receipt less by that clock; else 0 where one verifier stamped all of two; null: not known"
 -- skew_explains = "by the host's own clock none were together for longer than handover; null: not known"
 -- share = "all: no replica was elsewhere (high); majority: more than half (medium); minority (low)"
 -- sightings = "first and last sightings of those instances there"
@@ -74,59 +74,147 @@ stay AS (
     FROM sighting
     GROUP BY workload_id, ppid, enclave_id
 ),
-pair AS (
+-- Of two instances the one that came later tells when they were together: from its own first
+-- sighting on, and longest with whichever of those before it stayed longest. That one is looked up
+-- among all, among those that say when they were made, and among those of the same verifier with
+-- which it can not be told when both were made. Who was there for no longer than handover was with
+-- nobody for longer.
+met AS (
     SELECT
-        a.workload_id, a.ppid, a.enclave_id, b.enclave_id AS neighbour_id,
-        greatest(a.first_at, b.first_at) AS from_at,
-        least(a.last_at, b.last_at) AS to_at,
-        epoch(least(a.last_at, b.last_at)) - epoch(greatest(a.first_at, b.first_at)) AS overlap,
+        workload_id, ppid, enclave_id, verifier, first_at, last_at, first_made, last_made,
+        first_observation, last_observation,
+        max(last_at) OVER earlier AS earlier_until,
+        min(first_at) OVER later AS later_from,
+        max(CASE WHEN first_made IS NOT NULL THEN last_at END) OVER earlier AS made_until,
         CASE
-            WHEN a.first_made IS NOT NULL AND b.first_made IS NOT NULL
-                THEN epoch(least(a.last_made, b.last_made))
-                    - epoch(greatest(a.first_made, b.first_made))
-        END AS overlap_made,
-        a.verifier = b.verifier AS one_clock,
-        epoch(least(a.last_at, b.last_at))
-        - epoch(greatest(a.first_at, b.first_at) + $handover) AS margin
-    FROM stay AS a
-    JOIN stay AS b
-        ON b.workload_id = a.workload_id AND b.ppid = a.ppid AND b.enclave_id <> a.enclave_id
-    WHERE least(a.last_at, b.last_at) > greatest(a.first_at, b.first_at) + $handover
+            WHEN verifier IS NULL THEN NULL
+            WHEN first_made IS NULL THEN max(last_at) OVER earlier_there
+            ELSE max(CASE WHEN first_made IS NULL THEN last_at END) OVER earlier_there
+        END AS unmade_until
+    FROM stay
+    WHERE last_at > first_at + $handover
+    WINDOW
+        earlier AS (
+            PARTITION BY workload_id, ppid ORDER BY first_at, enclave_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ),
+        later AS (
+            PARTITION BY workload_id, ppid ORDER BY first_at, enclave_id
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ),
+        earlier_there AS (
+            PARTITION BY workload_id, ppid, verifier ORDER BY first_at, enclave_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+),
+-- Those that were together with any, before or after. By the host's own clock they are held against
+-- each other once more.
+mate AS (
+    SELECT
+        workload_id, ppid, enclave_id, first_at, last_at, first_made, last_made,
+        first_observation, last_observation,
+        CASE WHEN earlier_until > first_at + $handover THEN least(earlier_until, last_at) END
+            AS to_at,
+        CASE
+            WHEN first_made IS NOT NULL AND made_until > first_at + $handover
+                THEN epoch(least(made_until, last_at)) - epoch(first_at)
+        END AS overlap_of_made,
+        CASE WHEN unmade_until > first_at + $handover THEN 0 END AS one_clock,
+        max(last_made) OVER (
+            PARTITION BY workload_id, ppid ORDER BY first_made, enclave_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS earlier_made_until
+    FROM met
+    WHERE earlier_until > first_at + $handover OR last_at > later_from + $handover
 ),
 together AS (
     SELECT
-        workload_id, ppid,
-        min(from_at) AS from_at, max(to_at) AS to_at,
-        max(overlap) AS overlap, max(margin) AS margin, max(skew) AS skew,
-        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained,
-        count(DISTINCT enclave_id) AS mates
+        workload_id, ppid, from_at, to_at, overlap, margin, skew, mates,
+        CASE WHEN skew IS NOT NULL THEN mates = made AND margin <= skew END AS explained
     FROM (
         SELECT
-            workload_id, ppid, enclave_id, from_at, to_at, overlap, margin,
-            coalesce(overlap - overlap_made, CASE WHEN one_clock THEN 0 END) AS skew
-        FROM pair
+            workload_id, ppid,
+            min(CASE WHEN to_at IS NOT NULL THEN first_at END) AS from_at, max(to_at) AS to_at,
+            max(epoch(to_at) - epoch(first_at)) AS overlap,
+            max(epoch(to_at) - epoch(first_at + $handover)) AS margin,
+            greatest(
+                max(overlap_of_made)
+                - max(
+                    CASE
+                        WHEN earlier_made_until IS NOT NULL
+                            THEN epoch(least(earlier_made_until, last_made)) - epoch(first_made)
+                    END
+                ),
+                max(one_clock)
+            ) AS skew,
+            count(*) AS mates, count(first_made) AS made
+        FROM mate
+        GROUP BY workload_id, ppid
     ) AS timed
-    GROUP BY workload_id, ppid
 ),
-replica AS (
-    SELECT t.workload_id, t.ppid, count(DISTINCT s.enclave_id) AS replicas
+-- Instances of a workload that were anywhere while those were together: all, but for those that had
+-- gone before, those that came after, and those that were nowhere for all of that time.
+life AS (
+    SELECT
+        s.workload_id, s.enclave_id, s.first_at, s.last_at,
+        max(s.last_at) OVER (
+            PARTITION BY s.workload_id, s.enclave_id ORDER BY s.first_at, s.ppid
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS gone_at
+    FROM stay AS s
+    JOIN (SELECT DISTINCT workload_id FROM together) AS t ON t.workload_id = s.workload_id
+),
+bound AS (
+    SELECT
+        workload_id, NULL AS ppid, NULL AS is_start, 0 AS came, 1 AS went,
+        max(last_at) AS counted_at
+    FROM life
+    GROUP BY workload_id, enclave_id
+    UNION ALL
+    SELECT
+        workload_id, NULL AS ppid, NULL AS is_start, 1 AS came, 0 AS went,
+        min(first_at) AS counted_at
+    FROM life
+    GROUP BY workload_id, enclave_id
+    UNION ALL
+    SELECT workload_id, ppid, TRUE AS is_start, 0 AS came, 0 AS went, from_at AS counted_at
+    FROM together
+    UNION ALL
+    SELECT workload_id, ppid, FALSE AS is_start, 0 AS came, 0 AS went, to_at AS counted_at
+    FROM together
+),
+absent AS (
+    SELECT
+        workload_id, ppid,
+        CASE
+            WHEN is_start THEN sum(went) OVER (PARTITION BY workload_id ORDER BY counted_at)
+            ELSE sum(came) OVER (PARTITION BY workload_id ORDER BY counted_at DESC)
+        END AS instances
+    FROM bound
+    UNION ALL
+    SELECT t.workload_id, t.ppid, count(*) AS instances
     FROM together AS t
-    JOIN stay AS s
-        ON s.workload_id = t.workload_id AND s.first_at < t.to_at AND s.last_at > t.from_at
+    JOIN life AS l
+        ON l.workload_id = t.workload_id AND l.gone_at <= t.from_at AND l.first_at >= t.to_at
+    WHERE l.gone_at < l.first_at
     GROUP BY t.workload_id, t.ppid
 ),
+replica AS (
+    SELECT
+        a.workload_id, a.ppid, i.instances - CAST(sum(a.instances) AS BIGINT) AS replicas
+    FROM absent AS a
+    JOIN (
+        SELECT workload_id, count(DISTINCT enclave_id) AS instances FROM life GROUP BY workload_id
+    ) AS i ON i.workload_id = a.workload_id
+    WHERE a.ppid IS NOT NULL
+    GROUP BY a.workload_id, a.ppid, i.instances
+),
 mark AS (
-    SELECT DISTINCT s.workload_id, s.ppid, s.enclave_id, s.first_observation AS observation_id,
-        s.first_at AS seen_at
-    FROM pair AS p
-    JOIN stay AS s
-        ON s.workload_id = p.workload_id AND s.ppid = p.ppid AND s.enclave_id = p.enclave_id
-    UNION
-    SELECT DISTINCT s.workload_id, s.ppid, s.enclave_id, s.last_observation AS observation_id,
-        s.last_at AS seen_at
-    FROM pair AS p
-    JOIN stay AS s
-        ON s.workload_id = p.workload_id AND s.ppid = p.ppid AND s.enclave_id = p.enclave_id
+    SELECT workload_id, ppid, enclave_id, first_observation AS observation_id, first_at AS seen_at
+    FROM mate
+    UNION ALL
+    SELECT workload_id, ppid, enclave_id, last_observation AS observation_id, last_at AS seen_at
+    FROM mate
 ),
 told AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "clone-resume"
 -- title = "One memory, run twice"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -19,7 +19,7 @@
 -- attack = ["clone of a running TD", "rollback to a snapshot"]
 -- spec = ["Intel TDX migration, session and immutable state", "detector D55"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.in_flight]
 -- type = "INTERVAL"
@@ -118,41 +118,156 @@ stay AS (
     WHERE state IS NOT NULL
     GROUP BY key_id, platform, kind, aspect, state
 ),
--- What was there first is seen again when the other has been there for long.
+-- States are numbered as they came (place). What came later than one begins at next_place, and up to
+-- last_place it had been there for in_flight when the earlier one was seen last.
+ranked AS (
+    SELECT
+        key_id, platform, kind, aspect, state, first_at, last_at, first_made, last_made, verifier,
+        last_place,
+        row_number() OVER (
+            PARTITION BY key_id, platform, aspect ORDER BY first_at, state
+        ) AS place,
+        1 + count(*) OVER (PARTITION BY key_id, platform, aspect ORDER BY first_at) AS next_place,
+        count(*) OVER (PARTITION BY key_id, platform, aspect) AS places
+    FROM (
+        SELECT
+            key_id, platform, kind, aspect, state, first_at, last_at, first_made, last_made,
+            verifier, settled,
+            CAST(
+                sum(settled) OVER (PARTITION BY key_id, platform, aspect ORDER BY counted_at)
+                AS BIGINT
+            ) AS last_place
+        FROM (
+            SELECT
+                key_id, platform, kind, aspect, state, first_at, last_at, first_made, last_made,
+                verifier, 0 AS settled, last_at AS counted_at
+            FROM stay
+            UNION ALL
+            SELECT
+                key_id, platform, kind, aspect, state, first_at, last_at, first_made, last_made,
+                verifier, 1 AS settled, first_at + $in_flight AS counted_at
+            FROM stay
+        ) AS event
+    ) AS counted
+    WHERE settled = 0
+),
+related AS (
+    SELECT
+        key_id, platform, kind, aspect, state, first_at, last_at, last_made, place, next_place,
+        last_place,
+        coalesce(max(last_place) OVER earlier >= place, FALSE) AS is_later,
+        coalesce(
+            min(CASE WHEN first_made IS NULL THEN place END) OVER later <= last_place, FALSE
+        ) AS unmade,
+        verifier IS NOT NULL AND coalesce(
+            min(CASE WHEN first_made IS NULL THEN place END) OVER later_there <= last_place
+            OR (last_made IS NULL AND min(place) OVER later_there <= last_place), FALSE
+        ) AS one_clock
+    FROM ranked
+    WINDOW
+        earlier AS (
+            PARTITION BY key_id, platform, aspect ORDER BY next_place
+            RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ),
+        later AS (
+            PARTITION BY key_id, platform, aspect ORDER BY next_place
+            RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ),
+        later_there AS (
+            PARTITION BY key_id, platform, aspect, verifier ORDER BY next_place
+            RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        )
+),
+-- What was there first is seen again when others have been there for long.
 returned AS (
     SELECT
-        old.key_id, old.platform, old.kind, old.aspect, old.state,
-        new.state AS new_state, new.first_at AS new_at,
-        epoch(old.last_at) - epoch(new.first_at) AS margin,
-        coalesce(
-            epoch(old.last_at) - epoch(new.first_at)
-            - (epoch(old.last_made) - epoch(new.first_made)),
-            CASE WHEN old.verifier = new.verifier THEN 0 END
-        ) AS skew
-    FROM stay AS old
-    JOIN stay AS new
-        ON new.key_id = old.key_id AND new.platform = old.platform
-        AND new.aspect = old.aspect AND new.state <> old.state
-        AND old.first_at < new.first_at
-        AND old.last_at >= new.first_at + $in_flight
+        o.key_id, o.platform, o.kind, o.aspect, o.state, o.last_at, o.last_made, o.next_place,
+        o.last_place, o.unmade, o.one_clock, n.first_at AS new_at
+    FROM related AS o
+    JOIN related AS n
+        ON n.key_id = o.key_id AND n.platform = o.platform AND n.aspect = o.aspect
+        AND n.place = o.next_place
+    WHERE o.last_place >= o.next_place
 ),
 told AS (
     SELECT DISTINCT
-        r.key_id, r.platform, r.kind, x.observation_id, x.observation_no, x.received_at,
+        x.key_id, x.platform, x.kind, x.observation_id, x.observation_no, x.received_at,
         x.instance, x.claimed_ok
-    FROM returned AS r
-    JOIN reading AS x
-        ON x.key_id = r.key_id AND x.platform = r.platform AND x.aspect = r.aspect
-        AND (
-            (x.state = r.state AND x.received_at >= r.new_at + $in_flight)
-            OR (x.state = r.new_state AND x.received_at = r.new_at)
+    FROM reading AS x
+    LEFT JOIN returned AS r
+        ON r.key_id = x.key_id AND r.platform = x.platform AND r.aspect = x.aspect
+        AND r.state = x.state
+    LEFT JOIN related AS n
+        ON n.key_id = x.key_id AND n.platform = x.platform AND n.aspect = x.aspect
+        AND n.state = x.state AND n.is_later
+    WHERE x.received_at >= r.new_at + $in_flight OR x.received_at = n.first_at
+),
+-- By the host's own clock, what came between two places is looked up, since any of the many may be
+-- the one made earliest. Places are cut into blocks of 1, 2, 4, ...; where the block of the first
+-- place and that of the last are the halves of one larger block, the end of the one from the first
+-- place on and the beginning of the other up to the last are all that lies between.
+size AS (
+    SELECT a.size * b.size AS size
+    FROM (
+        SELECT 1 AS size UNION ALL SELECT 2 UNION ALL SELECT 4 UNION ALL SELECT 8
+    ) AS a
+    CROSS JOIN (
+        SELECT 1 AS size UNION ALL SELECT 16 UNION ALL SELECT 256 UNION ALL SELECT 4096
+        UNION ALL SELECT 65536 UNION ALL SELECT 1048576
+    ) AS b
+),
+block AS (
+    SELECT
+        r.key_id, r.platform, r.aspect, r.place, z.size,
+        min(r.first_made) OVER onward AS made_onward,
+        min(epoch(r.first_at) - epoch(r.first_made)) OVER onward AS way_onward,
+        min(r.first_made) OVER upward AS made_upward,
+        min(epoch(r.first_at) - epoch(r.first_made)) OVER upward AS way_upward
+    FROM ranked AS r
+    JOIN (SELECT DISTINCT key_id, platform, aspect FROM returned) AS g
+        ON g.key_id = r.key_id AND g.platform = r.platform AND g.aspect = r.aspect
+    JOIN size AS z ON z.size <= r.places
+    WINDOW
+        onward AS (
+            PARTITION BY r.key_id, r.platform, r.aspect, z.size, floor(r.place / z.size)
+            ORDER BY r.place DESC
+        ),
+        upward AS (
+            PARTITION BY r.key_id, r.platform, r.aspect, z.size, floor(r.place / z.size)
+            ORDER BY r.place
         )
+),
+spread AS (
+    SELECT r.key_id, r.platform, r.aspect, r.state, min(z.size) AS size
+    FROM returned AS r
+    JOIN size AS z
+        ON floor(r.next_place / (2 * z.size)) = floor(r.last_place / (2 * z.size))
+    GROUP BY r.key_id, r.platform, r.aspect, r.state
 ),
 cause AS (
     SELECT
         key_id, platform, kind, max(margin) AS margin, max(skew) AS skew,
-        CASE WHEN count(skew) > 0 THEN bool_and(coalesce(margin <= skew, FALSE)) END AS explained
-    FROM returned
+        CASE WHEN count(skew) > 0 THEN bool_and(explained) END AS explained
+    FROM (
+        SELECT
+            r.key_id, r.platform, r.kind, epoch(r.last_at) - epoch(r.new_at) AS margin,
+            greatest(
+                epoch(r.last_at) - epoch(r.last_made) - least(a.way_onward, b.way_upward),
+                CASE WHEN r.one_clock THEN 0 END
+            ) AS skew,
+            NOT r.unmade
+            AND coalesce(r.last_made <= least(a.made_onward, b.made_upward), FALSE) AS explained
+        FROM returned AS r
+        JOIN spread AS s
+            ON s.key_id = r.key_id AND s.platform = r.platform AND s.aspect = r.aspect
+            AND s.state = r.state
+        JOIN block AS a
+            ON a.key_id = r.key_id AND a.platform = r.platform AND a.aspect = r.aspect
+            AND a.place = r.next_place AND a.size = s.size
+        JOIN block AS b
+            ON b.key_id = r.key_id AND b.platform = r.platform AND b.aspect = r.aspect
+            AND b.place = r.last_place AND b.size = s.size
+    ) AS timed
     GROUP BY key_id, platform, kind
 ),
 tally AS (
