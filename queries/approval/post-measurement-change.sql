@@ -1,7 +1,7 @@
 -- ---
 -- id = "post-measurement-change"
 -- title = "A measured instance that changed after it was measured"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -20,7 +20,7 @@
 -- attack = ["change between measurement and use"]
 -- spec = ["Intel TDX module, RTMR extension", "Intel SGX key separation and sharing, CONFIGID", "detector D45"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.boot_time]
 -- type = "INTERVAL"
@@ -109,33 +109,24 @@ suspect AS (
         ON c.subject_type = s.subject_type AND c.subject_id = s.subject_id
         AND c.measurement = s.measurement AND c.nature = s.nature
 ),
+-- The sightings of instances that changed, one by one; shown_no is that of their group above.
 sighting AS (
     SELECT
-        s.shown_no, o.observation_no, o.received_at, o.workload_id, o.claimed_ok,
-        o.quote_generated_at AS made_at, o.backend_verifier AS verifier
+        min(o.observation_no) OVER (
+            PARTITION BY
+                o.container_id, o.enclave_id, q.mrtd, q.mrenclave, q.rtmr0, q.rtmr1, q.rtmr2,
+                q.rtmr3, q.mr_config_id, q.mr_owner, q.mr_owner_config, q.config_id, q.config_svn
+        ) AS shown_no,
+        o.observation_no, o.received_at, o.workload_id, o.claimed_ok, o.made_at, o.verifier
     FROM (
         SELECT
-            shown_no, container_id, enclave_id, mrtd, mrenclave, rtmr0, rtmr1, rtmr2, rtmr3,
-            mr_config_id, mr_owner, mr_owner_config, config_id, config_svn
-        FROM shown
-        WHERE shown_no IN (SELECT shown_no FROM suspect)
-    ) AS s
-    JOIN quote AS q
-        ON q.mrtd IS NOT DISTINCT FROM s.mrtd
-        AND q.mrenclave IS NOT DISTINCT FROM s.mrenclave
-        AND q.rtmr0 IS NOT DISTINCT FROM s.rtmr0
-        AND q.rtmr1 IS NOT DISTINCT FROM s.rtmr1
-        AND q.rtmr2 IS NOT DISTINCT FROM s.rtmr2
-        AND q.rtmr3 IS NOT DISTINCT FROM s.rtmr3
-        AND q.mr_config_id IS NOT DISTINCT FROM s.mr_config_id
-        AND q.mr_owner IS NOT DISTINCT FROM s.mr_owner
-        AND q.mr_owner_config IS NOT DISTINCT FROM s.mr_owner_config
-        AND q.config_id IS NOT DISTINCT FROM s.config_id
-        AND q.config_svn IS NOT DISTINCT FROM s.config_svn
-    JOIN observation AS o
-        ON o.quote_no = q.quote_no
-        AND o.container_id IS NOT DISTINCT FROM s.container_id
-        AND o.enclave_id IS NOT DISTINCT FROM s.enclave_id
+            observation_no, quote_no, container_id, enclave_id, received_at, workload_id,
+            claimed_ok, quote_generated_at AS made_at, backend_verifier AS verifier
+        FROM observation
+        WHERE container_id IN (SELECT subject_id FROM changed)
+            OR enclave_id IN (SELECT subject_id FROM changed)
+    ) AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted AND a.observation_no IS NULL AND o.received_at IS NOT NULL
 ),

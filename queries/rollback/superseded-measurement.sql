@@ -1,7 +1,7 @@
 -- ---
 -- id = "superseded-measurement"
 -- title = "An older measurement comes back after a newer one had taken over"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -23,7 +23,7 @@
 -- attack = ["version rollback"]
 -- spec = ["Intel TDX module, TDINFO", "detector D24"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.rollout_window]
 -- type = "INTERVAL"
@@ -162,12 +162,18 @@ dated AS (
     GROUP BY b.build_no, b.line_no, b.first_at, b.last_at
 ),
 -- Which is the newer one: by approval where both have different dates, else by first sighting.
+-- One that is in no manifest and was gone within the roll-out of whatever came after it can not
+-- have come back: where every start is another build, they are too many to be paired.
 succession AS (
     SELECT
         older.line_no, older.build_no, older.last_at, older.is_listed,
         newer.build_no AS newer_no, newer.first_at AS newer_at,
         coalesce(older.approved_from <> newer.approved_from, FALSE) AS by_approval
-    FROM dated AS older
+    FROM (
+        SELECT line_no, build_no, first_at, last_at, approved_from, is_listed
+        FROM dated
+        WHERE first_at + $rollout_window < last_at OR approved_from IS NOT NULL
+    ) AS older
     JOIN dated AS newer
         ON newer.line_no = older.line_no
         AND newer.build_no <> older.build_no
@@ -191,37 +197,54 @@ suspect AS (
         WHERE newer_at + $rollout_window < last_at
     ) AS v ON v.line_no = b.line_no
 ),
+-- What several scopes show alike is looked for once: a kind is one set of values, whoever shows it.
+kind AS (
+    SELECT
+        min(shown_no) AS kind_no, tee, mrsigner, isv_prodid, isv_svn, mrenclave, mrtd,
+        measurement, rtmr0, rtmr1, rtmr2, rtmr3
+    FROM shown
+    WHERE shown_no IN (SELECT shown_no FROM suspect)
+    GROUP BY
+        tee, mrsigner, isv_prodid, isv_svn, mrenclave, mrtd, measurement, rtmr0, rtmr1, rtmr2,
+        rtmr3
+),
+-- shown_no is the number that those who showed one kind have above: that of the first sighting.
+sighting AS (
+    SELECT
+        min(o.observation_no) OVER (
+            PARTITION BY
+                k.kind_no, o.workload_id, CASE WHEN o.workload_id IS NULL THEN o.enclave_id END
+        ) AS shown_no,
+        o.observation_no, o.received_at, o.enclave_id
+    FROM kind AS k
+    JOIN quote AS q
+        ON q.tee IS NOT DISTINCT FROM k.tee
+        AND q.mrsigner IS NOT DISTINCT FROM k.mrsigner
+        AND q.isv_prodid IS NOT DISTINCT FROM k.isv_prodid
+        AND q.isv_svn IS NOT DISTINCT FROM k.isv_svn
+        AND q.mrenclave IS NOT DISTINCT FROM k.mrenclave
+        AND q.mrtd IS NOT DISTINCT FROM k.mrtd
+        AND q.measurement IS NOT DISTINCT FROM k.measurement
+        AND q.rtmr0 IS NOT DISTINCT FROM k.rtmr0
+        AND q.rtmr1 IS NOT DISTINCT FROM k.rtmr1
+        AND q.rtmr2 IS NOT DISTINCT FROM k.rtmr2
+        AND q.rtmr3 IS NOT DISTINCT FROM k.rtmr3
+    JOIN observation AS o ON o.quote_no = q.quote_no
+    WHERE q.trusted
+        AND o.received_at IS NOT NULL
+        AND coalesce(o.claimed_ok, TRUE)
+        AND coalesce(o.workload_id, o.enclave_id) IN (
+            SELECT b.scope_id FROM suspect AS p JOIN build AS b ON b.build_no = p.build_no
+        )
+),
 seen AS (
     SELECT
-        o.observation_no, o.received_at, o.enclave_id, p.build_no, p.line_no,
-        lag(o.received_at) OVER (
-            PARTITION BY p.build_no ORDER BY o.received_at, o.observation_no
+        s.observation_no, s.received_at, s.enclave_id, p.build_no, p.line_no,
+        lag(s.received_at) OVER (
+            PARTITION BY p.build_no ORDER BY s.received_at, s.observation_no
         ) AS seen_before_at
     FROM suspect AS p
-    JOIN (
-        SELECT
-            shown_no, workload_id, enclave_id, tee, mrsigner, isv_prodid, isv_svn, mrenclave,
-            mrtd, measurement, rtmr0, rtmr1, rtmr2, rtmr3
-        FROM shown
-        WHERE shown_no IN (SELECT shown_no FROM suspect)
-    ) AS s ON s.shown_no = p.shown_no
-    JOIN quote AS q
-        ON q.tee IS NOT DISTINCT FROM s.tee
-        AND q.mrsigner IS NOT DISTINCT FROM s.mrsigner
-        AND q.isv_prodid IS NOT DISTINCT FROM s.isv_prodid
-        AND q.isv_svn IS NOT DISTINCT FROM s.isv_svn
-        AND q.mrenclave IS NOT DISTINCT FROM s.mrenclave
-        AND q.mrtd IS NOT DISTINCT FROM s.mrtd
-        AND q.measurement IS NOT DISTINCT FROM s.measurement
-        AND q.rtmr0 IS NOT DISTINCT FROM s.rtmr0
-        AND q.rtmr1 IS NOT DISTINCT FROM s.rtmr1
-        AND q.rtmr2 IS NOT DISTINCT FROM s.rtmr2
-        AND q.rtmr3 IS NOT DISTINCT FROM s.rtmr3
-    JOIN observation AS o
-        ON o.quote_no = q.quote_no
-        AND o.workload_id IS NOT DISTINCT FROM s.workload_id
-        AND (o.workload_id IS NOT NULL OR o.enclave_id = s.enclave_id)
-    WHERE q.trusted AND o.received_at IS NOT NULL AND coalesce(o.claimed_ok, TRUE)
+    JOIN sighting AS s ON s.shown_no = p.shown_no
 ),
 own AS (
     SELECT build_no, enclave_id, min(received_at) AS first_at
@@ -247,17 +270,23 @@ offence AS (
 told AS (
     SELECT
         f.build_no, f.enclave_id, f.observation_no, f.received_at, o.observation_id,
-        o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
-        a.observation_no IS NOT NULL AS replayed
+        o.made_at, o.verifier, a.observation_no IS NOT NULL AS replayed
     FROM (
         SELECT DISTINCT build_no, enclave_id, observation_no, received_at FROM offence
     ) AS f
-    JOIN observation AS o ON o.observation_no = f.observation_no
+    JOIN (
+        SELECT
+            observation_no, observation_id, quote_generated_at AS made_at,
+            backend_verifier AS verifier
+        FROM observation
+        WHERE observation_no IN (SELECT DISTINCT observation_no FROM offence)
+    ) AS o ON o.observation_no = f.observation_no
     LEFT JOIN reshown AS a ON a.observation_no = f.observation_no AND a.trusted_showing > 1
 ),
+-- One row per build and instance: a finding, which has the number of one of its sightings.
 cause AS (
     SELECT
-        f.build_no, f.line_no, f.enclave_id,
+        min(f.observation_no) AS finding_no, f.line_no,
         list_sort(list(DISTINCT n.measurement)) AS newer,
         min(f.newer_at) AS newer_since,
         max(CASE f.kind WHEN 'rolled_back' THEN 'rolled_back' ELSE 'resurrected' END) AS kind,
@@ -269,7 +298,7 @@ cause AS (
 ),
 tally AS (
     SELECT
-        build_no, enclave_id,
+        min(observation_no) AS finding_no, build_no, enclave_id,
         min(received_at) AS first_seen,
         max(received_at) AS last_seen,
         count(*) AS sightings,
@@ -300,7 +329,7 @@ successor AS (
 ),
 timed AS (
     SELECT
-        t.build_no, t.enclave_id,
+        t.finding_no,
         epoch(t.first_seen) - epoch(c.newer_since + $rollout_window) AS margin,
         coalesce(
             epoch(t.first_seen) - epoch(c.newer_since)
@@ -308,37 +337,57 @@ timed AS (
             CASE WHEN t.verifier = s.verifier THEN 0 END
         ) AS skew
     FROM tally AS t
-    JOIN cause AS c
-        ON c.build_no = t.build_no AND c.enclave_id IS NOT DISTINCT FROM t.enclave_id
+    JOIN cause AS c ON c.finding_no = t.finding_no
     JOIN successor AS s ON s.line_no = c.line_no AND s.newer_since = c.newer_since
 ),
 valid AS (
-    SELECT t.build_no, t.enclave_id, count(a.build_no) > 0 AS approved
+    SELECT t.finding_no, count(a.build_no) > 0 AS approved
     FROM tally AS t
     LEFT JOIN approval AS a
         ON a.build_no = t.build_no
         AND coalesce(t.first_seen >= a.valid_from, TRUE)
         AND coalesce(t.first_seen < a.valid_to, TRUE)
-    GROUP BY t.build_no, t.enclave_id
+    GROUP BY t.finding_no
+),
+-- The sightings of newer ones, and among them the moments at which the findings begin.
+history AS (
+    SELECT finding_no, build_no, enclave_id, first_seen AS moment, NULL AS seen_no
+    FROM tally
+    UNION ALL
+    SELECT NULL, t.build_no, s.enclave_id, s.received_at, s.observation_no
+    FROM (SELECT DISTINCT build_no FROM tally) AS t
+    JOIN succession AS u ON u.build_no = t.build_no
+    JOIN seen AS s ON s.build_no = u.newer_no
 ),
 -- The last sighting of a newer one before it, the instance's own where it has one.
-witness AS (
-    SELECT r.build_no, r.enclave_id, o.observation_id
+last_before AS (
+    SELECT finding_no, coalesce(own_no, last_no) AS witness_no
     FROM (
         SELECT
-            t.build_no, t.enclave_id, s.observation_no,
-            row_number() OVER (
-                PARTITION BY t.build_no, t.enclave_id
-                ORDER BY
-                    CASE WHEN s.enclave_id = t.enclave_id THEN 0 ELSE 1 END,
-                    s.received_at DESC, s.observation_no DESC
-            ) AS place
-        FROM tally AS t
-        JOIN succession AS u ON u.build_no = t.build_no
-        JOIN seen AS s ON s.build_no = u.newer_no AND s.received_at < t.first_seen
+            finding_no,
+            CASE
+                WHEN enclave_id IS NOT NULL
+                THEN last_value(seen_no IGNORE NULLS) OVER (
+                    PARTITION BY build_no, enclave_id ORDER BY moment, seen_no NULLS FIRST
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+                )
+            END AS own_no,
+            last_value(seen_no IGNORE NULLS) OVER (
+                PARTITION BY build_no ORDER BY moment, seen_no NULLS FIRST
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS last_no
+        FROM history
     ) AS r
-    JOIN observation AS o ON o.observation_no = r.observation_no
-    WHERE r.place = 1
+    WHERE finding_no IS NOT NULL
+),
+witness AS (
+    SELECT r.finding_no, o.observation_id
+    FROM last_before AS r
+    JOIN (
+        SELECT observation_no, observation_id
+        FROM observation
+        WHERE observation_no IN (SELECT DISTINCT witness_no FROM last_before)
+    ) AS o ON o.observation_no = r.witness_no
 )
 SELECT
     CASE WHEN t.enclave_id IS NULL THEN b.scope_type ELSE 'enclave' END AS subject_type,
@@ -374,8 +423,8 @@ SELECT
     }) AS VARCHAR) AS details
 FROM tally AS t
 JOIN build AS b ON b.build_no = t.build_no
-JOIN cause AS c ON c.build_no = t.build_no AND c.enclave_id IS NOT DISTINCT FROM t.enclave_id
-JOIN timed AS m ON m.build_no = t.build_no AND m.enclave_id IS NOT DISTINCT FROM t.enclave_id
-JOIN valid AS v ON v.build_no = t.build_no AND v.enclave_id IS NOT DISTINCT FROM t.enclave_id
-JOIN witness AS w ON w.build_no = t.build_no AND w.enclave_id IS NOT DISTINCT FROM t.enclave_id
+JOIN cause AS c ON c.finding_no = t.finding_no
+JOIN timed AS m ON m.finding_no = t.finding_no
+JOIN valid AS v ON v.finding_no = t.finding_no
+JOIN witness AS w ON w.finding_no = t.finding_no
 ORDER BY subject_type, subject_id, details
