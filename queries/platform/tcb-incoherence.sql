@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-incoherence"
 -- title = "A report that contradicts the platform that certified its key"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -24,7 +24,7 @@
 -- attack = ["forged report under an extracted attestation key (TEE.fail, WireTap)"]
 -- spec = ["spec/dcap-verification.md, section 8.4", "Intel SGX DCAP quote format, header v3", "detector D18"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.settle_time]
 -- type = "INTERVAL"
@@ -168,16 +168,28 @@ sighting AS (
     JOIN member AS m ON m.state_no = i.state_no
     JOIN observation AS o ON o.quote_no = m.quote_no
 ),
--- A quoting enclave that certified itself again soon after.
-caught_up AS (
-    SELECT DISTINCT s.observation_no
-    FROM sighting AS s
-    JOIN settled AS t ON t.state_no = s.state_no
+-- Sightings that run ahead, and those of the states that settle them, in one order of time.
+course AS (
+    SELECT state_no, received_at, observation_no, CAST(NULL AS TIMESTAMPTZ) AS settled_at
+    FROM sighting
+    WHERE kind = 'cpu_svn' AND received_at IS NOT NULL
+    UNION ALL
+    SELECT t.state_no, o.received_at, NULL, o.received_at
+    FROM settled AS t
     JOIN member AS later ON later.state_no = t.later_no
     JOIN observation AS o ON o.quote_no = later.quote_no
-    WHERE s.kind = 'cpu_svn'
-        AND o.received_at >= s.received_at
-        AND o.received_at < s.received_at + $settle_time
+    WHERE o.received_at IS NOT NULL
+),
+-- A quoting enclave that certified itself again soon after.
+caught_up AS (
+    SELECT observation_no
+    FROM (
+        SELECT
+            observation_no, received_at,
+            min(settled_at) OVER (PARTITION BY state_no ORDER BY received_at DESC) AS next_at
+        FROM course
+    ) AS ahead
+    WHERE observation_no IS NOT NULL AND next_at < received_at + $settle_time
 )
 SELECT
     s.subject_type,
