@@ -16,10 +16,10 @@ import duckdb
 import pytest
 
 from forensics.case.news import EVENTS
-from forensics.detect.cases import RESHOWN
+from forensics.detect.cases import CUT_OFF, RESHOWN
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
-from tests.detect.test_queries import APART, BENCH, CATALOG, CUT_OFF, deal, read_cases
+from tests.detect.test_queries import APART, BENCH, CATALOG, deal, read_cases
 
 SIZES = (100, 400)
 GROWTH = 6.0
