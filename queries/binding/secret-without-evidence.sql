@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -21,7 +21,7 @@
 -- attack = ["attestation bypass", "stolen session or token"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D43"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.evidence_lifetime]
 -- type = "INTERVAL"
@@ -109,29 +109,41 @@ WITH log AS (
     FROM observation
     WHERE event_type IS NOT NULL
 ),
--- A release event collected twice is one release.
+-- A release event collected twice is one release. It rests on the evidence of its session, else of
+-- its enclave.
 given AS (
     SELECT
         timestamp AS released_at, session_id, enclave_id, secret_id,
+        CASE WHEN session_id IS NULL THEN 'enclave' ELSE 'session' END AS subject_type,
+        coalesce(session_id, enclave_id) AS subject_id,
         row_number() OVER (ORDER BY timestamp, session_id, enclave_id, secret_id) AS release_no
     FROM (
         SELECT DISTINCT timestamp, session_id, enclave_id, secret_id FROM release
     ) AS once
     WHERE timestamp IS NOT NULL AND coalesce(session_id, enclave_id) IS NOT NULL
 ),
+subject AS (
+    SELECT
+        subject_type, subject_id,
+        min(released_at) AS first_at, max(released_at) AS last_at,
+        min(enclave_id) AS one_enclave, max(enclave_id) AS other_enclave
+    FROM given
+    GROUP BY subject_type, subject_id
+),
 linked AS (
-    SELECT g.release_no, o.observation_no
-    FROM given AS g
-    JOIN observation AS o ON o.session_id = g.session_id
+    SELECT s.subject_type, s.subject_id, o.observation_no
+    FROM subject AS s
+    JOIN observation AS o ON o.session_id = s.subject_id
+    WHERE s.subject_type = 'session'
     UNION ALL
-    SELECT g.release_no, o.observation_no
-    FROM given AS g
-    JOIN observation AS o ON o.enclave_id = g.enclave_id
-    WHERE g.session_id IS NULL
+    SELECT s.subject_type, s.subject_id, o.observation_no
+    FROM subject AS s
+    JOIN observation AS o ON o.enclave_id = s.subject_id
+    WHERE s.subject_type = 'enclave'
 ),
 evidence AS (
     SELECT
-        k.release_no, o.observation_no, o.enclave_id, o.received_at,
+        k.subject_type, k.subject_id, o.observation_no, o.enclave_id, o.received_at,
         CASE
             WHEN coalesce(o.claimed_ok, v.outcome <> 'rejected', FALSE) THEN
                 CASE WHEN v.outcome = 'rejected' THEN 'fails_verification' ELSE 'good' END
@@ -155,31 +167,108 @@ lifetime AS (
         + age_ms % 86400000 * INTERVAL '1' MILLISECOND AS said
     FROM said
 ),
--- How near each piece of evidence comes to earning the release: the nearest decides.
-weighed AS (
+shown AS (
     SELECT
-        k.release_no, k.observation_no, k.received_at,
-        CASE
-            WHEN k.received_at > g.released_at + $clock_tolerance THEN 6
-            WHEN k.enclave_id <> g.enclave_id THEN 5
-            WHEN k.worth IN ('refused', 'silent') THEN 4
-            WHEN k.worth = 'fails_verification' THEN 3
-            WHEN g.released_at > k.received_at + coalesce(l.said, $evidence_lifetime) THEN 2
-            ELSE 1
-        END AS step
-    FROM given AS g
-    JOIN evidence AS k ON k.release_no = g.release_no
-    CROSS JOIN lifetime AS l
-),
-best AS (
-    SELECT
-        release_no,
-        min(step) AS step,
+        subject_type, subject_id,
         min(received_at) AS oldest_at,
         max(received_at) AS newest_at,
-        count(*) AS evidence
-    FROM weighed
-    GROUP BY release_no
+        count(*) AS evidence,
+        min(CASE WHEN worth = 'good' THEN received_at END) AS good_at,
+        min(enclave_id) AS one_enclave, max(enclave_id) AS other_enclave
+    FROM evidence
+    GROUP BY subject_type, subject_id
+),
+-- Mostly the first good evidence earned everything, and nobody else is named: the others are
+-- looked at.
+doubtful AS (
+    SELECT s.subject_type, s.subject_id
+    FROM subject AS s
+    JOIN shown AS e ON e.subject_type = s.subject_type AND e.subject_id = s.subject_id
+    CROSS JOIN lifetime AS l
+    WHERE NOT coalesce(
+        e.good_at <= s.first_at + $clock_tolerance
+        AND e.good_at + coalesce(l.said, $evidence_lifetime) >= s.last_at
+        AND coalesce(
+            e.one_enclave = e.other_enclave
+            AND s.one_enclave = s.other_enclave
+            AND e.one_enclave = s.one_enclave,
+            TRUE
+        ),
+        FALSE
+    )
+),
+-- Evidence and releases in one order of time: of each enclave, of no named one, and of any.
+told_of AS (
+    SELECT e.subject_type, e.subject_id, e.enclave_id, e.received_at, e.worth
+    FROM evidence AS e
+    JOIN doubtful AS d ON d.subject_type = e.subject_type AND d.subject_id = e.subject_id
+),
+course AS (
+    SELECT
+        subject_type, subject_id, 'any' AS lane, '' AS lane_id, received_at AS moment, worth,
+        0 AS is_release, CAST(NULL AS BIGINT) AS release_no
+    FROM told_of
+    UNION ALL
+    SELECT
+        subject_type, subject_id, CASE WHEN enclave_id IS NULL THEN 'unnamed' ELSE 'named' END,
+        coalesce(enclave_id, ''), received_at, worth, 0, NULL
+    FROM told_of
+    UNION ALL
+    SELECT
+        g.subject_type, g.subject_id, l.lane,
+        CASE l.lane WHEN 'named' THEN g.enclave_id ELSE '' END,
+        g.released_at + $clock_tolerance, NULL, 1, g.release_no
+    FROM given AS g
+    JOIN doubtful AS d ON d.subject_type = g.subject_type AND d.subject_id = g.subject_id
+    CROSS JOIN (
+        SELECT 'any' AS lane UNION ALL SELECT 'unnamed' UNION ALL SELECT 'named'
+    ) AS l
+    WHERE l.lane = 'any' OR g.enclave_id IS NOT NULL
+),
+-- What there was in each lane when it was released.
+before AS (
+    SELECT
+        release_no, lane, is_release,
+        count(worth) OVER so_far AS evidence,
+        max(CASE WHEN worth = 'good' THEN moment END) OVER so_far AS good_at,
+        max(CASE WHEN worth = 'fails_verification' THEN 1 END) OVER so_far AS fails,
+        max(CASE WHEN worth IN ('refused', 'silent') THEN 1 END) OVER so_far AS refused
+    FROM course
+    WINDOW so_far AS (
+        PARTITION BY subject_type, subject_id, lane, lane_id
+        ORDER BY moment, is_release ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+),
+-- That of its own enclave, or of one that either side does not name, may earn the release.
+earned AS (
+    SELECT
+        b.release_no,
+        max(CASE WHEN b.lane = 'any' THEN b.evidence END) AS all_evidence,
+        max(CASE WHEN b.lane <> 'any' OR g.enclave_id IS NULL THEN b.good_at END) AS good_at,
+        max(CASE WHEN b.lane <> 'any' OR g.enclave_id IS NULL THEN b.fails END) AS fails,
+        max(CASE WHEN b.lane <> 'any' OR g.enclave_id IS NULL THEN b.refused END) AS refused
+    FROM before AS b
+    JOIN given AS g ON g.release_no = b.release_no
+    WHERE b.is_release = 1
+    GROUP BY b.release_no
+),
+-- How near the evidence comes to earning the release: the nearest decides.
+best AS (
+    SELECT
+        g.release_no, s.oldest_at, s.newest_at, s.evidence,
+        CASE
+            WHEN e.release_no IS NULL THEN 1
+            WHEN g.released_at <= e.good_at + coalesce(l.said, $evidence_lifetime) THEN 1
+            WHEN e.good_at IS NOT NULL THEN 2
+            WHEN e.fails = 1 THEN 3
+            WHEN e.refused = 1 THEN 4
+            WHEN e.all_evidence > 0 THEN 5
+            ELSE 6
+        END AS step
+    FROM given AS g
+    JOIN shown AS s ON s.subject_type = g.subject_type AND s.subject_id = g.subject_id
+    LEFT JOIN earned AS e ON e.release_no = g.release_no
+    CROSS JOIN lifetime AS l
 ),
 -- By one pair of clocks no release comes before its evidence: what all of them show is skew.
 clocks AS (
@@ -191,7 +280,7 @@ clocks AS (
 ),
 judged AS (
     SELECT
-        g.release_no, g.released_at, g.session_id, g.enclave_id, g.secret_id,
+        g.subject_type, g.subject_id, g.released_at, g.enclave_id, g.secret_id,
         coalesce(b.step, 7) AS step, b.oldest_at, b.newest_at, coalesce(b.evidence, 0) AS evidence,
         floor(epoch(g.released_at) / 3600) AS hour_no
     FROM given AS g
@@ -201,12 +290,11 @@ hole AS (
     SELECT hour_no
     FROM judged
     GROUP BY hour_no
-    HAVING min(step) = 7 AND count(DISTINCT coalesce(session_id, enclave_id)) >= $gap_size
+    HAVING min(step) = 7 AND count(DISTINCT subject_id) >= $gap_size
 ),
 offence AS (
     SELECT
-        CASE WHEN j.session_id IS NULL THEN 'enclave' ELSE 'session' END AS subject_type,
-        coalesce(j.session_id, j.enclave_id) AS subject_id,
+        j.subject_type, j.subject_id,
         CASE j.step
             WHEN 2 THEN 'stale'
             WHEN 3 THEN 'fails_verification'
@@ -215,7 +303,7 @@ offence AS (
             WHEN 6 THEN 'late'
             ELSE 'no_evidence'
         END AS kind,
-        j.release_no, j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence,
+        j.released_at, j.enclave_id, j.secret_id, j.newest_at, j.evidence,
         CASE j.step
             WHEN 2 THEN epoch(j.released_at)
                 - epoch(j.newest_at + coalesce(t.said, $evidence_lifetime))
@@ -242,19 +330,20 @@ offence AS (
 ),
 seen AS (
     SELECT
-        w.release_no,
-        string_agg(o.observation_id, ' ' ORDER BY w.received_at, w.observation_no) AS observations
-    FROM weighed AS w
-    JOIN observation AS o ON o.observation_no = w.observation_no
-    WHERE w.release_no IN (SELECT release_no FROM offence)
-    GROUP BY w.release_no
+        e.subject_type, e.subject_id,
+        string_agg(o.observation_id, ' ' ORDER BY e.received_at, e.observation_no) AS observations
+    FROM evidence AS e
+    JOIN observation AS o ON o.observation_no = e.observation_no
+    JOIN (SELECT DISTINCT subject_type, subject_id FROM offence) AS f
+        ON f.subject_type = e.subject_type AND f.subject_id = e.subject_id
+    GROUP BY e.subject_type, e.subject_id
 ),
 told AS (
     SELECT
         f.subject_type, f.subject_id, f.kind, f.released_at, f.enclave_id, f.secret_id,
         f.newest_at, f.evidence, f.margin, f.skew, s.observations
     FROM offence AS f
-    LEFT JOIN seen AS s ON s.release_no = f.release_no
+    LEFT JOIN seen AS s ON s.subject_type = f.subject_type AND s.subject_id = f.subject_id
 )
 SELECT
     subject_type,
