@@ -1,7 +1,7 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -20,7 +20,7 @@
 -- attack = ["enclave cloning", "exported channel key", "quote shown for another enclave"]
 -- spec = ["RFC 9334, section 10", "AMD 56860, REPORT_ID and REPORT_ID_MA", "detector D03"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -122,20 +122,55 @@ fresh AS (
     ) AS shown
     WHERE showing = 1
 ),
+-- Launches and sightings of an enclave in one order of time: on each host, on none that is named,
+-- and anywhere. A life has the number of the launches before it that may be its own.
+course AS (
+    SELECT
+        enclave_id, 'any' AS lane, '' AS lane_id, timestamp AS happened_at, 1 AS is_launch,
+        CAST(NULL AS BIGINT) AS observation_no
+    FROM launch
+    WHERE enclave_id IN (SELECT enclave_id FROM fresh WHERE subject_type = 'enclave')
+        AND timestamp IS NOT NULL
+    UNION ALL
+    SELECT
+        enclave_id, CASE WHEN node_id IS NULL THEN 'unnamed' ELSE 'named' END,
+        coalesce(node_id, ''), timestamp, 1, NULL
+    FROM launch
+    WHERE enclave_id IN (SELECT enclave_id FROM fresh WHERE subject_type = 'enclave')
+        AND timestamp IS NOT NULL
+    UNION ALL
+    SELECT
+        f.enclave_id, l.lane, CASE l.lane WHEN 'named' THEN f.node_id ELSE '' END,
+        f.received_at + $clock_tolerance, 0, f.observation_no
+    FROM fresh AS f
+    JOIN (
+        SELECT 'any' AS lane, FALSE AS is_named
+        UNION ALL SELECT 'unnamed', TRUE
+        UNION ALL SELECT 'named', TRUE
+    ) AS l ON l.is_named = (f.node_id IS NOT NULL)
+    WHERE f.subject_type = 'enclave'
+),
+numbered AS (
+    SELECT observation_no, CAST(sum(launches) AS BIGINT) AS life
+    FROM (
+        SELECT
+            observation_no,
+            sum(is_launch) OVER (
+                PARTITION BY enclave_id, lane, lane_id ORDER BY happened_at
+            ) AS launches
+        FROM course
+    ) AS so_far
+    WHERE observation_no IS NOT NULL
+    GROUP BY observation_no
+),
 -- A restart on the same host begins a new life: it may come after a life elsewhere.
 lived AS (
     SELECT
         f.subject_type, f.subject_id, f.observation_id, f.observation_no, f.received_at, f.place,
-        f.claimed_ok, f.made_at, f.verifier, count(l.timestamp) AS life
+        f.claimed_ok, f.made_at, f.verifier, coalesce(n.life, 0) AS life
     FROM fresh AS f
-    LEFT JOIN launch AS l
-        ON f.subject_type = 'enclave'
-        AND l.enclave_id = f.enclave_id
-        AND coalesce(l.node_id = f.node_id, TRUE)
-        AND l.timestamp <= f.received_at + $clock_tolerance
-    GROUP BY
-        f.subject_type, f.subject_id, f.observation_id, f.observation_no, f.received_at, f.place,
-        f.claimed_ok, f.made_at, f.verifier
+    LEFT JOIN numbered AS n
+        ON f.subject_type = 'enclave' AND n.observation_no = f.observation_no
 ),
 life AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "runtime-register-regression"
 -- title = "A run-time register that went back"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -20,7 +20,7 @@
 -- attack = ["rollback of a TD to a snapshot", "evidence of another TD under the same name"]
 -- spec = ["Intel TDX module, TDG.MR.RTMR.EXTEND", "detectors D46 and D47"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.in_flight]
 -- type = "INTERVAL"
@@ -81,25 +81,34 @@ moved AS (
 started AS (
     SELECT 'container' AS subject_type, container_id AS subject_id, timestamp
     FROM launch
-    WHERE container_id IS NOT NULL AND timestamp IS NOT NULL
+    WHERE container_id IN (SELECT subject_id FROM moved) AND timestamp IS NOT NULL
     UNION
     SELECT 'enclave' AS subject_type, enclave_id AS subject_id, timestamp
     FROM launch
-    WHERE enclave_id IS NOT NULL AND timestamp IS NOT NULL
+    WHERE enclave_id IN (SELECT subject_id FROM moved) AND timestamp IS NOT NULL
+),
+-- Launches and sightings in one order of time: a life has the number of the launches before it.
+course AS (
+    SELECT subject_type, subject_id, timestamp AS happened_at, 1 AS is_launch, NULL AS observation_no
+    FROM started
+    UNION ALL
+    SELECT s.subject_type, s.subject_id, s.received_at, 0, s.observation_no
+    FROM sighting AS s
+    JOIN moved AS m ON m.subject_type = s.subject_type AND m.subject_id = s.subject_id
+),
+numbered AS (
+    SELECT
+        observation_no,
+        sum(is_launch) OVER (PARTITION BY subject_type, subject_id ORDER BY happened_at) AS life
+    FROM course
 ),
 lived AS (
     SELECT
         s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
         s.enclave_id, s.claimed_ok, s.made_at, s.verifier, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3,
-        count(l.timestamp) AS life
+        n.life
     FROM sighting AS s
-    JOIN moved AS m ON m.subject_type = s.subject_type AND m.subject_id = s.subject_id
-    LEFT JOIN started AS l
-        ON l.subject_type = s.subject_type AND l.subject_id = s.subject_id
-        AND l.timestamp <= s.received_at
-    GROUP BY
-        s.subject_type, s.subject_id, s.observation_id, s.observation_no, s.received_at,
-        s.enclave_id, s.claimed_ok, s.made_at, s.verifier, s.rtmr0, s.rtmr1, s.rtmr2, s.rtmr3
+    JOIN numbered AS n ON n.observation_no = s.observation_no
 ),
 part AS (
     SELECT 'rtmr0' AS part UNION ALL SELECT 'rtmr1' UNION ALL SELECT 'rtmr2'

@@ -1,7 +1,7 @@
 """What a detector has to hold in its hands grows as the history does, not as its square.
 
 Evidence is written by attackers: a thousand answers of one instance, or a thousand instances of one
-host, must not take a million steps. Each case that fires is repeated, what tells the repetitions
+host, must not take a million steps. Cases that fire are repeated, what tells the repetitions
 apart being one thing or another; of every step of the plan DuckDB says how many rows it gave.
 """
 
@@ -22,6 +22,7 @@ from forensics.detect.parameters import bind
 from tests.detect.test_queries import APART, BENCH, CATALOG, deal, read_cases
 
 SIZES = (100, 400)
+CASES = 4  # of each detector: the first that fire
 GROWTH = 6.0
 """Of the largest step, where the history is four times as long; the square would be sixteen."""
 
@@ -44,9 +45,9 @@ _ALWAYS = {"observation_id", "observation_no", "event_id", "source_line"}
 @pytest.mark.parametrize("name", CATALOG)
 def test_no_step_grows_as_the_square(name: str, apart_by: str) -> None:
     detector = CATALOG[name]
-    case = next(case for case in read_cases(name) if case["expect"])
-    small, large = (count_largest(detector, case, size, APART_BY[apart_by]) for size in SIZES)
-    assert large <= GROWTH * max(small, 2 * SIZES[0])
+    for case in [case for case in read_cases(name) if case["expect"]][:CASES]:
+        small, large = (count_largest(detector, case, size, APART_BY[apart_by]) for size in SIZES)
+        assert large <= GROWTH * max(small, 2 * SIZES[0]), case["name"]
 
 
 def count_largest(detector: Detector, case: dict[str, Any], times: int, apart: set[str]) -> int:
