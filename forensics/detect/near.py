@@ -76,8 +76,7 @@ class Near:
         self._followed_by = {d.id: _find_followed(d) for d in detectors}
         self._has_rows: dict[str, bool] = {}
         self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
-        self._fetched: Mapping[str, Sequence[str]] = {}
-        self._events: set[str] = set()
+        self._fetched: dict[str, Sequence[str]] = {}
         self._touched: Touched | None = None
         connection.execute(_KNOWN_COUNT)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {NEWS} AS {_IN_THE_NEWS}")
@@ -139,11 +138,12 @@ class Near:
         """A query for these columns of the rows about sightings, `members` a query for their
         numbers; `near`: all of them were fetched.
         """
-        source = f"{MEMBERS}_" if near and view in self._fetched else f"{MAIN}."
+        find = self.find_source if near else _find_view_itself
         wanted = f"SELECT observation_no FROM ({members}) AS wanted"
         if view == "quote":
-            wanted = f"SELECT quote_no FROM {source}observation WHERE observation_no IN ({wanted})"
-        return f'SELECT {_list(names)} FROM {source}{view} WHERE "{SIGHTINGS[view]}" IN ({wanted})'
+            sightings = find("observation")
+            wanted = f"SELECT quote_no FROM {sightings} WHERE observation_no IN ({wanted})"
+        return f'SELECT {_list(names)} FROM {find(view)} WHERE "{SIGHTINGS[view]}" IN ({wanted})'
 
     def holds(self, members: str) -> bool:
         """Whether these sightings, by a query for their numbers, were all fetched."""
@@ -158,22 +158,20 @@ class Near:
         """A query for these columns of the rows of an `ANSWERED` view that sightings, `members` a
         query for their numbers, or new rows share a value with; `near`: the sightings were fetched.
         """
+        if near and not known_only:
+            return self.select_all(view, names)
         key = ANSWERED[view]
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         if near:
             values = f"FROM {MEMBERS}_{view}_{key}"
-            source = source if known_only else f"{MEMBERS}_{view}"
         else:
             sightings = self.select("observation", [key], members, near=False)
             values = f'{sightings} UNION SELECT "{key}" FROM fresh_{view}'
-        return (
-            f"SELECT {_list(names)} FROM {source} "
-            f'WHERE "{key}" IS NULL OR "{key}" IN (SELECT * FROM ({values}))'
-        )
+        return f"SELECT {_list(names)} FROM {source} WHERE {_shares(key, values)}"
 
     def knows(self, view: str, values: str) -> bool:
         """Whether all events with these values of an `ANSWERED` view's key were fetched."""
-        if not self._fetched or view not in self._events:
+        if view not in self._fetched:
             return False
         known = f"FROM {MEMBERS}_{view}_{ANSWERED[view]}"
         query = f"SELECT 1 FROM {values} WHERE value NOT IN ({known}) LIMIT 1"
@@ -206,29 +204,32 @@ class Near:
         for key in scopes:
             view = find_view(key)
             read[view] |= {key, SIGHTINGS[view]}
-        fetched = {}
+        fetched: dict[str, Sequence[str]] = {}
         for view, needed in read.items():
             fetched[view] = [name for name in COLUMNS[view] if name in needed]
             query = self.select(view, fetched[view], f"FROM {MEMBERS}", near=False)
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {MEMBERS}_{view} AS {query}")
         self._fetched = fetched
-        for view, key in ANSWERED.items():
-            asked = {name for columns in self._read.values() for name in columns.get(view, ())}
+        for view in ANSWERED:
+            asked = [columns[view] for columns in self._read.values() if view in columns]
             if asked:
-                self._fetch_events(view, key, [n for n in COLUMNS[view] if n in asked | {key}])
+                self._fetch_events(view, {name for names in asked for name in names})
 
-    def _fetch_events(self, view: str, key: str, names: Sequence[str]) -> None:
+    def _fetch_events(self, view: str, needed: set[str]) -> None:
+        key = ANSWERED[view]
         values, events = f"{MEMBERS}_{view}_{key}", f"{MEMBERS}_{view}"
         self._connection.execute(
             f'CREATE OR REPLACE TEMP TABLE {values} AS SELECT "{key}" AS value FROM ('
             f'SELECT "{key}" FROM {MEMBERS}_observation UNION SELECT "{key}" FROM fresh_{view}'
             f') AS told WHERE "{key}" IS NOT NULL'
         )
+        # Of some only the rows count, which are then told by their source.
+        names = [name for name in COLUMNS[view] if name in needed | {key, "source_id"}]
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {events} AS SELECT {_list(names)} FROM {MAIN}.{view} "
-            f'WHERE "{key}" IS NULL OR "{key}" IN (FROM {values})'
+            f"WHERE {_shares(key, f'FROM {values}')}"
         )
-        self._events.add(view)
+        self._fetched[view] = names
 
 
 def _find_followed(detector: Detector) -> Sequence[str]:
@@ -236,6 +237,15 @@ def _find_followed(detector: Detector) -> Sequence[str]:
         return detector.keys
     screened = reading.name_columns(detector.suspects)
     return [key for key in detector.keys if key not in screened]
+
+
+def _find_view_itself(view: str) -> str:
+    return f"{MAIN}.{view}"
+
+
+def _shares(key: str, values: str) -> str:
+    """The condition that a row has one of these values, or none; `values` is a query for them."""
+    return f'"{key}" IS NULL OR "{key}" IN (SELECT * FROM ({values}))'
 
 
 def _list(names: Iterable[str]) -> str:

@@ -168,14 +168,15 @@ class Scope:
         source = f"known_{view}" if known_only else f"{MAIN}.{view}"
         columns = ", ".join(f'"{name}"' for name in names)
         key = ANSWERED.get(view)
-        if self._screens and key in self._followed:
+        alone = key if self._reach.events[view] == [key] else None
+        if self._screens and alone in self._followed:
             members = self._members
             return "TABLE", self._near.select_events(view, names, members, near, known_only)
         # Others are few beside sightings, and a screen may ask for all of them.
         if self._screens:
             return "VIEW", f"SELECT {columns} FROM {source}"
-        if key is not None and not known_only and self._near.knows(view, self._reach.values(key)):
-            source = f"{MEMBERS}_{view}"
+        if alone and not known_only and self._near.knows(view, self._reach.values(alone)):
+            source = self._near.find_source(view)
         # No view: DuckDB 2.0 loses rows of a query that joins one with such a condition.
         return "TABLE", f"SELECT {columns} FROM {source} WHERE {self._reach.match(view)}"
 

@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -197,22 +197,22 @@ doubtful AS (
         FALSE
     )
 ),
--- Evidence and releases in one order of time: of each enclave, of no named one, and of any.
-told_of AS (
+weighed AS (
     SELECT e.subject_type, e.subject_id, e.enclave_id, e.received_at, e.worth
     FROM evidence AS e
     JOIN doubtful AS d ON d.subject_type = e.subject_type AND d.subject_id = e.subject_id
 ),
+-- Evidence and releases in one order of time: of each enclave, of no named one, and of any.
 course AS (
     SELECT
         subject_type, subject_id, 'any' AS lane, '' AS lane_id, received_at AS moment, worth,
         0 AS is_release, CAST(NULL AS BIGINT) AS release_no
-    FROM told_of
+    FROM weighed
     UNION ALL
     SELECT
         subject_type, subject_id, CASE WHEN enclave_id IS NULL THEN 'unnamed' ELSE 'named' END,
         coalesce(enclave_id, ''), received_at, worth, 0, NULL
-    FROM told_of
+    FROM weighed
     UNION ALL
     SELECT
         g.subject_type, g.subject_id, l.lane,

@@ -1,7 +1,7 @@
 -- ---
 -- id = "fail-then-pass"
 -- title = "Refused, and soon after accepted elsewhere"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -45,21 +45,19 @@
 -- ---
 -- Few are ever refused: only those are looked at further.
 WITH refused AS (
-    SELECT
-        o.observation_no, o.received_at,
-        coalesce(o.container_id, o.enclave_id, q.signing_id) AS instance
+    SELECT o.observation_no, coalesce(o.container_id, o.enclave_id, q.signing_id) AS instance
     FROM observation AS o
     LEFT JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE NOT o.claimed_ok AND o.received_at IS NOT NULL
 ),
 accepted AS (
-    SELECT observation_no, received_at, coalesce(container_id, enclave_id) AS instance
+    SELECT observation_no, coalesce(container_id, enclave_id) AS instance
     FROM observation
     WHERE claimed_ok
         AND received_at IS NOT NULL
         AND coalesce(container_id, enclave_id) IN (SELECT instance FROM refused)
     UNION ALL
-    SELECT o.observation_no, o.received_at, q.signing_id AS instance
+    SELECT o.observation_no, q.signing_id AS instance
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE o.claimed_ok
@@ -68,9 +66,9 @@ accepted AS (
         AND q.signing_id IN (SELECT instance FROM refused)
 ),
 told_of AS (
-    SELECT observation_no, received_at, instance, 0 AS is_accepted FROM refused
+    SELECT observation_no, instance, 0 AS is_accepted FROM refused
     UNION ALL
-    SELECT observation_no, received_at, instance, 1 FROM accepted
+    SELECT observation_no, instance, 1 FROM accepted
 ),
 -- What was said of each instance, in order; a refusal comes before an acceptance of that moment.
 word AS (
@@ -100,7 +98,7 @@ word AS (
 -- The last refusals before each word: of anything, and of the same evidence.
 met AS (
     SELECT
-        instance, is_accepted, place, verifier, received_at,
+        instance, is_accepted, place, verifier,
         max(CASE WHEN is_accepted = 0 THEN place END) OVER (
             PARTITION BY instance ORDER BY place
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW

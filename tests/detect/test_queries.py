@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import random
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -249,6 +250,38 @@ def test_an_input_of_which_only_rows_count_is_narrowed_too() -> None:
         assert (run.findings, run.gaps) == (full.findings, full.gaps)
 
 
+MET = """
+SELECT
+    'session' AS subject_type, o.session_id AS subject_id, min(o.received_at) AS first_seen,
+    max(o.received_at) AS last_seen,
+    string_split(string_agg(o.observation_id, ' ' ORDER BY o.observation_no), ' ')
+        AS observation_ids,
+    'low' AS severity, 'met' AS summary, CAST(to_json({'kind': 'met'}) AS VARCHAR) AS details
+FROM observation AS o
+JOIN (SELECT DISTINCT session_id FROM nonce) AS n ON n.session_id = o.session_id
+GROUP BY o.session_id
+ORDER BY subject_id
+"""
+
+
+@pytest.mark.parametrize("scope", [("session_id",), ("nonce", "session_id")])
+def test_challenges_may_be_held_against_sightings_by_another_key(scope: tuple[str, ...]) -> None:
+    counted = Blindness("counted", "SELECT count(*) AS unjudged FROM nonce", widens=False)
+    detector = replace(
+        CATALOG["unknown-nonce"], scope=scope, sql=MET, params=(), widens=False,
+        not_evaluable=(counted,),
+    )  # fmt: skip
+    rows: Rows = {view.name: [] for view in VIEWS}
+    for number in range(6):
+        at = {"received_at": CUT_OFF - timedelta(hours=9 - number), "observation_no": number}
+        rows["observation"].append(
+            {"observation_id": f"o{number}", "session_id": f"s{number % 2}", "nonce": "ab"} | at
+        )
+    rows["nonce"] = [{"session_id": "s1", "nonce": "cd", "source_id": "l"}]
+    outcome = hold(detector, {}, rows, New(5), beside=[CATALOG["late-nonce"]])
+    assert [finding.observation_ids for finding in outcome.findings] == [("o1", "o3", "o5")]
+
+
 def moves_on(detector: Detector) -> bool:
     """Whether it may go on to a later cut-off."""
     own = any(parameter.name == AS_OF for parameter in detector.params)
@@ -265,9 +298,16 @@ def test_going_on_gives_what_a_full_run_gives(name: str, case: dict[str, Any]) -
 
 
 def hold(
-    detector: Detector, case: dict[str, Any], rows: Rows, chance: random.Random
+    detector: Detector,
+    case: dict[str, Any],
+    rows: Rows,
+    chance: random.Random,
+    beside: Sequence[Detector] = (),
 ) -> DetectorRun:
-    """Deal the rows, go on from what is known to what is new, and ask a full run."""
+    """Deal the rows, go on from what is known to what is new, and ask a full run.
+
+    `beside` are other detectors for which what is near is fetched as well.
+    """
     as_of = case.get("as_of", CUT_OFF)
     earlier = as_of - timedelta(seconds=20) if moves_on(detector) else as_of
     BENCH.fill(rows)
@@ -280,7 +320,7 @@ def hold(
             pytest.skip("nothing to go on from")
         full = run_detector(connection, detector, as_of=as_of, overrides=case.get("params", {}))
         record = describe_run(before) | {"basis": f'{{"as_of": "{earlier.isoformat()}"}}'}
-        near = Near(connection, [detector], before.findings)
+        near = Near(connection, [detector, *beside], before.findings)
         outcome = run_narrowed(connection, detector, record, before.findings, full.params, near)
     if isinstance(outcome, str):
         gaps = [blindness.widens for blindness in detector.not_evaluable]
