@@ -1,7 +1,7 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -28,7 +28,7 @@
 -- attack = ["log suppression"]
 -- spec = ["detector D50"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.run_length]
 -- type = "BIGINT"
@@ -137,11 +137,12 @@ asked AS (
 clocks AS (
     SELECT CASE WHEN count(took) >= $skew_sample THEN min(took) END AS skew FROM asked
 ),
+-- Of one moment the answered ones come first: no two runs of an instance begin together.
 numbered AS (
     SELECT
         k.enclave_id, k.nonce, k.issued_at, k.known,
         sum(k.known) OVER (
-            PARTITION BY k.enclave_id ORDER BY k.issued_at, k.nonce
+            PARTITION BY k.enclave_id ORDER BY k.issued_at, k.known DESC, k.nonce
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS answers_before
     FROM asked AS k
@@ -163,23 +164,43 @@ run AS (
     GROUP BY enclave_id, answers_before
     HAVING count(*) >= $run_length
 ),
--- Others' challenges around the run: were they answered?
-around AS (
-    SELECT enclave_id, issued_at, known
-    FROM asked
-    WHERE issued_at >= (SELECT min(since) FROM run) - $answer_time
-        AND issued_at <= (SELECT max(until) FROM run) + $answer_time
+-- Others' challenges around each run, were they answered? All that were, less its own: both are
+-- counted along the time, up to where the run's surroundings end and to where they begin.
+edge AS (
+    SELECT enclave_id, since, since - $answer_time AS moment, 1 AS step, -1 AS sign FROM run
+    UNION ALL
+    SELECT enclave_id, since, until + $answer_time AS moment, 3 AS step, 1 AS sign FROM run
+),
+tally AS (
+    SELECT enclave_id, since, CAST(sum(sign * (answers - own_answers)) AS BIGINT) AS known
+    FROM (
+        SELECT
+            enclave_id, since, sign,
+            sum(known) OVER (
+                ORDER BY moment, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS answers,
+            sum(known) OVER (
+                PARTITION BY enclave_id
+                ORDER BY moment, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS own_answers
+        FROM (
+            SELECT enclave_id, since, moment, step, sign, 0 AS known FROM edge
+            UNION ALL
+            SELECT r.enclave_id, NULL, k.issued_at, 2, NULL, 1
+            FROM asked AS k
+            LEFT JOIN (SELECT DISTINCT enclave_id FROM run) AS r ON r.enclave_id = k.enclave_id
+            WHERE k.known = 1
+                AND k.issued_at >= (SELECT min(moment) FROM edge)
+                AND k.issued_at <= (SELECT max(moment) FROM edge)
+        ) AS timeline
+    ) AS counted_along
+    WHERE since IS NOT NULL
+    GROUP BY enclave_id, since
 ),
 surrounded AS (
-    SELECT
-        r.enclave_id, r.since, r.until, r.missing,
-        CAST(coalesce(sum(k.known), 0) AS BIGINT) AS known
+    SELECT r.enclave_id, r.since, r.until, r.missing, t.known
     FROM run AS r
-    LEFT JOIN around AS k
-        ON k.enclave_id <> r.enclave_id
-        AND k.issued_at >= r.since - $answer_time
-        AND k.issued_at <= r.until + $answer_time
-    GROUP BY r.enclave_id, r.since, r.until, r.missing
+    JOIN tally AS t ON t.enclave_id = r.enclave_id AND t.since = r.since
 ),
 told AS (
     SELECT

@@ -1,7 +1,7 @@
 -- ---
 -- id = "silent-enclave"
 -- title = "A launch that should have attested and did not"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -26,7 +26,7 @@
 -- attack = ["evidence suppression", "launch outside the enclave"]
 -- spec = ["RFC 9334, section 4 (roles)", "detector D48"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.attest_within]
 -- type = "INTERVAL"
@@ -118,54 +118,96 @@ attestation AS (
         AND received_at IS NOT NULL
         AND received_at <= $as_of
 ),
--- The same container, else, where one side does not name a container, the same enclave. What
--- comes after a relaunch speaks for the earlier launch only inside that one's windows.
-heard AS (
-    SELECT e.launch_key, e.relaunched_at, a.observation_no, a.received_at, a.passed
-    FROM expected AS e
-    JOIN attestation AS a
-        ON a.container_id = e.container_id
-        AND a.received_at >= e.launched_at
-        AND (
-            e.relaunched_at IS NULL
-            OR a.received_at < greatest(e.relaunched_at, e.launched_at + e.patience + e.patience)
-        )
+-- What speaks for a launch: the same container, else, where one side does not name a container,
+-- the same enclave. Each way is a lane with launches, answers and stops in one order of time.
+lane AS (
+    SELECT 'container' AS lane, container_id AS name, launch_key, launched_at
+    FROM expected
+    WHERE container_id IS NOT NULL
     UNION ALL
-    SELECT e.launch_key, e.relaunched_at, a.observation_no, a.received_at, a.passed
-    FROM expected AS e
-    JOIN attestation AS a
-        ON a.enclave_id = e.enclave_id
-        AND a.received_at >= e.launched_at
-        AND (
-            e.relaunched_at IS NULL
-            OR a.received_at < greatest(e.relaunched_at, e.launched_at + e.patience + e.patience)
-        )
-    WHERE a.container_id IS NULL OR e.container_id IS NULL
+    SELECT
+        CASE WHEN container_id IS NULL THEN 'enclave' ELSE 'bare enclave' END AS lane,
+        enclave_id AS name, launch_key, launched_at
+    FROM expected
+    WHERE enclave_id IS NOT NULL
 ),
-first_heard AS (
-    SELECT f.launch_key, o.observation_id, o.received_at, o.quote_generated_at
+span AS (
+    SELECT lane, name, min(launched_at) AS first_at, max(launched_at) AS last_at
+    FROM lane
+    GROUP BY lane, name
+),
+word AS (
+    SELECT container_id, enclave_id, received_at AS moment, observation_no FROM attestation
+    UNION ALL
+    SELECT container_id, enclave_id, timestamp, NULL FROM stop
+),
+-- After the last launch of a lane only the first answer and the first stop say anything.
+first_word AS (
+    SELECT
+        lane, name,
+        min(moment) AS moment,
+        min_by(observation_no, {'at': moment, 'no': observation_no}) AS observation_no
+    FROM (
+        SELECT s.lane, s.name, s.last_at, w.moment, w.observation_no
+        FROM span AS s
+        JOIN word AS w ON w.container_id = s.name AND w.moment >= s.first_at
+        WHERE s.lane = 'container'
+        UNION ALL
+        SELECT s.lane, s.name, s.last_at, w.moment, w.observation_no
+        FROM span AS s
+        JOIN word AS w ON w.enclave_id = s.name AND w.moment >= s.first_at
+        WHERE s.lane = 'enclave' OR (s.lane = 'bare enclave' AND w.container_id IS NULL)
+    ) AS spoken
+    GROUP BY lane, name, observation_no IS NULL, CASE WHEN moment < last_at THEN moment END
+),
+answer AS (
+    SELECT
+        lane, name, moment, observation_no,
+        row_number() OVER (ORDER BY moment, observation_no, lane, name) AS answer_no
+    FROM first_word
+    WHERE observation_no IS NOT NULL
+),
+-- The first of each from a launch on: what comes at its moment counts.
+awaited AS (
+    SELECT launch_key, min(answer_no) AS answer_no, min(stopped_at) AS stopped_at
     FROM (
         SELECT
             launch_key,
-            min_by(observation_no, {'at': received_at, 'no': observation_no}) AS observation_no
-        FROM heard
-        GROUP BY launch_key
-    ) AS f
-    JOIN observation AS o ON o.observation_no = f.observation_no
-),
-stopped AS (
-    SELECT launch_key, min(stopped_at) AS stopped_at
-    FROM (
-        SELECT e.launch_key, s.timestamp AS stopped_at
-        FROM expected AS e
-        JOIN stop AS s ON s.container_id = e.container_id AND s.timestamp >= e.launched_at
-        UNION ALL
-        SELECT e.launch_key, s.timestamp AS stopped_at
-        FROM expected AS e
-        JOIN stop AS s ON s.enclave_id = e.enclave_id AND s.timestamp >= e.launched_at
-        WHERE s.container_id IS NULL OR e.container_id IS NULL
-    ) AS either
+            min(answer_no) OVER later AS answer_no,
+            min(stopped_at) OVER later AS stopped_at
+        FROM (
+            SELECT
+                lane, name, launched_at AS moment, launch_key,
+                CAST(NULL AS BIGINT) AS answer_no,
+                CAST(NULL AS TIMESTAMPTZ) AS stopped_at
+            FROM lane
+            UNION ALL
+            SELECT lane, name, moment, NULL, answer_no, NULL FROM answer
+            UNION ALL
+            SELECT lane, name, moment, NULL, NULL, moment
+            FROM first_word
+            WHERE observation_no IS NULL
+        ) AS timeline
+        WINDOW later AS (
+            PARTITION BY lane, name ORDER BY moment DESC, launch_key NULLS FIRST
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
+    ) AS ahead
+    WHERE launch_key IS NOT NULL
     GROUP BY launch_key
+),
+-- What comes after a relaunch speaks for the earlier launch only inside that one's windows.
+first_heard AS (
+    SELECT e.launch_key, o.observation_id, o.received_at, o.quote_generated_at
+    FROM expected AS e
+    JOIN awaited AS w ON w.launch_key = e.launch_key
+    JOIN answer AS a
+        ON a.answer_no = w.answer_no
+        AND (
+            e.relaunched_at IS NULL
+            OR a.moment < greatest(e.relaunched_at, e.launched_at + e.patience + e.patience)
+        )
+    JOIN observation AS o ON o.observation_no = a.observation_no
 ),
 -- The wait ends with the first attestation, the stop or the cut-off.
 wait AS (
@@ -175,11 +217,11 @@ wait AS (
         h.received_at AS attested_at,
         h.quote_generated_at AS made_at,
         least(
-            coalesce(h.received_at, $as_of), coalesce(s.stopped_at, $as_of), $as_of
+            coalesce(h.received_at, $as_of), coalesce(w.stopped_at, $as_of), $as_of
         ) AS silent_until
     FROM expected AS e
+    JOIN awaited AS w ON w.launch_key = e.launch_key
     LEFT JOIN first_heard AS h ON h.launch_key = e.launch_key
-    LEFT JOIN stopped AS s ON s.launch_key = e.launch_key
 ),
 silent AS (
     SELECT
@@ -199,21 +241,81 @@ silent AS (
     FROM wait
     WHERE silent_until >= launched_at + patience
 ),
--- Attempts belong to the launch before them; one event collected twice is one attempt.
+-- Only launches near which something failed are asked for their attempts.
+failed AS (
+    SELECT container_id, enclave_id FROM attestation WHERE NOT passed
+),
+troubled AS (
+    SELECT container_id, enclave_id
+    FROM numbered
+    WHERE container_id IN (SELECT container_id FROM failed)
+        OR enclave_id IN (SELECT enclave_id FROM failed)
+),
+tried AS (
+    SELECT observation_no, container_id, enclave_id, received_at, passed
+    FROM attestation
+    WHERE passed IS NOT NULL
+        AND (
+            container_id IN (SELECT container_id FROM troubled)
+            OR enclave_id IN (SELECT enclave_id FROM troubled)
+        )
+),
+-- An attempt belongs to the launch before it: the last of its container and enclave, else the
+-- last of its lanes.
+event AS (
+    SELECT
+        container_id, enclave_id, launched_at AS moment, launch_key,
+        CAST(NULL AS BIGINT) AS observation_no
+    FROM numbered
+    UNION ALL
+    SELECT container_id, enclave_id, received_at, NULL, observation_no FROM tried
+),
+owned AS (
+    SELECT
+        observation_no,
+        coalesce(max(CASE WHEN lane = 'both' THEN launch_key END), max(launch_key)) AS launch_key
+    FROM (
+        SELECT
+            lane, observation_no,
+            max(launch_key) OVER (
+                PARTITION BY lane, container_id, enclave_id
+                ORDER BY moment, observation_no NULLS FIRST
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS launch_key
+        FROM (
+            SELECT 'both' AS lane, container_id, enclave_id, moment, launch_key, observation_no
+            FROM event
+            WHERE container_id IS NOT NULL AND enclave_id IS NOT NULL
+            UNION ALL
+            SELECT 'container', container_id, NULL, moment, launch_key, observation_no
+            FROM event
+            WHERE container_id IS NOT NULL
+            UNION ALL
+            SELECT 'enclave', NULL, enclave_id, moment, launch_key, observation_no
+            FROM event
+            WHERE enclave_id IS NOT NULL AND (container_id IS NULL OR launch_key IS NULL)
+            UNION ALL
+            SELECT 'bare enclave', NULL, enclave_id, moment, launch_key, observation_no
+            FROM event
+            WHERE enclave_id IS NOT NULL AND (container_id IS NULL) = (launch_key IS NULL)
+        ) AS laned
+    ) AS before
+    WHERE observation_no IS NOT NULL
+    GROUP BY observation_no
+),
+-- One event collected twice is one attempt.
 copied AS (
     SELECT
-        h.launch_key, o.observation_id, h.observation_no, h.received_at, h.passed,
+        w.launch_key, o.observation_id, t.observation_no, t.received_at, t.passed,
         row_number() OVER (
             PARTITION BY
-                h.launch_key, o.event_id, o.session_id, o.nonce,
-                CASE WHEN o.event_id IS NULL THEN h.received_at END
-            ORDER BY h.received_at, h.observation_no
+                w.launch_key, o.event_id, o.session_id, o.nonce,
+                CASE WHEN o.event_id IS NULL THEN t.received_at END
+            ORDER BY t.received_at, t.observation_no
         ) AS copy
-    FROM heard AS h
-    JOIN observation AS o ON o.observation_no = h.observation_no
-    WHERE h.passed IS NOT NULL
-        AND (h.relaunched_at IS NULL OR h.received_at < h.relaunched_at)
-        AND h.launch_key IN (SELECT launch_key FROM heard WHERE NOT passed)
+    FROM tried AS t
+    JOIN owned AS w ON w.observation_no = t.observation_no AND w.launch_key IS NOT NULL
+    JOIN observation AS o ON o.observation_no = t.observation_no
 ),
 attempt AS (
     SELECT
