@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,8 +197,12 @@ def _select(
     used = {name: params[name] for name in statements[0].named_parameters if name in params}
     if not (only_selects(sql) or only_reads(connection, sql, used)):
         raise DetectorError("detector-query", f"{detector.path}: it does more than read")
-    relation = connection.sql(sql, params=used)
-    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
+    # A relation would be planned twice; the rows are few, and a copy of them is nothing.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Arrow output on a DB-API result")
+        table = connection.execute(statements[0], used).to_arrow_table()
+    assert table is not None  # a SELECT has an answer
+    rows: list[dict[str, object]] = table.to_pylist()
     return rows
 
 
