@@ -116,24 +116,24 @@ def _check_order(report: SnpReport) -> Outcome:
 def _check_endorsement(
     report: SnpReport, endorsement: EndorsementFact | None, signature_ok: bool | None
 ) -> Results:
-    """N2-N7."""
-    names = ("N3", "N4", "N5", "N6", "N7")
+    """N2-N7. What `Endorsers` finds has been read, and its key tried."""
     if endorsement is None:
+        names = ("N3", "N4", "N5", "N6", "N7")
         return {"N2": missing(_VEK), **dict.fromkeys(names, skipped("N2"))}
-    results = {"N2": endorsement.results["N2"], **dict.fromkeys(names, skipped("N2"))}
-    kind, product, tcb = endorsement.kind, endorsement.product, endorsement.vek_tcb
-    if signature_ok is not None:
-        shown = "valid" if signature_ok else "invalid"
-        results["N4"] = judge(signature_ok, "signed by the VEK", shown)
-    if kind is None or product is None or tcb is None:
-        return results
+    product, tcb = endorsement.product, endorsement.vek_tcb
+    assert product is not None
+    assert tcb is not None
+    assert signature_ok is not None
     named = signing_key(key_info(report))
     theirs, ours = split_tcb(tcb, product), split_tcb(_octets(report, "reported_tcb"), product)
-    results["N3"] = judge(named == kind, kind, named)
-    results["N5"] = judge(theirs == ours, _show_tcb(theirs), _show_tcb(ours))
-    results["N6"] = _check_chip(_octets(report, "chip_id"), endorsement.hardware_id)
-    results["N7"] = _check_generation(report, product)
-    return results
+    return {
+        "N2": endorsement.results["N2"],
+        "N3": judge(named == endorsement.kind, endorsement.kind, named),
+        "N4": judge(signature_ok, "signed by the VEK", "valid" if signature_ok else "invalid"),
+        "N5": judge(theirs == ours, _show_tcb(theirs), _show_tcb(ours)),
+        "N6": _check_chip(_octets(report, "chip_id"), endorsement.hardware_id),
+        "N7": _check_generation(report, product),
+    }
 
 
 def _check_chip(chip_id: bytes, hardware_id: bytes | None) -> Outcome:
@@ -153,23 +153,25 @@ def _check_generation(report: SnpReport, product: str) -> Outcome:
 
 def _check_end(endorsement: EndorsementFact | None, crl: CrlFact | None, moment: int) -> Outcome:
     """N8. AMD's CRL counts from its issue on; what it lists stays revoked when it has expired."""
-    if endorsement is None or endorsement.not_after is None:
+    if endorsement is None:
         return skipped("N2")
     end = endorsement.not_after
+    assert end is not None
     expected = f"until {format_time(end)}, CA not revoked"
     observed = format_time(moment)
-    usable = crl is not None and crl.authentic and crl.this_update <= moment
-    if usable and crl is not None and endorsement.ca_serial in crl.revoked:
+    listed = crl.revoked if crl and crl.authentic and crl.this_update <= moment else None
+    if listed is not None and endorsement.ca_serial in listed:
         return judge(False, expected, f"{observed}, CA revoked")
-    observed += "" if usable else ", no CRL"
+    observed += ", no CRL" if listed is None else ""
     return judge(moment < end + SECOND, expected, observed)
 
 
 def _check_start(endorsement: EndorsementFact | None, moment: int) -> Outcome:
     """T6. AMD's key service dates a certificate by the request: a later one is no forgery."""
-    if endorsement is None or endorsement.not_before is None:
+    if endorsement is None:
         return skipped("N2")
     start = endorsement.not_before
+    assert start is not None
     return judge(start <= moment, f"from {format_time(start)}", format_time(moment))
 
 

@@ -159,6 +159,10 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
         "rejected: N1 N4",
     ),
     "masked chip key, signed": (lambda: Trial(report(key_info=b"\2\0\0\0")), "rejected: N1"),
+    "other algorithm, signed by none": (
+        lambda: Trial(report(signature_algo=2, key_info=b"\x1c\0\0\0")),
+        "rejected: N1 N3",
+    ),
     # N2
     "no anchor": (lambda: Trial(report(), anchors=()), "rejected: N2"),
     "own hierarchy": (
@@ -254,6 +258,10 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
         lambda: Trial(report(VCEK, chip_id=OTHER_CHIP.chip_id)),
         "rejected: N6",
     ),
+    "another chip's short id": (
+        lambda: _of_product("turin", chip_id=b"\1" * 8 + bytes(56)),
+        "rejected: N6",
+    ),
     # N7
     "another generation": (
         lambda: Trial(report(cpuid=bytes.fromhex("191101"))),
@@ -267,6 +275,10 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
         "rejected: N8",
     ),
     "ca revoked": (lambda: Trial(report(), crls=revoke(PKI.ask.serial)), "rejected: N8"),
+    "ca revoked at this moment": (
+        lambda: Trial(report(), crls=revoke(PKI.ask.serial, at=NOW)),
+        "rejected: N8",
+    ),
     "other ca revoked": (lambda: Trial(report(), crls=revoke(PKI.asvk.serial)), "accepted"),
     "ca revoked later": (
         lambda: Trial(report(), crls=revoke(PKI.ask.serial, at=NOW.replace(month=2))),
@@ -318,15 +330,19 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
         "accepted: N10",
     ),
     "asked by the host": (lambda: Trial(report(vmpl=HOST)), "accepted: N10"),
+    "migration agent, asked by the host": (
+        lambda: Trial(report(policy=bytes.fromhex("0000070000000000"), vmpl=HOST)),
+        "accepted: N10",
+    ),
     "vmpl 3": (lambda: Trial(report(vmpl=3)), "accepted"),
     "debug": (lambda: Trial(report(policy=bytes.fromhex("00000b0000000000"))), "accepted: A1"),
 }
 
 
-def _of_product(product: str) -> Trial:
+def _of_product(product: str, **rest: Any) -> Trial:
     pki = AmdPki(7, product)
     vek = pki.issue(TCB)
-    return Trial(report(vek), (vek.certificate,), (pki.ark, pki.ask), (pki.ark,))
+    return Trial(report(vek, **rest), (vek.certificate,), (pki.ark, pki.ask), (pki.ark,))
 
 
 def _changed(healthy: SnpReport, place: int) -> SnpReport:
@@ -345,6 +361,16 @@ def test_one_thing_bent(name: str) -> None:
 def test_every_check_of_reports_has_a_case() -> None:
     seen = {check for _, text in CASES.values() for check in text.replace(";", "").split()}
     assert set(REPORT_CHECKS) <= seen
+
+
+def test_what_a_missing_certificate_prevents() -> None:
+    results = Trial(report(), ()).judge().results
+
+    prevented = {
+        check: shown for check, (result, _, shown) in results.items() if result == "skipped"
+    }
+    names = ("T6", "N3", "N4", "N5", "N6", "N7", "N8")
+    assert prevented == dict.fromkeys(names, "prevented by N2")
 
 
 @pytest.mark.parametrize("product", ["genoa", "turin"])
