@@ -126,7 +126,7 @@ def is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:
 def may_sign_certificates(certificate: Certificate) -> bool:
     """Basic constraints say CA, and the key usage allows it; both have to be there."""
     present = {BASIC_CONSTRAINTS, KEY_USAGE} <= certificate.extensions.keys()
-    return present and bool(_is_ca(certificate)) and _has_usage(certificate, _KEY_CERT_SIGN)
+    return present and _is_ca(certificate) and _has_usage(certificate, _KEY_CERT_SIGN)
 
 
 def _check_issued(certificate: Certificate, issuer: Certificate) -> Outcome:
@@ -203,27 +203,22 @@ def _profile_problems(role: str, certificate: Certificate, is_ca: bool) -> list[
     return problems
 
 
-def _is_ca(certificate: Certificate) -> bool | None:
-    try:
-        contents = read_exactly(certificate.extensions[BASIC_CONSTRAINTS][1], SEQUENCE)
-        return any(tag == BOOLEAN and value != b"\x00" for tag, value in iterate_elements(contents))
-    except EvidenceError:
-        return None
+def _is_ca(certificate: Certificate) -> bool:
+    return (BOOLEAN, b"\xff") in _read_constraints(certificate)
 
 
 def _has_no_room(certificate: Certificate) -> bool:
     """Does a path length of 0 forbid a CA below this one (RFC 5280 4.2.1.9)?"""
-    try:
-        contents = read_exactly(certificate.extensions[BASIC_CONSTRAINTS][1], SEQUENCE)
-        return any(tag == INTEGER and value == b"\x00" for tag, value in iterate_elements(contents))
-    except EvidenceError:
-        return False  # basic constraints that cannot be read are a problem of their own
+    return (INTEGER, b"\0") in _read_constraints(certificate)
+
+
+def _read_constraints(certificate: Certificate) -> list[tuple[int, bytes]]:
+    """Elements of the basic constraints. DER for certain: the parser of certificates wrote it."""
+    contents = read_exactly(certificate.extensions[BASIC_CONSTRAINTS][1], SEQUENCE)
+    return list(iterate_elements(contents))
 
 
 def _has_usage(certificate: Certificate, position: int) -> bool:
     """Bit `position` of the KeyUsage bit string (RFC 5280 4.2.1.3), most significant first."""
-    try:
-        bits = read_exactly(certificate.extensions[KEY_USAGE][1], BIT_STRING)
-    except EvidenceError:
-        return False
+    bits = read_exactly(certificate.extensions[KEY_USAGE][1], BIT_STRING)
     return len(bits) > 1 and bool(bits[1] >> (7 - position) & 1)

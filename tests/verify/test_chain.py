@@ -11,14 +11,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.x509.oid import ObjectIdentifier
+from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
 
+from forensics.errors import EvidenceError
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.pck import SGX_EXTENSION
 from forensics.simulate import keys
 from forensics.simulate.certificates import Identity, chain_pem, intel_name
 from forensics.simulate.sgx_extension import encode_entries
-from forensics.verify.chain import REQUIRED_EXTENSIONS, prove_chain, unproven_chain
+from forensics.verify.chain import REQUIRED_EXTENSIONS, assign_roles, prove_chain, unproven_chain
 from forensics.verify.facts import ChainFact
 
 INTEL_ROOT_KEY = bytes.fromhex(
@@ -102,7 +103,8 @@ def test_what_is_no_chain_fails_p1_and_skips_the_rest(data: bytes) -> None:
     fact = prove_chain(data, {INTEL_ROOT_KEY})
 
     assert failures(fact) == ["P1"]
-    assert {fact.results[f"P{n}"][0] for n in range(2, 8)} == {"skipped"}
+    assert [*fact.results] == ["P1", "P2", "P3", "P4", "P5", "P6", "P7"]
+    assert {fact.results[f"P{n}"] for n in range(2, 8)} == {("skipped", "", "prevented by P1")}
     assert fact.fmspc is None
     assert not fact.trusted
 
@@ -110,7 +112,8 @@ def test_what_is_no_chain_fails_p1_and_skips_the_rest(data: bytes) -> None:
 def test_other_certification_data_proves_nothing() -> None:
     fact = unproven_chain(bytes(36))
 
-    assert {outcome[0] for outcome in fact.results.values()} == {"skipped"}
+    names = ("P1", "P2", "P3", "P4", "P5", "P6", "P7")
+    assert fact.results == dict.fromkeys(names, ("skipped", "", "prevented by F4"))
     assert not fact.trusted
 
 
@@ -118,10 +121,12 @@ def test_other_certification_data_proves_nothing() -> None:
 def test_each_role_must_be_there(kit: Any, absent: str) -> None:
     roles = {"leaf": kit.pck(), "ca": kit.pki.platform_ca, "root": kit.pki.root}
     found = [certificate for role, certificate in roles.items() if role != absent]
-    fact = prove(kit, *found, found[0])
+    chain = (*found, found[0])
+    fact = prove(kit, *chain)
 
+    names = ", ".join(parse_certificate(each.der).subject_name for each in chain)
     assert failures(fact) == ["P1"]
-    assert fact.results["P1"][2].startswith("roles not found among: Intel SGX")
+    assert fact.results["P1"][2] == f"roles not found among: {names}"
 
 
 def test_the_five_extensions() -> None:
@@ -144,8 +149,54 @@ def test_each_certificate_needs_the_five_extensions(kit: Any, who: str, oid: str
         "ca": lambda: (kit.pck(), kit.ca(omit=omit), kit.pki.root),
         "root": lambda: (kit.pck(), kit.pki.platform_ca, kit.root(omit=omit)),
     }[who]()
+    fact = prove(kit, *chain)
 
-    assert failures(prove(kit, *chain)) == ["P1"]
+    assert failures(fact) == ["P1"]
+    assert fact.results["P1"][2].endswith(f": no extension {oid}")
+
+
+def test_the_first_lack_is_told(kit: Any) -> None:
+    omit = tuple(map(ObjectIdentifier, reversed(REQUIRED_EXTENSIONS)))
+    fact = prove(kit, kit.pck(), kit.ca(omit=omit), kit.pki.root)
+
+    told = f"Intel SGX PCK Platform CA: no extension {REQUIRED_EXTENSIONS[0]}"
+    assert fact.results["P1"][2] == told
+
+
+def test_what_is_wrong_with_roles_has_a_code(kit: Any) -> None:
+    pck, ca, root = (parse_certificate(c.der) for c in (kit.pck(), kit.ca(), kit.root()))
+    bare = parse_certificate(kit.root(omit=(ExtensionOID.KEY_USAGE,)).der)
+
+    assert assign_roles([pck, ca, root]) == (root, ca, pck)
+    for chain in ([pck, ca], [pck, ca, bare], [pck, ca, ca]):
+        with pytest.raises(EvidenceError) as raised:
+            assign_roles(chain)
+        assert raised.value.code == "bad-chain"
+
+
+def test_a_root_with_another_kind_of_key(kit: Any) -> None:
+    key = ec.derive_private_key(99, ec.SECP384R1())
+    fact = prove(kit, kit.pck(), kit.pki.platform_ca, kit.root(key=key, issuer_key=key))
+
+    assert failures(fact) == ["P2", "P3", "P4", "P7"]
+    assert fact.results["P2"][2] == "no P-256 key"
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        pytest.param("2.5.29.19", "0401ff", id="constraints-of-another-type"),
+        pytest.param("2.5.29.19", "3003010100", id="constraints-with-the-default-written"),
+        pytest.param("2.5.29.19", "3003020101", id="path-length-of-no-ca"),
+        pytest.param("2.5.29.15", "3000", id="usage-of-another-type"),
+        pytest.param("2.5.29.15", "0300", id="usage-without-bits"),
+    ],
+)
+def test_constraints_and_usage_can_be_read(kit: Any, oid: str, value: str) -> None:
+    """P7 looks at what the parser wrote anew; what it cannot read is no certificate."""
+    broken = x509.UnrecognizedExtension(ObjectIdentifier(oid), bytes.fromhex(value))
+
+    assert failures(prove(kit, kit.pck(), kit.ca(**_with(broken)), kit.pki.root)) == ["P1"]
 
 
 @pytest.mark.parametrize("name", ["Intel SGX PCK Certificates CA", "Some SGX PCK Certificate"])
@@ -318,6 +369,13 @@ def test_profile(kit: Any, breach: str) -> None:
     fact = prove(kit, *forge(kit))
 
     assert fact.results["P7"] == ("fail", "Intel's certificate profile", observed)
+
+
+def test_an_unknown_extension_may_be_there(kit: Any) -> None:
+    extra = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    pck = kit.pck(extra=((extra, False),))
+
+    assert failures(prove(kit, pck, kit.pki.platform_ca, kit.pki.root)) == []
 
 
 def test_a_critical_sgx_extension_is_known(kit: Any) -> None:
