@@ -93,12 +93,7 @@ def _renew_endorsements(
     anchors: Iterable[bytes],
 ) -> dict[bytes, EndorsementFact]:
     """Facts that are new, and those that more certificates changed: an issuer may have come."""
-    veks = [
-        certificate
-        for certificate in issuers
-        if is_vek(certificate)
-        and not ((fact := before.get(certificate.certificate_id)) and fact.trusted)
-    ]
+    veks = [c for c in issuers if is_vek(c) and not _is_settled(c, before.get(c.certificate_id))]
     if not veks:
         return {}
     trusted = {parse_certificate(anchor).public_key_info for anchor in anchors}
@@ -111,6 +106,11 @@ def _renew_endorsements(
     else:
         tables.append(FACT_ENDORSEMENT, [endorsement_row(changed[key]) for key in sorted(changed)])
     return changed
+
+
+def _is_settled(vek: Certificate, fact: EndorsementFact | None) -> bool:
+    """No other issuer could tell more: this one is trusted, and lasts as long as the VEK."""
+    return fact is not None and fact.trusted and fact.not_after == vek.not_after
 
 
 def _prove(

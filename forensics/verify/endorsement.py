@@ -33,8 +33,8 @@ def prove_endorsement(
 ) -> EndorsementFact:
     """Prove a VEK certificate. `anchors` are public keys of trusted roots (SubjectPublicKeyInfo).
 
-    `authorities` are the certificates for which `is_amd_authority` holds. A chain that ends in an
-    anchor is preferred to any other.
+    `authorities` are the certificates for which `is_amd_authority` holds. Of several chains the one
+    counts that ends in an anchor, then the one that lasts longest, as with Intel's signers.
     """
     point = read_p384_point(vek.public_key_info)
     try:
@@ -49,10 +49,9 @@ def prove_endorsement(
         for ca in authorities
         if _is_signed_by(vek, ca)
         for root in authorities
-        if root.self_issued and _is_signed_by(root, root) and _is_signed_by(ca, root)
+        if _is_signed_by(root, root) and _is_signed_by(ca, root)
     ]
-    chain = next((c for c in chains if c[1].public_key_info in anchors), None)
-    chain = chain or next(iter(chains), None)
+    chain = min(chains, key=lambda pair: _rank(pair, anchors), default=None)
     known = (vek, *chain) if chain else (vek,)
     fact = EndorsementFact(
         endorsement_id=vek.certificate_id,
@@ -79,6 +78,14 @@ def prove_endorsement(
         ca_name=ca.subject_name,
         ca_serial=f"{ca.serial:x}",
     )
+
+
+def _rank(
+    chain: tuple[Certificate, Certificate], anchors: Collection[bytes]
+) -> tuple[bool, int, bytes, bytes]:
+    ca, root = chain
+    until = min(ca.not_after, root.not_after)
+    return root.public_key_info not in anchors, -until, ca.der, root.der
 
 
 def _is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:

@@ -207,6 +207,17 @@ def test_certificates_may_come_one_by_one_and_late(bench: Bench) -> None:
     assert [(t["endorsements"], t["reports"]) for t in tried] == [(0, 0), (1, 1), (1, 0), (0, 0)]
 
 
+def test_an_ask_that_lasts_longer_may_come_late(bench: Bench) -> None:
+    """Of the same name and key: whichever came first, and whichever id is lower."""
+    ended = replace(PKI.ask, validity=(PKI.ask.validity[0], AT.replace(year=2025)))
+    bench.take(events=event(REPORT.to_bytes().hex()), vcek=VCEK.certificate.der, ask=ended.der)
+    assert {(row[1], *row[3]) for row in bench.verdicts()} == {("rejected", "N8")}
+
+    bench.take(ask=PKI.ask.der)
+
+    assert {row[1] for row in bench.verdicts()} == {"accepted"}
+
+
 def test_a_made_up_certificate_poisons_nothing(bench: Bench) -> None:
     """The attacker's VCEK for a real chip comes first; the real one still decides."""
     fake = replace(

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ObjectIdentifier
 
 from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.crl import parse_crl
 from forensics.formats.snp import SnpReport
 from forensics.formats.structures import SNP_REPORT_V2
+from forensics.formats.vek import PRODUCT_NAME
 from forensics.simulate import keys
 from forensics.simulate.amd import (
+    CSP,
     AmdCertificate,
     AmdPki,
     Vek,
@@ -24,13 +27,15 @@ from forensics.simulate.amd import (
     build_report,
     derive_p384_key,
     flip_report,
+    p384_point,
 )
-from forensics.simulate.rsa import derive_rsa_key
+from forensics.simulate.rsa import derive_rsa_key, sign_pss
 from forensics.verify.appraisal import Judgement
 from forensics.verify.archive import NO_TIME, Archive
 from forensics.verify.checks import REPORT_CHECKS
 from forensics.verify.documents import prove_crl
 from forensics.verify.endorsement import is_amd_authority, prove_endorsement
+from forensics.verify.facts import EndorsementFact
 from forensics.verify.report_appraisal import judge_report
 from forensics.verify.report_signature import NOBODY, Endorsed, Endorsers
 
@@ -171,11 +176,61 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
     ),
     "no ark": (lambda: Trial(report(), authorities=(PKI.ask,)), "undetermined; lacks N2"),
     "no ask": (lambda: Trial(report(), authorities=(PKI.ark,)), "undetermined; lacks N2"),
+    "ark signed by another": (
+        lambda: Trial(
+            report(), authorities=(replace(PKI.ark, signing_key=derive_rsa_key("asvk")), PKI.ask)
+        ),
+        "undetermined; lacks N2",
+    ),
+    "ask of another ark": (
+        lambda: Trial(report(), authorities=(own_hierarchy()[0], PKI.ask), anchors=own_hierarchy()),
+        "undetermined; lacks N2",
+    ),
+    "own hierarchy before amd's": (
+        lambda: Trial(report(), authorities=(*own_hierarchy(), PKI.ark, PKI.ask)),
+        "accepted",
+    ),
+    "an older ask before the other": (
+        lambda: Trial(report(), authorities=(*forge_ca(validity=SHORT_LIVED), PKI.ask)),
+        "accepted",
+    ),
+    "an older ark before the other": (
+        lambda: Trial(
+            report(), authorities=(replace(PKI.ark, validity=SHORT_LIVED), PKI.ark, PKI.ask)
+        ),
+        "accepted",
+    ),
     "vek signed by another": (
         lambda: Trial(report(), forge(signing_key=derive_rsa_key("ark"))),
         "undetermined; lacks N2",
     ),
     "vek named otherwise": (lambda: Trial(report(), forge(subject="SEV-OTHER")), "rejected: N2"),
+    "vek named otherwise, no ask": (
+        lambda: Trial(
+            report(),
+            forge(subject="SEV-OTHER", extensions=(*VCEK.certificate.extensions, UNKNOWN_CRITICAL)),
+            (PKI.ark,),
+        ),
+        "rejected: N2",
+    ),
+    "ark named otherwise": (
+        lambda: Trial(
+            report(),
+            authorities=(
+                replace(PKI.ark, subject="ARK-Genoa", issuer="ARK-Genoa"),
+                replace(PKI.ask, issuer="ARK-Genoa"),
+            ),
+        ),
+        "rejected: N2",
+    ),
+    "ark is no ca": (
+        lambda: Trial(report(), authorities=(without(PKI.ark, BASIC_CONSTRAINTS), PKI.ask)),
+        "rejected: N2",
+    ),
+    "ask names another algorithm": (
+        lambda: Trial(report(), authorities=(PKI.ark,), more=(_name_other_algorithm(PKI.ask),)),
+        "rejected: N2",
+    ),
     "ask named otherwise": (
         lambda: Trial(report(), forge(issuer="SEV-Rome"), forge_ca(subject="SEV-Rome")),
         "rejected: N2",
@@ -198,6 +253,12 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
     ),
     "unknown critical extension": (
         lambda: Trial(report(), forge(extensions=(*VCEK.certificate.extensions, UNKNOWN_CRITICAL))),
+        "rejected: N2",
+    ),
+    "unknown critical extension of the ask": (
+        lambda: Trial(
+            report(), authorities=forge_ca(extensions=(*PKI.ask.extensions, UNKNOWN_CRITICAL))
+        ),
         "rejected: N2",
     ),
     "vek on another curve": (
@@ -351,6 +412,24 @@ def _changed(healthy: SnpReport, place: int) -> SnpReport:
     return replace(healthy, signed=bytes(signed))
 
 
+RSASSA_PSS_ID = bytes.fromhex("2a864886f70d01010a")
+UNKNOWN_ID = bytes.fromhex("2a864886f70d01017f")
+
+
+def _name_other_algorithm(certificate: AmdCertificate) -> Certificate:
+    """The algorithm in the signed part, and signed so."""
+    der, known = certificate.der, parse_certificate(certificate.der)
+    tbs = known.tbs.replace(RSASSA_PSS_ID, UNKNOWN_ID, 1)
+    signature = sign_pss(certificate.signing_key, tbs)
+    return parse_certificate(der.replace(known.tbs, tbs).replace(known.signature, signature))
+
+
+def _relabel(certificate: AmdCertificate) -> Certificate:
+    """The algorithm outside, where no signature covers it."""
+    before, _, after = certificate.der.rpartition(RSASSA_PSS_ID)
+    return parse_certificate(before + UNKNOWN_ID + after)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_one_thing_bent(name: str) -> None:
     make, expected = CASES[name]
@@ -393,6 +472,83 @@ def test_a_chain_of_another_product_is_none(product: str) -> None:
 )
 def test_edges_of_time(moment: datetime, outcome: str) -> None:
     assert Trial(report(), moment=moment).describe() == outcome
+
+
+# --- what is proven of a certificate --------------------------------------------------------
+
+
+def test_a_healthy_certificate_says_everything() -> None:
+    [vcek, vlek] = facts(VCEK.certificate, VLEK.certificate)
+    ark, ask, asvk = (parse_certificate(c.der) for c in (PKI.ark, PKI.ask, PKI.asvk))
+    leaf = parse_certificate(VCEK.certificate.der)
+
+    assert vcek.trusted
+    assert vcek == EndorsementFact(
+        endorsement_id=leaf.certificate_id,
+        results=vcek.results,
+        vek_id=leaf.tbs_id,
+        kind="vcek",
+        product="milan",
+        hardware_id=VCEK.chip_id,
+        csp_id=None,
+        vek_tcb=VCEK.tcb,
+        vek_key=p384_point(VCEK.key),
+        vek_serial="0",
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        root_key=ark.public_key_info,
+        root_subject=ark.subject,
+        ca_key=ask.public_key_info,
+        ca_subject=ask.subject,
+        ca_name="SEV-Milan",
+        ca_serial="10001",
+    )
+    assert (vlek.kind, vlek.csp_id, vlek.hardware_id) == ("vlek", CSP, None)
+    assert (vlek.ca_name, vlek.ca_key) == ("SEV-VLEK-Milan", asvk.public_key_info)
+
+
+@pytest.mark.parametrize("twice", ["ark", "ask"])
+def test_the_order_of_authorities_is_chance(twice: str) -> None:
+    twin = replace(getattr(PKI, twice), serial=5)
+    known = [parse_certificate(c.der) for c in (PKI.ark, PKI.ask, twin)]
+    vek = parse_certificate(VCEK.certificate.der)
+
+    assert prove_endorsement(vek, known, ()) == prove_endorsement(vek, known[::-1], ())
+
+
+def test_a_certificate_that_cannot_be_read_is_none() -> None:
+    certificate = without(VCEK.certificate, PRODUCT_NAME)
+    leaf = parse_certificate(certificate.der)
+    observed = f"VEK extensions: no extension {PRODUCT_NAME}"
+
+    assert facts(certificate) == [
+        EndorsementFact(
+            leaf.certificate_id,
+            {"N2": ("fail", "a VCEK or VLEK certificate", observed)},
+            vek_id=leaf.tbs_id,
+            vek_key=p384_point(VCEK.key),
+        )
+    ]
+
+
+def test_what_amd_does_not_issue() -> None:
+    """No report can be held against these, or another certificate of the key is better."""
+    [other_curve] = facts(*forge(public_key=keys.derive_key(7, "p256")))
+    known = [parse_certificate(c.der) for c in (PKI.ark, PKI.ask)]
+    relabelled = prove_endorsement(_relabel(VCEK.certificate), known, {known[0].public_key_info})
+
+    assert other_curve.results["N2"][2] == "VEK: key is not on P-384"
+    assert relabelled.results["N2"][2] == "VEK: not RSASSA-PSS"
+
+
+def test_who_could_be_an_authority() -> None:
+    """Whoever relabels an ASK must not hide the real one, nor a weaker key sign in its place."""
+    weaker = rsa.generate_private_key(65537, 2048)
+    others = (replace(PKI.ask, public_key=weaker), VCEK.certificate)
+
+    assert [is_amd_authority(parse_certificate(c.der)) for c in (PKI.ark, PKI.ask)] == [True, True]
+    assert [is_amd_authority(parse_certificate(c.der)) for c in others] == [False, False]
+    assert not is_amd_authority(_relabel(PKI.ask))
 
 
 # --- which certificate a report is held against ---------------------------------------------
