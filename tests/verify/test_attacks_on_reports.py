@@ -48,6 +48,7 @@ OTHER_CHIP = PKI.issue(TCB, label="other chip")
 LOWER_VCEK = PKI.issue(LOWER)
 VLEK = PKI.issue(TCB, kind="vlek")
 SHORT_LIVED = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC))
+LONG_LIVED = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 12, 31, tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,14 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
         lambda: Trial(report(), authorities=(own_hierarchy()[0], PKI.ask), anchors=own_hierarchy()),
         "undetermined; lacks N2",
     ),
-    "own hierarchy before amd's": (
-        lambda: Trial(report(), authorities=(*own_hierarchy(), PKI.ark, PKI.ask)),
+    "own hierarchy that outlasts amd's": (
+        lambda: Trial(
+            report(),
+            authorities=(
+                *(replace(c, validity=LONG_LIVED) for c in own_hierarchy()),
+                *(PKI.ark, PKI.ask),
+            ),
+        ),
         "accepted",
     ),
     "an older ask before the other": (
