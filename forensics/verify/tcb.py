@@ -67,11 +67,12 @@ def select_sgx_level(levels: Sequence[TcbLevel], platform: Platform) -> TcbLevel
 def select_tdx_level(
     levels: Sequence[TcbLevel], platform: Platform, tdx: TdxTcb
 ) -> TcbLevel | None:
+    """First level that platform and TD reach; `levels` are those of a TDX document."""
     first = 2 if tdx.module_version > 0 else 0
     for level in levels:
-        components = level.tdx or ()
-        reached = all(tdx.launch[i] >= components[i] for i in range(first, len(components)))
-        if reached and _reaches_sgx(level, platform):
+        assert level.tdx is not None
+        pairs = zip(tdx.launch[first:], level.tdx[first:], strict=True)
+        if all(have >= need for have, need in pairs) and _reaches_sgx(level, platform):
             return level
     return None
 
@@ -148,17 +149,17 @@ def _advise_relaunch(
     qe_status: str,
 ) -> str | None:
     """The relaunch rule: the module was updated under a running TD, which a relaunch would cure."""
-    sgx_level = select_sgx_level(info.levels, platform)
+    sgx_level, newest = select_sgx_level(info.levels, platform), info.levels[0].tdx
+    assert sgx_level is not None  # the TD's level is one of those that the platform reaches
+    assert newest is not None
     if (
         tdx.current is None
         or qe_status != "UpToDate"
         or module_status != "OutOfDate"
         or status not in _STALE
-        or sgx_level is None
         or sgx_level.status not in _CURRENT
     ):
         return None
-    newest = info.levels[0].tdx or ()
     needed = newest[0]
     if tdx.current[1] > 0:
         module = select_module(info, tdx.current[1])

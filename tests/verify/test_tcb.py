@@ -302,6 +302,13 @@ RELAUNCHES = (
     Relaunch("module-now-still-old", OLD, now=(3, 1, 3)),
     Relaunch("module-now-newer", RELAUNCH, now=(5, 1, 3)),
     Relaunch("microcode-now-below-newest", OLD, now=(4, 1, 2)),
+    Relaunch(
+        "microcode-now-between-the-levels",
+        OLD,
+        now=(4, 1, 2),
+        launched=(2, 1, 2),
+        levels=(level(tdx=(4, 1, 3)), level(tdx=(2, 1, 2), status=OLD)),
+    ),
     Relaunch("microcode-now-above-newest", RELAUNCH, now=(4, 1, 4)),
     Relaunch("not-updated-at-all", OLD, now=(2, 1, 3)),
     Relaunch("launch-was-current", UP, launched=(4, 1, 3)),
