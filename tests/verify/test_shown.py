@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,41 @@ import pytest
 from verify import test_attacks_on_reports, test_checks
 
 from forensics.verify.appraisal import Judgement
+from forensics.verify.archive import NO_TIME
 
 SHOWN = tomllib.loads((Path(__file__).parent / "shown.toml").read_text())
 WITHOUT_QUESTION = ("pass", "skipped", "not_applicable")
+COLLATERAL = ("root_ca_crl", "pck_crl", "tcb_info", "qe_identity")
+
+
+def at_no_time(kit: Any) -> Judgement:
+    evidence = kit.evidence()
+    trial = kit.try_quote(evidence.quote.to_bytes(), evidence.bundle(), evidence.anchors)
+    judgement: Judgement = trial.at(NO_TIME)
+    return judgement
+
+
+def listed_later(kit: Any) -> Judgement:
+    """A PCK CRL that was issued after the moment, and names the PCK certificate."""
+    later = kit.crl(
+        kit.pki.platform_ca, start=kit.NOW.replace(day=6), revoked=(kit.pck().spec.serial,)
+    )
+    judgement: Judgement = kit.evidence().bend_collateral(pck_crl=later).judge()
+    return judgement
+
+
+LACKING: dict[str, Callable[[Any], Judgement]] = {
+    "no collateral": lambda kit: kit.evidence(without=COLLATERAL).judge(),
+    "no collateral for a td": lambda kit: kit.evidence(kit.tdx(), without=COLLATERAL).judge(),
+    "no root crl": lambda kit: kit.evidence(without=("root_ca_crl",)).judge(),
+    "no pck crl": lambda kit: kit.evidence(without=("pck_crl",)).judge(),
+    "no tcb info": lambda kit: kit.evidence(without=("tcb_info",)).judge(),
+    "no qe identity": lambda kit: kit.evidence(without=("qe_identity",)).judge(),
+    "no pck certificate": lambda kit: kit.sgx_evidence(kit.pki.platform_ca).judge(),
+    "no sgx extension": lambda kit: kit.sgx_evidence(kit.pck(sgx_extension=None)).judge(),
+    "no time": at_no_time,
+    "listed later": listed_later,
+}
 
 
 def show(judgement: Judgement, *left_out: str) -> dict[str, list[str]]:
@@ -48,8 +81,15 @@ def test_reports(name: str) -> None:
     assert show(make().judge(), *WITHOUT_QUESTION) == SHOWN["report"].get(name, {})
 
 
+@pytest.mark.parametrize("name", LACKING)
+def test_what_is_lacking(kit: Any, name: str) -> None:
+    """And which check prevents which."""
+    assert show(LACKING[name](kit), "pass", "not_applicable") == SHOWN["lacking"][name]
+
+
 def test_nothing_is_kept_of_cases_that_are_gone() -> None:
     quotes = {str(case) for case in test_checks.CASES}
 
     assert {*SHOWN["quote"]} - {"healthy sgx", "healthy tdx"} <= quotes
+    assert {*SHOWN["lacking"]} == {*LACKING}
     assert {*SHOWN["report"]} <= {*test_attacks_on_reports.CASES}
