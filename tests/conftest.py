@@ -33,7 +33,6 @@ END_OF_SAMPLE = "2026-01-08T00:00:00Z"
 
 _NOT_IN_EVERY_BODY = (
     "attributes",
-    "body_type",
     "mr_service_td",
     "mrsigner_seam",
     "seam_attributes",

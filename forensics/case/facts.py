@@ -254,7 +254,6 @@ def make_subject(row: Row) -> Subject:
     return Subject(
         subject_no=row["subject_no"],
         tee=row["tee"],
-        body_type=row["body_type"] or 0,
         certification_id=row["certification_id"],
         results=results,
         tee_tcb_svn=row["tee_tcb_svn"],
@@ -268,7 +267,6 @@ def make_report_subject(row: Row, report: SnpReport) -> Subject:
     return Subject(
         subject_no=row["subject_no"],
         tee=row["tee"],
-        body_type=0,
         certification_id=None,
         results={},
         report=report,

@@ -143,7 +143,7 @@ def judge_loose(
     parts = (quote.attestation_key, quote.qe_report, quote.qe_signature, quote.qe_auth_data)
     certification = prove_certification(b"", *parts, chain)
     names = ("attributes", "td_attributes", "mr_service_td", "tee_tcb_svn", "tee_tcb_svn_2")
-    absent = dict.fromkeys((*names, "mrsigner_seam", "seam_attributes", "body_type"))
+    absent = dict.fromkeys((*names, "mrsigner_seam", "seam_attributes"))
     row = absent | quote.header | quote.body
     row |= {
         "subject_no": 0,

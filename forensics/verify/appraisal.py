@@ -46,7 +46,6 @@ from forensics.verify.tcb import (
 )
 
 COVERAGE = frozenset(("T2", "T3", "T4", "T5"))
-_TD_15 = 3
 
 TcbInfoReader = Callable[[DocumentFact], TcbInfo]
 IdentityReader = Callable[[DocumentFact], EnclaveIdentity]
@@ -106,7 +105,7 @@ class Appraiser:
         identity = self._usable_identity(selection.qe_identity)
         results |= _check_match(subject, chain, selection.tcb_info)
         results |= _check_module(subject, info)
-        results |= _check_enclave(certification, selection.qe_identity, identity, subject.tee)
+        results |= _check_enclave(certification, identity, subject.tee)
         evaluation, advisories = _evaluate(subject, certification, chain, info, identity, results)
         results |= _check_levels(subject, evaluation, results)
         status = evaluation.status if evaluation else None
@@ -118,16 +117,18 @@ class Appraiser:
         return Judgement(outcome, status, ordered, advisories, selection)
 
     def _usable_tcb_info(self, document: DocumentFact | None) -> TcbInfo | None:
-        usable = document is not None and document.results["S3"][0] == "pass"
-        return self._read_tcb_info(document) if usable and document else None
+        if document is None or document.results["S3"][0] != "pass":
+            return None
+        return self._read_tcb_info(document)
 
     def _usable_identity(self, document: DocumentFact | None) -> EnclaveIdentity | None:
-        usable = document is not None and document.results["S5"][0] == "pass"
-        return self._read_identity(document) if usable and document else None
+        if document is None or document.results["S5"][0] != "pass":
+            return None
+        return self._read_identity(document)
 
 
 def _check_revocation(chain: ChainFact, selection: Selection, moment: int) -> Results:
-    if chain.ca_subject is None:
+    if chain.ca_serial is None or chain.pck_serial is None:
         return dict.fromkeys(("R1", "R2", "R3", "R4", "S2"), skipped("P1"))
     root_crl, pck_crl = selection.root_crl, selection.pck_crl
     signers = {
@@ -138,8 +139,8 @@ def _check_revocation(chain: ChainFact, selection: Selection, moment: int) -> Re
     return {
         "R1": _check_crl(root_crl, chain.root_key, "a CRL of the root CA"),
         "R2": _check_crl(pck_crl, chain.ca_key, f"a CRL of {chain.ca_name}"),
-        "R3": _check_serials(root_crl, {chain.ca_serial or ""}, "R1", moment),
-        "R4": _check_serials(pck_crl, {chain.pck_serial or ""}, "R2", moment),
+        "R3": _check_serials(root_crl, {chain.ca_serial}, "R1", moment),
+        "R4": _check_serials(pck_crl, {chain.pck_serial}, "R2", moment),
         "S2": _check_serials(root_crl, signers, "R1", moment),
     }
 
@@ -187,15 +188,11 @@ def _check_time(chain: ChainFact, selection: Selection, moment: int) -> Results:
     signing = [d.signer_not_after for d in (info, identity) if d and d.signer_not_after is not None]
     evaluation = [d.outline.evaluation_number if d else None for d in (info, identity)]
     return {
-        "T1": skipped("P1")
-        if chain.not_after is None
-        else _check_end(chain.not_after, moment, "PCK chain"),
+        "T1": skipped("P1") if chain.not_after is None else _check_end(chain.not_after, moment),
         "T2": _check_crl_time(selection, moment),
-        "T3": _check_end(min(signing), moment, "signing chain") if signing else skipped("S1"),
-        "T4": _check_end(info.outline.expires_at, moment, "TCB info") if info else skipped("S3"),
-        "T5": _check_end(identity.outline.expires_at, moment, "QE identity")
-        if identity
-        else skipped("S5"),
+        "T3": _check_end(min(signing), moment) if signing else skipped("S1"),
+        "T4": _check_expiry(info, moment, "TCB info") if info else skipped("S3"),
+        "T5": _check_expiry(identity, moment, "QE identity") if identity else skipped("S5"),
         "T6": _check_start(chain, selection, moment),
         "T7": skipped("S3, S5")
         if None in evaluation
@@ -203,9 +200,14 @@ def _check_time(chain: ChainFact, selection: Selection, moment: int) -> Results:
     }
 
 
-def _check_end(end: int | None, moment: int, what: str) -> Outcome:
+def _check_expiry(document: DocumentFact, moment: int, what: str) -> Outcome:
+    end = document.outline.expires_at
     if end is None:
         return judge(False, f"{what} in force", "no end of validity")
+    return _check_end(end, moment)
+
+
+def _check_end(end: int, moment: int) -> Outcome:
     return judge(moment < end + SECOND, f"until {format_time(end)}", format_time(moment))
 
 
@@ -237,16 +239,13 @@ def _check_match(subject: Subject, chain: ChainFact, document: DocumentFact | No
     if document is None:
         return dict.fromkeys(("M1", "M2", "M3"), skipped("S3"))
     outline = document.outline
+    first = judge(outline.id.lower() == subject.tee, subject.tee, outline.id)
     if chain.fmspc is None:
-        unknown = skipped("P6")
-        return {"M1": judge(outline.id.lower() == subject.tee, subject.tee, outline.id)} | {
-            "M2": unknown,
-            "M3": unknown,
-        }
+        return {"M1": first, "M2": skipped("P6"), "M3": skipped("P6")}
     return {
-        "M1": judge(outline.id.lower() == subject.tee, subject.tee, outline.id),
+        "M1": first,
         "M2": judge(outline.fmspc == chain.fmspc, chain.fmspc, outline.fmspc or b""),
-        "M3": judge(outline.pce_id == chain.pce_id, chain.pce_id or b"", outline.pce_id or b""),
+        "M3": judge(outline.pce_id == chain.pce_id, chain.pce_id, outline.pce_id or b""),
     }
 
 
@@ -265,7 +264,7 @@ def _check_module(subject: Subject, info: TcbInfo | None) -> Results:
         first = judge(module is not None, f"TDX_{version:02X}", "present" if module else "absent")
     if module is None:
         return {"D1": first, "D2": skipped("D1"), "D3": skipped("D1")}
-    signer, attributes = subject.mrsigner_seam or b"", subject.seam_attributes or b""
+    signer, attributes = subject.mrsigner_seam, subject.seam_attributes
     zero = bytes(len(module.attributes))
     wanted = module.attributes if attributes == zero else zero
     return {
@@ -276,12 +275,9 @@ def _check_module(subject: Subject, info: TcbInfo | None) -> Results:
 
 
 def _check_enclave(
-    certification: CertificationFact,
-    document: DocumentFact | None,
-    identity: EnclaveIdentity | None,
-    tee: str,
+    certification: CertificationFact, identity: EnclaveIdentity | None, tee: str
 ) -> Results:
-    if document is None or identity is None:
+    if identity is None:
         return dict.fromkeys(("E1", "E2", "E3", "E4", "E5", "E6"), skipped("S5"))
     wanted = "TD_QE" if tee == "tdx" else "QE"
     misc_select = certification.qe_misc_select.to_bytes(4, "little")
@@ -290,7 +286,7 @@ def _check_enclave(
     status, level = evaluate_qe(identity, certification.qe_isv_svn)
     shown = f"{certification.qe_isv_svn}: {status}"
     return {
-        "E1": judge(document.outline.id == wanted, wanted, document.outline.id),
+        "E1": judge(identity.outline.id == wanted, wanted, identity.outline.id),
         "E2": judge(masked_misc == identity.misc_select, identity.misc_select, masked_misc),
         "E3": judge(
             masked_attributes == identity.attributes, identity.attributes, masked_attributes
@@ -324,18 +320,14 @@ def _evaluate(
     """The converged status with the advisories of platform, module and quoting enclave."""
     matched = all(results[check][0] == "pass" for check in ("M1", "M2", "M3"))
     modules = all(results[check][0] in ("pass", "not_applicable") for check in ("D1", "D2", "D3"))
-    if (
-        info is None
-        or identity is None
-        or chain.tcb_components is None
-        or not (matched and modules)
-    ):
+    if info is None or identity is None or not (matched and modules):
         return None, ()
-    platform = Platform(chain.tcb_components, chain.pce_svn or 0)
+    assert chain.tcb_components is not None  # beside the FMSPC, which matched
+    assert chain.pce_svn is not None
+    platform = Platform(chain.tcb_components, chain.pce_svn)
     tdx = None
     if subject.tee_tcb_svn is not None:
-        current = subject.tee_tcb_svn_2 if subject.body_type == _TD_15 else None
-        tdx = TdxTcb(subject.tee_tcb_svn, current)
+        tdx = TdxTcb(subject.tee_tcb_svn, subject.tee_tcb_svn_2)
     qe_status, qe_level = evaluate_qe(identity, certification.qe_isv_svn)
     evaluation = evaluate_tcb(info, platform, tdx, qe_status)
     levels = (evaluation.level, evaluation.module_level, qe_level)
@@ -346,14 +338,8 @@ def _evaluate(
 def _check_levels(subject: Subject, evaluation: TcbEvaluation | None, results: Results) -> Results:
     selected, other = ("V1", "V2") if subject.tee == "sgx" else ("V2", "V1")
     if evaluation is None:
-        lacking = next(
-            (
-                c
-                for c in ("S3", "S5", "P6", "M1", "M2", "M3", "D1", "D2", "D3")
-                if _stops(results, c)
-            ),
-            "S3",
-        )
+        needed = ("S3", "S5", "P6", "M1", "M2", "M3", "D1", "D2", "D3")
+        lacking = next(check for check in needed if _stops(results, check))
         return {selected: skipped(lacking), other: NOT_APPLICABLE, "V3": skipped(lacking)}
     reached = evaluation.level is not None and (
         evaluation.module_level is not None

@@ -155,7 +155,6 @@ class Subject:
 
     subject_no: int
     tee: str
-    body_type: int
     certification_id: bytes | None
     results: Results
     tee_tcb_svn: bytes | None = None

@@ -229,7 +229,6 @@ _APPRAISER = Appraiser(
 )
 _NOT_IN_EVERY_BODY = (
     "attributes",
-    "body_type",
     "mr_service_td",
     "mrsigner_seam",
     "seam_attributes",

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from forensics.verify.appraisal import Judgement, conclude
+from forensics.verify.archive import Selection
 from forensics.verify.checks import QUOTE_CHECKS, STRICT
 
 ACCEPTED, REJECTED, UNDETERMINED = "accepted", "rejected", "undetermined"
@@ -48,6 +50,37 @@ def test_strict_checks_never_decide(kit: Any) -> None:
 
     assert judgement.outcome == ACCEPTED
     assert set(judgement.strict_failures) == {"A1", "A2", "A3", "A4", "T6", "T7"} < STRICT
+
+
+@pytest.mark.parametrize(
+    ("results", "outcome"),
+    [
+        ({"F1": "pass", "D1": "not_applicable"}, ACCEPTED),
+        ({"F1": "pass", "R1": "error"}, UNDETERMINED),
+        ({"F1": "pass", "R4": "skipped"}, UNDETERMINED),
+        ({"F1": "pass", "T4": "fail"}, UNDETERMINED),
+        ({"F1": "pass", "M3": "fail"}, UNDETERMINED),
+        ({"R1": "error", "K5": "fail"}, REJECTED),
+        ({"T6": "fail", "A1": "error", "K3": "skipped"}, ACCEPTED),
+    ],
+)
+def test_outcome_of_results(results: dict[str, str], outcome: str) -> None:
+    """M3 is excused: what it failed by is not in force."""
+    told: Any = {check: (result, "", "") for check, result in results.items()}
+
+    assert conclude(told, {"M3"}) == outcome
+
+
+def test_strict_checks_are_listed_apart() -> None:
+    results: Any = {
+        check: (result, "", "")
+        for check, result in {"K5": "fail", "A1": "fail", "R1": "error", "T6": "error"}.items()
+    }
+    judgement = Judgement(REJECTED, None, results, (), Selection(None, None, None, None))
+
+    assert judgement.failed_checks == ["K5"]
+    assert judgement.strict_failures == ["A1"]
+    assert judgement.undetermined_checks == ["R1"]
 
 
 def test_a_mismatch_hides_the_status_of_another_platform(kit: Any) -> None:

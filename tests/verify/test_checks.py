@@ -168,6 +168,26 @@ def _signer_revoked(kit: Any) -> Any:
     return kit.evidence(collateral=kit.collateral(revoked_by_root=serials))
 
 
+def _signer_of_tcb_info_revoked(kit: Any) -> Any:
+    return _signer_revoked_of(kit, "tcb_info")
+
+
+def _signer_of_identity_revoked(kit: Any) -> Any:
+    return _signer_revoked_of(kit, "qe_identity")
+
+
+def _signer_revoked_of(kit: Any, which: str) -> Any:
+    """Each document has a signer of its own, and one of them is revoked."""
+    spec = kit.respec(kit.pki.tcb_signing, key=kit.other_key, serial=0x51)
+    document = json.loads(getattr(kit.collateral(), which).body)
+    changed = {
+        which: kit.sign(document, kit.other_key),
+        f"{which}_issuer_chain": chain_pem(Identity.issue(spec).der, kit.pki.root.der),
+        "root_ca_crl": kit.crl(kit.pki.root, revoked=(0x51,)),
+    }
+    return kit.evidence().bend_collateral(**changed)
+
+
 def _tcb_info_of_version_4(kit: Any) -> Any:
     return kit.evidence(collateral=kit.collateral(tcb_overrides={"version": 4}))
 
@@ -217,6 +237,11 @@ def _signer_of_identity_expired(kit: Any) -> Any:
 
 def _next_update(document: str, text: str) -> Callable[[Any], Any]:
     overrides = {"nextUpdate": text}
+    return lambda kit: kit.evidence(collateral=kit.collateral(**{document: overrides}))
+
+
+def _issue_date(document: str, text: str) -> Callable[[Any], Any]:
+    overrides = {"issueDate": text}
     return lambda kit: kit.evidence(collateral=kit.collateral(**{document: overrides}))
 
 
@@ -391,6 +416,8 @@ CASES = (
     Case(("T2",), _crl_of_the_future, UNDETERMINED),
     Case(("S1",), _foreign_signer),
     Case(("S2",), _signer_revoked),
+    Case(("S2",), _signer_of_tcb_info_revoked),
+    Case(("S2",), _signer_of_identity_revoked),
     Case(("S3",), _tcb_info_of_version_4),
     Case(("S4",), _tcb_info_altered),
     Case(("S5",), _identity_of_version_1),
@@ -400,6 +427,8 @@ CASES = (
     Case(("T4",), _next_update("tcb_overrides", EXPIRED), UNDETERMINED, "tcb_info_expired"),
     Case(("T5",), _next_update("qe_overrides", EXPIRED), UNDETERMINED, "qe_identity_expired"),
     Case(("T4", "S3"), _next_update("tcb_overrides", "never"), name="tcb_info_without_end"),
+    Case(("S3",), _issue_date("tcb_overrides", "never"), name="tcb_info_without_start"),
+    Case(("S5",), _issue_date("qe_overrides", "never"), name="qe_identity_without_start"),
     Case(("T5", "S5"), _next_update("qe_overrides", "never"), name="qe_identity_without_end"),
     Case(("T6",), _tcb_info_of_the_future, ACCEPTED),
     Case(("T7",), _mixed_evaluation_numbers, ACCEPTED),
@@ -438,6 +467,28 @@ CASES = (
     Case(("A3",), _td_attributes(0), ACCEPTED, "td_sept_ve"),
     Case(("A4",), _service_td, ACCEPTED),
 )
+
+
+BY_A_DOCUMENT = (
+    *("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"),
+    *("E1", "E2", "E3", "E4", "E5", "E6"),
+)
+MENDED_BY_ANOTHER = [
+    case for case in CASES if case.failed[0] in BY_A_DOCUMENT and "revoked" not in str(case)
+]
+
+
+@pytest.mark.parametrize("case", MENDED_BY_ANOTHER, ids=str)
+def test_what_an_expired_document_forbids_is_undetermined(kit: Any, case: Case) -> None:
+    """A newer one might allow it; nothing else forbids this."""
+    judgement = case.forge(kit).judge(kit.ISSUED + timedelta(days=31))
+
+    assert judgement.outcome == UNDETERMINED
+    assert {*judgement.failed_checks} == {*case.failed, "T2", "T4", "T5"}
+
+
+def test_every_check_by_a_document_has_such_a_case() -> None:
+    assert {case.failed[0] for case in MENDED_BY_ANOTHER} == {*BY_A_DOCUMENT}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

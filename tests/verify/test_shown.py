@@ -43,6 +43,15 @@ LACKING: dict[str, Callable[[Any], Judgement]] = {
     "no qe identity": lambda kit: kit.evidence(without=("qe_identity",)).judge(),
     "no pck certificate": lambda kit: kit.sgx_evidence(kit.pki.platform_ca).judge(),
     "no sgx extension": lambda kit: kit.sgx_evidence(kit.pck(sgx_extension=None)).judge(),
+    "no pck certificate, collateral handed": lambda kit: kit.sgx_evidence(
+        kit.pki.platform_ca, handed=True
+    ).judge(),
+    "no sgx extension, collateral handed": lambda kit: kit.sgx_evidence(
+        kit.pck(sgx_extension=None), handed=True
+    ).judge(),
+    "no ids in the tcb info": lambda kit: kit.evidence(
+        collateral=kit.collateral(tcb_overrides={"fmspc": 0, "pceId": 0}), handed=True
+    ).judge(),
     "no time": at_no_time,
     "listed later": listed_later,
 }
