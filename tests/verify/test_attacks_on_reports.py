@@ -596,6 +596,18 @@ def test_an_untrusted_success_gives_way_to_a_trusted_one() -> None:
     assert found == Endorsed(good.endorsement_id, True)
 
 
+def test_of_untrusted_successes_the_first_stays() -> None:
+    """Whatever the order, and whatever comes later that is no better."""
+    twins = facts(*forge(serial=8), *forge(serial=9), trusted=False)
+    first, second = sorted(twins, key=lambda fact: fact.endorsement_id)
+    found = Endorsed(first.endorsement_id, True)
+
+    assert Endorsers([first, second]).find(report()) == found
+    assert Endorsers([second, first]).find(report()) == found
+    later = Endorsed(second.endorsement_id, True)
+    assert Endorsers(twins).find(report(), later, fresh={first.endorsement_id}) == later
+
+
 def test_strangers_are_tried_in_bounds() -> None:
     """A report of no known chip, and more certificates of its TCB than are tried."""
     [one, own] = facts(VCEK.certificate, OTHER_CHIP.certificate)
