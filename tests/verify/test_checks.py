@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ObjectIdentifier
 
 from forensics.errors import EvidenceError
@@ -310,6 +311,11 @@ def _qe_report_signed_by_other(kit: Any) -> Any:
     return kit.evidence(kit.sgx(certification=replace(certification, qe_signature=signature)))
 
 
+def _pck_on_another_curve(kit: Any) -> Any:
+    text = kit.chain(kit.pck(key=ec.derive_private_key(12345, ec.SECP384R1())))
+    return kit.evidence().bend_quote(certification_data=text)
+
+
 def _other_key_bound(kit: Any) -> Any:
     bound = keys.derive_bytes(1, "not this key").ljust(64, b"\0")
     return kit.evidence(kit.sgx(certification=kit.certify(qe={"report_data": bound})))
@@ -443,6 +449,7 @@ CASES = (
     Case(("D3",), _seam_attributes_allowed_by_document),
     Case(("D3",), _seam_attributes_asked_for),
     Case(("K1",), _qe_report_signed_by_other),
+    Case(("K1", "P7"), _pck_on_another_curve),
     Case(("K2",), _other_key_bound),
     Case(("K3",), _tail_of_qe_report_data, ACCEPTED),
     Case(("E1",), _identity_of_qve),
