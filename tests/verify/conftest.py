@@ -78,10 +78,15 @@ class Evidence:
             tuple(dict.fromkeys((*certificates, *self.more_certificates))),
         )
 
-    def judge(self, moment: datetime | None = None) -> Judgement:
+    @property
+    def trial(self) -> Any:
+        """Everything proven, to be judged at any moment."""
         data = self.quote.to_bytes() if self.raw is None else self.raw
-        trial = self.kit.try_quote(data, self.bundle(), self.anchors)
+        return self.kit.try_quote(data, self.bundle(), self.anchors)
+
+    def judge(self, moment: datetime | None = None) -> Judgement:
         at = to_microseconds(moment or self.moment)
+        trial = self.trial
         judgement: Judgement = trial.handed(at) if self.handed else trial.at(at)
         return judgement
 

@@ -506,6 +506,15 @@ def test_check_fails_alone(kit: Any, case: Case) -> None:
     assert judgement.outcome == case.outcome
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_a_chain_and_a_key_are_worth(kit: Any, case: Case) -> None:
+    """P7 and K3 are strict: they take nothing from it."""
+    trial, failed = case.forge(kit).trial, {*case.failed}
+
+    assert trial.chain.trusted == (not failed & {"F4", "P1", "P2", "P3", "P4", "P5", "P6"})
+    assert trial.certification.proven == (not failed & {"F4", "P1", "K1", "K2", "K4"})
+
+
 def test_f1_fails_by_quarantine(kit: Any) -> None:
     """A quote that does not parse has no facts to judge: its F1 is the reason code."""
     data = kit.sgx().to_bytes()

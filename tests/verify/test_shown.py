@@ -19,9 +19,7 @@ COLLATERAL = ("root_ca_crl", "pck_crl", "tcb_info", "qe_identity")
 
 
 def at_no_time(kit: Any) -> Judgement:
-    evidence = kit.evidence()
-    trial = kit.try_quote(evidence.quote.to_bytes(), evidence.bundle(), evidence.anchors)
-    judgement: Judgement = trial.at(NO_TIME)
+    judgement: Judgement = kit.evidence().trial.at(NO_TIME)
     return judgement
 
 
@@ -41,6 +39,9 @@ LACKING: dict[str, Callable[[Any], Judgement]] = {
     "no pck crl": lambda kit: kit.evidence(without=("pck_crl",)).judge(),
     "no tcb info": lambda kit: kit.evidence(without=("tcb_info",)).judge(),
     "no qe identity": lambda kit: kit.evidence(without=("qe_identity",)).judge(),
+    "no signer": lambda kit: kit.evidence(
+        without=("tcb_info_issuer_chain", "qe_identity_issuer_chain")
+    ).judge(),
     "no pck certificate": lambda kit: kit.sgx_evidence(kit.pki.platform_ca).judge(),
     "no sgx extension": lambda kit: kit.sgx_evidence(kit.pck(sgx_extension=None)).judge(),
     "no pck certificate, collateral handed": lambda kit: kit.sgx_evidence(

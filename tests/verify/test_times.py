@@ -252,8 +252,7 @@ def test_a_verdict_is_a_step_function_of_the_boundaries(kit: Any) -> None:
     newer = kit.sign(
         col.tcb_info("sgx", fmspc=kit.FMSPC, issued=issued, levels=(kit.level(status="OutOfDate"),))
     )
-    evidence = kit.evidence(more_documents=(newer,))
-    trial = kit.try_quote(evidence.quote.to_bytes(), evidence.bundle(), evidence.anchors)
+    trial = kit.evidence(more_documents=(newer,)).trial
     own = {trial.chain.not_before, trial.chain.not_after + 1_000_000}
     edges = sorted({*trial.archive.context(trial.chain, "sgx").boundaries, *own})
     verdicts = []
@@ -284,7 +283,4 @@ def test_times_are_shown_whatever_they_are(moment: int, text: str) -> None:
 
 @pytest.mark.parametrize("moment", [-(1 << 62), 1 << 62])
 def test_any_moment_can_be_judged(kit: Any, moment: int) -> None:
-    evidence = kit.evidence()
-    trial = kit.try_quote(evidence.quote.to_bytes(), evidence.bundle(), evidence.anchors)
-
-    assert trial.at(moment).outcome in ("rejected", "undetermined")
+    assert kit.evidence().trial.at(moment).outcome in ("rejected", "undetermined")
