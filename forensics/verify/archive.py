@@ -136,8 +136,7 @@ class Archive:
     def _report_context(self, endorsement: EndorsementFact | None) -> Context:
         root = (endorsement.root_subject, endorsement.root_key) if endorsement else (None, None)
         if root not in self._contexts:
-            crls = self._find_crls(*root) if root[1] is not None else ()
-            self._contexts[root] = Context((), (), self._prefer(crls), ())
+            self._contexts[root] = Context((), (), self._prefer(self._find_crls(*root)), ())
         return self._contexts[root]
 
     def recall(self, used: Mapping[str, str | None]) -> Selection:

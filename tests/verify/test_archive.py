@@ -8,9 +8,17 @@ from itertools import pairwise, permutations
 import pytest
 
 from forensics.formats.collateral import Outline
-from forensics.verify.archive import MAX_ALTERNATIVES, SECOND, Archive, Context
+from forensics.verify.archive import (
+    COLLATERAL_IDS,
+    MAX_ALTERNATIVES,
+    NO_TIME,
+    SECOND,
+    Archive,
+    Context,
+    Selection,
+)
 from forensics.verify.checks import judge
-from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
+from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, EndorsementFact
 
 ROOT, CA = b"root key", b"ca key"
 ROOT_NAME, CA_NAME = b"root", b"ca"
@@ -247,3 +255,81 @@ def test_chosen_collateral_of_others_changes_nothing():
     foreign = info("foreign", 100, 200, fmspc=b"\1" * 6)
     archive = Archive([OLD, NEW, foreign], [], chosen=[foreign.document_id])
     assert archive.context(CHAIN, "sgx").select(160 * SECOND).tcb_info is NEW
+
+
+# --- contexts -------------------------------------------------------------------------------
+
+ROOT_CRL = crl("root crl", 100, 200, issuer=ROOT_NAME, key=ROOT)
+PIECES = (info("info", 10, 20), identity("identity", 30, 40), ROOT_CRL, crl("pck crl", 50, 60))
+
+
+def archive_of(*pieces: DocumentFact | CrlFact) -> Archive:
+    documents = [piece for piece in pieces if isinstance(piece, DocumentFact)]
+    return Archive(documents, [piece for piece in pieces if isinstance(piece, CrlFact)])
+
+
+@pytest.mark.parametrize(
+    ("field", "lost"),
+    [
+        ("root_key", {"tcb_infos", "qe_identities", "root_crls"}),
+        ("root_subject", {"root_crls"}),
+        ("ca_key", {"pck_crls"}),
+        ("ca_subject", {"pck_crls"}),
+        ("fmspc", {"tcb_infos"}),
+    ],
+)
+def test_chains_that_differ_have_contexts_of_their_own(field: str, lost: set[str]) -> None:
+    archive = archive_of(*PIECES)
+    known = archive.context(CHAIN, "sgx")
+    other = archive.context(replace(CHAIN, **{field: b"another"}), "sgx")
+
+    kinds = ("tcb_infos", "qe_identities", "root_crls", "pck_crls")
+    assert all(len(getattr(known, kind)) == 1 for kind in kinds)
+    assert {kind for kind in kinds if not getattr(other, kind)} == lost
+    assert archive.context(CHAIN, "sgx") == known
+
+
+def test_the_same_chain_has_a_context_for_each_tee() -> None:
+    archive = archive_of(*PIECES)
+
+    assert archive.context(CHAIN, "sgx").tcb_infos == PIECES[:1]
+    assert archive.context(CHAIN, "tdx").tcb_infos == ()
+
+
+def test_a_report_has_the_crls_of_its_root_alone() -> None:
+    archive = archive_of(*PIECES)
+    endorsement = EndorsementFact(b"vek", {"N2": PASS}, root_key=ROOT, root_subject=ROOT_NAME)
+    nothing = Context((), (), (), ())
+
+    assert archive.context(endorsement, "snp") == replace(nothing, root_crls=(ROOT_CRL,))
+    for unknown in (None, EndorsementFact(b"vek", {"N2": FAILED})):
+        assert archive.context(unknown, "snp") == nothing
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: type(piece).__name__)
+def test_every_piece_has_boundaries(piece: DocumentFact | CrlFact) -> None:
+    """A document those of its signer too."""
+    boundaries = archive_of(piece).context(CHAIN, "sgx").boundaries
+
+    if isinstance(piece, CrlFact):
+        assert boundaries == [piece.this_update, (piece.next_update or 0) + SECOND]
+    else:
+        start, end = piece.outline.issued_at or 0, piece.outline.expires_at or 0
+        signer = set() if piece.signer_serial is None else {0, 10_001 * SECOND}
+        assert boundaries == sorted({start, end + SECOND} | signer)
+
+
+def test_at_no_time_nothing_is_used() -> None:
+    context = archive_of(*PIECES).context(CHAIN, "sgx")
+
+    assert context.select(NO_TIME) == Selection(None, None, None, None)
+
+
+def test_what_a_verdict_names_is_found_again() -> None:
+    archive = archive_of(*PIECES)
+    names = ("info", "identity", "root crl", "pck crl")
+    used = {column: name.encode().hex() for column, name in zip(COLLATERAL_IDS, names, strict=True)}
+
+    assert COLLATERAL_IDS == ("tcb_info_id", "qe_identity_id", "root_crl_id", "pck_crl_id")
+    assert archive.recall(used) == Selection(*PIECES)  # type: ignore[arg-type]
+    assert archive.recall(dict.fromkeys(COLLATERAL_IDS)) == Selection(None, None, None, None)
