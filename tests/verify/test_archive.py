@@ -42,7 +42,7 @@ def info(
     *,
     authentic: bool = True,
     number: int | None = 17,
-    version: int = 3,
+    version: int | None = 3,
     tee: str = "SGX",
     fmspc: bytes = FMSPC,
     root: bytes | None = ROOT,
@@ -103,6 +103,10 @@ FORGED = info("forged", 120, 900, authentic=False, number=99)
         pytest.param([OLD, NEW], 200, "new", id="both-in-force"),
         pytest.param([OLD, NEW], 250, "new", id="last-second-in-force"),
         pytest.param([OLD, NEW], 251, "new", id="all-expired-the-last"),
+        pytest.param([info("a", 100, 200), NEW], 251, "new", id="the-last-whatever-its-id"),
+        pytest.param(
+            [info("a", 100, 200, version=None), OLD], 150, "old", id="a-version-before-none"
+        ),
         pytest.param([OLD, NEW], 99, "old", id="all-in-the-future-the-first"),
         pytest.param([OLD, info("gap", 300, 400)], 250, "gap", id="future-before-expired"),
         pytest.param([OLD, FORGED], 130, "old", id="authentic-before-newer"),
@@ -287,6 +291,14 @@ def test_chains_that_differ_have_contexts_of_their_own(field: str, lost: set[str
     assert all(len(getattr(known, kind)) == 1 for kind in kinds)
     assert {kind for kind in kinds if not getattr(other, kind)} == lost
     assert archive.context(CHAIN, "sgx") == known
+
+
+def test_what_a_document_calls_itself_does_not_change_its_kind() -> None:
+    """Such a one is of no supported format, and a candidate for nothing else."""
+    archive = archive_of(info("info", 10, 20, tee="QE"), identity("identity", 10, 20, "SGX"))
+    context = archive.context(replace(CHAIN, fmspc=None), "sgx")
+
+    assert (context.tcb_infos, context.qe_identities) == ((), ())
 
 
 def test_the_same_chain_has_a_context_for_each_tee() -> None:
