@@ -79,7 +79,11 @@ def prove_reports(
     ).fetchall()[0]
     if held:
         endorsers = Endorsers({**before, **changed}.values())
-        fresh = changed.keys() - before.keys()
+        fresh = {
+            key
+            for key, fact in changed.items()
+            if key not in before or fact.trusted > before[key].trusted
+        }
         proven = list(_prove(connection, endorsers, fresh, bool(changed), threads))
         _store(connection, tables, proven)
         counts["reports"] = sum(item.endorsed.signature_ok is not None for item in proven)

@@ -50,21 +50,20 @@ class Endorsers:
     ) -> Endorsed:
         """Hold a report against the certificates; against those in `fresh` alone where given.
 
-        `earlier` is what the others gave: no signature is verified twice under one key.
+        `earlier` is what the others gave: no signature is verified twice under one key. `fresh` are
+        new, or have become trusted: then one that is tried before them may have been found instead.
         """
         claim = _read_claim(report)
-        candidates = self._list_candidates(claim)
-        found = earlier
-        for candidate in candidates:
-            tried = fresh is not None and candidate.endorsement_id not in fresh
-            if found.signature_ok and not candidate.trusted:
+        for candidate in self._list_candidates(claim):
+            known = candidate.endorsement_id == earlier.endorsement_id
+            if earlier.signature_ok and (known or not candidate.trusted):
                 break  # no other can be better
+            tried = fresh is not None and candidate.endorsement_id not in fresh
             if not tried and _signs(candidate, report):
-                found = Endorsed(candidate.endorsement_id, True)
-                break
-            if candidate.trusted and _is_exact(candidate, claim) and not found.signature_ok:
+                return Endorsed(candidate.endorsement_id, True)
+            if candidate.trusted and _is_exact(candidate, claim):
                 return Endorsed(candidate.endorsement_id, False)
-        return found
+        return earlier
 
     def _list_candidates(self, claim: _Claim) -> list[EndorsementFact]:
         """Of this chip and TCB, of this chip, then of this TCB; trusted ones first in each."""

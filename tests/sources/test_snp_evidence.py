@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from forensics.case.rebuild import rebuild_quotes
 from forensics.case.settings import load_vendor_roots
 from forensics.case.verification import VerifySummary, verify_case
 from forensics.formats.certificates import parse_certificate
+from forensics.formats.snp import SnpReport
 from forensics.simulate.amd import (
+    AmdCertificate,
     AmdPki,
     build_amd_crl,
     build_report,
@@ -207,6 +210,39 @@ def test_certificates_may_come_one_by_one_and_late(bench: Bench) -> None:
     assert [(t["endorsements"], t["reports"]) for t in tried] == [(0, 0), (1, 1), (1, 0), (0, 0)]
 
 
+TWIN = next(
+    twin
+    for twin in (replace(VCEK.certificate, issuer="SEV-Rome", serial=n) for n in range(1, 99))
+    if sha256(twin.der).digest() < sha256(VCEK.certificate.der).digest()
+)
+"""Of the VCEK's key, by nobody's CA, and the first by its id."""
+FORGED_KEY = derive_p384_key(7, "fake")
+FORGED = replace(VCEK.certificate, public_key=FORGED_KEY, signing_key=PKI.ark.signing_key)
+
+
+@pytest.mark.parametrize(
+    ("report", "made_up", "outcome"),
+    [
+        (REPORT, TWIN, ("accepted",)),
+        (build_report(VCEK, key=FORGED_KEY), FORGED, ("rejected", "N4")),
+    ],
+    ids=["genuine", "forged"],
+)
+def test_what_came_first_decides_nothing(
+    bench: Bench, tmp_path: Path, report: SnpReport, made_up: AmdCertificate, outcome: object
+) -> None:
+    """A made-up certificate, under whose key the report verifies, before the real chain."""
+    evidence = {"events": event(report.to_bytes().hex()), "made-up": made_up.der}
+    bench.take(**evidence, vcek=VCEK.certificate.der)
+    assert {row[1] for row in bench.verdicts()} == {"undetermined"}
+    bench.take(ask=PKI.ask.der)
+    at_once = Bench(tmp_path / "other")
+    at_once.take(**evidence, **CHAIN)
+
+    assert at_once.verdicts() == bench.verdicts()
+    assert {(row[1], *row[3]) for row in bench.verdicts()} == {outcome}
+
+
 def test_an_ask_that_lasts_longer_may_come_late(bench: Bench) -> None:
     """Of the same name and key: whichever came first, and whichever id is lower."""
     ended = replace(PKI.ask, validity=(PKI.ask.validity[0], AT.replace(year=2025)))
@@ -245,7 +281,7 @@ def test_a_report_under_the_attackers_own_chain_is_rejected(bench: Bench) -> Non
 
     bench.take(**CHAIN)
 
-    assert {(row[1], *row[3]) for row in bench.verdicts()} == {("rejected", "N2")}
+    assert {(row[1], *row[3]) for row in bench.verdicts()} == {("rejected", "N4")}
 
 
 def test_a_bad_signature_under_a_known_key_is_rejected(bench: Bench) -> None:

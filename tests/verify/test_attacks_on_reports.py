@@ -290,6 +290,18 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
         lambda: Trial(replace(report(), signature_r=report(guest_svn=9).signature_r)),
         "rejected: N4",
     ),
+    "the key of a lower tcb": (
+        lambda: Trial(report(key=LOWER_VCEK.key), (LOWER_VCEK.certificate, VCEK.certificate)),
+        "rejected: N4",
+    ),
+    "the key of a higher tcb": (
+        lambda: Trial(report(LOWER_VCEK, key=VCEK.key), (LOWER_VCEK.certificate, VCEK.certificate)),
+        "rejected: N4",
+    ),
+    "of no known chip and tcb": (
+        lambda: Trial(report(chip_id=OTHER_CHIP.chip_id, reported_tcb=LOWER_VCEK.tcb)),
+        "undetermined; lacks N2",
+    ),
     "r of zero": (lambda: Trial(replace(report(), signature_r=bytes(48))), "rejected: N4"),
     "s beyond the order": (
         lambda: Trial(replace(report(), signature_s=b"\xff" * 48)),
@@ -316,6 +328,20 @@ CASES: dict[str, tuple[Callable[[], Trial], str]] = {
             (LOWER_VCEK.certificate,),
         ),
         "rejected: N5",
+    ),
+    "tcb below the vlek": (
+        lambda: Trial(report(VLEK, reported_tcb=LOWER_VCEK.tcb), (VLEK.certificate,)),
+        "rejected: N5",
+    ),
+    "tcb below the vlek that passes for a vcek": (
+        lambda: Trial(
+            report(VLEK, reported_tcb=LOWER_VCEK.tcb, key_info=bytes(4)), (VLEK.certificate,)
+        ),
+        "undetermined; lacks N2",
+    ),
+    "tcb below the vcek that passes for a vlek": (
+        lambda: Trial(report(chip_id=bytes(64), reported_tcb=LOWER_VCEK.tcb, key_info=b"\4\0\0\0")),
+        "undetermined; lacks N2",
     ),
     "tcb below the vek": (
         lambda: Trial(report(VCEK, reported_tcb=LOWER_VCEK.tcb)),
