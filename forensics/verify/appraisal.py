@@ -339,7 +339,7 @@ def _check_levels(subject: Subject, evaluation: TcbEvaluation | None, results: R
     selected, other = ("V1", "V2") if subject.tee == "sgx" else ("V2", "V1")
     if evaluation is None:
         needed = ("S3", "S5", "P6", "M1", "M2", "M3", "D1", "D2", "D3")
-        lacking = next(check for check in needed if _stops(results, check))
+        lacking = next((check for check in needed if _stops(results, check)), "S3")
         return {selected: skipped(lacking), other: NOT_APPLICABLE, "V3": skipped(lacking)}
     reached = evaluation.level is not None and (
         evaluation.module_level is not None

@@ -622,6 +622,13 @@ def test_an_untrusted_success_gives_way_to_a_trusted_one() -> None:
     assert found == Endorsed(good.endorsement_id, True)
 
 
+def test_a_success_stays_when_its_certificate_becomes_trusted() -> None:
+    [good] = facts(VCEK.certificate)
+    earlier = Endorsed(good.endorsement_id, True)
+
+    assert Endorsers([good]).find(report(), earlier, fresh=()) == earlier
+
+
 def test_of_untrusted_successes_the_first_stays() -> None:
     """Whatever the order, and whatever comes later that is no better."""
     twins = facts(*forge(serial=8), *forge(serial=9), trusted=False)
@@ -643,6 +650,8 @@ def test_strangers_are_tried_in_bounds() -> None:
     last = replace(own, endorsement_id=b"\xff" * 32)
 
     assert Endorsers([*crowd, last]).find(report(OTHER_CHIP)).endorsement_id == last.endorsement_id
+    lower = replace(last, vek_tcb=LOWER_VCEK.tcb)
+    assert Endorsers([*crowd, lower]).find(report(OTHER_CHIP)).endorsement_id == last.endorsement_id
     masked = report(OTHER_CHIP, chip_id=bytes(64))
     assert Endorsers([*crowd, last]).find(masked) == NOBODY
 
