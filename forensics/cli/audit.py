@@ -11,6 +11,7 @@ from forensics.cli import detection as detecting
 from forensics.cli import steps
 from forensics.cli.containment import Call, contain, describe_calls, split_command
 from forensics.cli.detection import (
+    FAILED,
     FOUND,
     INCOMPLETE,
     FailOnOption,
@@ -99,10 +100,10 @@ def audit(
     A case that is there already is first held against its ledger, file by file. What the run saw
     and did, how it ended and why is in CASE/findings/run.json, also when it failed.
 
-    Exit codes, the first that applies: 2 unusable input, 4 custody failure, 1 open findings at or
-    above `--fail-on`, 3 incomplete (records in quarantine, no evidence, nothing that could be
-    judged, a failed `--on-finding` command, `--max-silence`, or, with `--strict`, blind
-    detectors), 0 clean.
+    Exit codes, the first that applies: 2 unusable input, or a detector that failed, 4 custody
+    failure, 1 open findings at or above `--fail-on`, 3 incomplete (records in quarantine, no
+    evidence, nothing that could be judged, a failed `--on-finding` command, `--max-silence`, or,
+    with `--strict`, blind detectors), 0 clean.
 
     \b
     Examples:
@@ -199,6 +200,8 @@ def _decide(
     plan: Plan, summary: Summary | None, detection: Detection, calls: list[Call]
 ) -> tuple[int, str, str]:
     """Exit code, reason and message; the reasons for code 3 from the worst on."""
+    if detection.failures:
+        return FAILED, "detector-failed", f"these detectors failed: {', '.join(detection.failures)}"
     count = detecting.count_failing(detection, plan.fail_on, news_only=plan.fail_on_new)
     if count:
         what = "new or reopened" if plan.fail_on_new else "open"

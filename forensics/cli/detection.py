@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from forensics.detect.detection import Detection
     from forensics.detect.findings import Finding
 
+FAILED = 2
 FOUND = 1
 INCOMPLETE = 3
 
@@ -246,6 +247,8 @@ def say_detection(detection: Detection) -> None:
             blind.setdefault(f"{gap.count} × {gap.reason}", []).append(run.detector.id)
     for reason, detectors in blind.items():
         say(f"not evaluable: {reason}: {', '.join(detectors)}")
+    for name, failure in detection.failures.items():
+        say(f"failed: {name}: {failure}")
     for run in detection.runs:
         if run.waiting:
             views = ", ".join(run.detector.waits_for)
@@ -279,7 +282,11 @@ def count_failing(detection: Detection, fail_on: Severity, *, news_only: bool = 
 def exit_code(
     detection: Detection, fail_on: Severity, strict: bool, *, news_only: bool = False
 ) -> int:
-    """1 for findings; else 3 when nothing could be judged, or under `strict` not all; else 0."""
+    """2 when a detector failed; else 1 for findings; else 3 when nothing could be judged, or under
+    `strict` not all; else 0.
+    """
+    if detection.failures:
+        return FAILED
     if count_failing(detection, fail_on, news_only=news_only):
         return FOUND
     return INCOMPLETE if detection.blind or (strict and detection.incomplete) else 0

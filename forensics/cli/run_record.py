@@ -173,6 +173,7 @@ def describe_detection(detection: Detection) -> dict[str, Any]:
                 "cut_off": to_plain(run.cut_off),
                 "waiting": [finding.fingerprint for finding in run.waiting],
                 "not_evaluable": [{"reason": g.reason, "count": g.count} for g in run.gaps],
+                "failure": run.failure,
             }
             for run in detection.runs
         ],

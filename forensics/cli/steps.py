@@ -140,6 +140,7 @@ def detect(
         bases = {
             run.detector.id: past.describe(run.detector, run.cut_off or as_of)
             for run in detection.runs
+            if run.failure is None
         }
         save_detection(
             writer,

@@ -18,12 +18,12 @@ from forensics.detect.feeds import Feed, find_cut_off, find_known_entry, read_fe
 from forensics.detect.findings import OPEN, Finding
 from forensics.detect.inputs import loaded
 from forensics.detect.parameters import AS_OF
-from forensics.detect.run import DetectorRun, check_overrides, find_missing, run_detector
+from forensics.detect.run import DetectorRun, check_overrides, fail, find_missing, run_detector
 from forensics.detect.states import Round, renew
 from forensics.detect.store import load_detections, load_findings
 from forensics.detect.suppressions import Suppression, select_active
 from forensics.detect.triage import load_words
-from forensics.errors import UsageError
+from forensics.errors import DetectorError, UsageError
 
 if TYPE_CHECKING:
     from forensics.detect.incremental import Past
@@ -49,6 +49,11 @@ class Detection:
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
         """The runs that could not judge everything, or anything."""
         return tuple(run for run in self.runs if run.gaps)
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """What ended the run of those detectors that failed, by id."""
+        return {run.detector.id: run.failure for run in self.runs if run.failure is not None}
 
     @property
     def open_findings(self) -> tuple[Finding, ...]:
@@ -85,8 +90,8 @@ def detect(
     end of what can be missed; `at` is the time of the run, by default the same. Rules about
     absence wait up to `patience` for feeds (`forensics.detect.feeds`), by default not at all. With
     a `past` only what it does not cover is judged again, to the same findings. `progress` is called
-    with detectors done and in total. Raises `UsageError` (`no-such-detector`, `unknown-parameter`,
-    `bad-parameter`) and `DetectorError`.
+    with detectors done and in total. A query that fails ends its own run alone. Raises `UsageError`
+    (`no-such-detector`, `unknown-parameter`, `bad-parameter`, `no-scratch-space`).
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
@@ -119,7 +124,10 @@ def detect(
     left = [detector for detector in left if detector.id not in done]
 
     def judge_in_full(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
-        run = run_detector(connection, detector, as_of=cut_off, overrides=given)
+        try:
+            run = run_detector(connection, detector, as_of=cut_off, overrides=given)
+        except DetectorError as error:  # the others are judged all the same
+            run = fail(detector, given, cut_off, error)
         return replace(run, full_because=reasons[detector.id])
 
     with loaded(connection, left):
@@ -208,7 +216,10 @@ def _make_judge(
         if detector.id in waited and not _has_cut_off(detector):
             return "some of it waited"
         known = active[detector.id]
-        run = past.go_on(connection, detector, known, near, as_of=cut_off, overrides=overrides)
+        try:
+            run = past.go_on(connection, detector, known, near, as_of=cut_off, overrides=overrides)
+        except DetectorError:
+            return "its query failed over what is new"
         if isinstance(run, str) and detector.id in blind and find_missing(connection, detector):
             nothing = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
             return replace(nothing, full_because=run)

@@ -39,6 +39,7 @@ class Gap:
 class DetectorRun:
     """How one detector went. Not `evaluated`: an input that it requires has no rows at all.
 
+    `failure` is the error that ended it, and then it judged nothing.
     `full_because` says why everything was read; None when only what new evidence touches was, and
     then `observations_read` is the number of sightings read. `waiting` are findings that will
     stand unless a feed that lags behind brings what is missing; `cut_off` is the end of what was
@@ -54,6 +55,7 @@ class DetectorRun:
     observations_read: int | None = None
     cut_off: datetime.datetime | None = None
     waiting: tuple[Finding, ...] = ()
+    failure: str | None = None
 
     @property
     def mode(self) -> Literal["full", "incremental"]:
@@ -97,6 +99,15 @@ def run_detector(
     findings = judge(connection, detector, params)
     gaps = make_gaps(count_gaps(connection, detector, params))
     return DetectorRun(detector, params, True, findings, gaps)
+
+
+def fail(
+    detector: Detector, overrides: Mapping[str, str], as_of: datetime.datetime, error: DetectorError
+) -> DetectorRun:
+    """A run that an error ended: what it would have found is not known, which is no pass."""
+    params = bind(detector.params, as_of, overrides)
+    gap = Gap("its query failed", 1)
+    return DetectorRun(detector, params, False, (), (gap,), failure=error.message)
 
 
 def find_missing(connection: duckdb.DuckDBPyConnection, detector: Detector) -> tuple[Gap, ...]:
