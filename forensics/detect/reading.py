@@ -10,7 +10,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -26,25 +25,14 @@ _NODE: Final = re.compile(r'"type": ?"(\w+_NODE)"')
 _Names = Mapping[str, str]  # what stands in a FROM, by its name there -> the view, or ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What one statement reads: `(view, column)` each, or None where DuckDB cannot write it as a
-    tree; `selects`: it is made of SELECTs and nothing else.
-    """
-
-    columns: frozenset[tuple[str, str]] | None
-    selects: bool
-
-
 def read_columns(detector: Detector) -> dict[str, tuple[str, ...]]:
     """Input -> the columns of it that the detector's statements may read, in the view's order."""
-    readings = [_look_at(statement).columns for statement in detector.statements]
+    trees = [json.loads(_serialize(statement)) for statement in detector.statements]
+    if any(tree["error"] for tree in trees):
+        return {view: COLUMNS[view] for view in detector.inputs}
     found: dict[str, set[str]] = defaultdict(set)
-    for columns in readings:
-        if columns is None:
-            return {view: COLUMNS[view] for view in detector.inputs}
-        for view, column in columns:
-            found[view].add(column)
+    for view, column in _find(trees, {}):
+        found[view].add(column)
     return {
         view: tuple(name for name in COLUMNS[view] if name in found[view])
         for view in detector.inputs
@@ -56,7 +44,8 @@ def only_selects(statement: str) -> bool:
 
     False as well where DuckDB cannot write it as a tree.
     """
-    return _look_at(statement).selects
+    text = _serialize(statement)
+    return not json.loads(text)["error"] and set(_NODE.findall(text)) <= _SELECTS
 
 
 def continue_query(query: str, select: str) -> str:
@@ -86,16 +75,8 @@ def name_columns(select: str) -> list[str]:
 
 
 @cache
-def _look_at(statement: str) -> _Reading:
-    text = _serialize(statement)
-    tree = json.loads(text)
-    if tree["error"]:
-        return _Reading(None, selects=False)
-    return _Reading(frozenset(_find(tree, {})), set(_NODE.findall(text)) <= _SELECTS)
-
-
 def _serialize(statement: str) -> str:
-    """DuckDB's syntax tree as JSON; it has an `error` where there is none."""
+    """DuckDB's syntax tree as JSON; its `error` is true where there is none."""
     return _ask("SELECT json_serialize_sql(CAST(? AS VARCHAR))", statement)
 
 
