@@ -129,10 +129,8 @@ LIMIT 1
 """
 
 # It takes a look at all signatures, and is asked several times.
-_SHOWN_AGAIN = """
-CREATE OR REPLACE TEMP TABLE shown_again AS
-SELECT observation_no, signing_id, showing, trusted_showing FROM memory.main.reshown
-"""
+_SHOWN_AGAIN = "CREATE OR REPLACE TEMP TABLE shown_again AS FROM memory.main.reshown"
+_KEPT = "CREATE OR REPLACE VIEW memory.main.reshown AS FROM temp.main.shown_again"
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
@@ -142,6 +140,11 @@ _RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS)).encode()).hexdigest()
 def note_reshown(connection: duckdb.DuckDBPyConnection) -> None:
     """What was shown more than once, as the temporary table `shown_again` that the rest reads."""
     connection.execute(_SHOWN_AGAIN)
+
+
+def keep_reshown(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the view give what was noted, as long as the connection lives."""
+    connection.execute(_KEPT)
 
 
 def renew_landmarks(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.landmarks import note_reshown, renew_landmarks
+from forensics.case.landmarks import keep_reshown, note_reshown, renew_landmarks
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.news import (
     Horizon,
@@ -201,6 +201,7 @@ def recall(
     obstacle = "asked for" if full else _find_obstacle(case, since)
     changed_moments: Set[str] = frozenset()
     note_reshown(connection)
+    keep_reshown(connection)
     if since and not obstacle:
         changed_moments = declare_news(connection, since)
     else:
