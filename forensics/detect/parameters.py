@@ -83,9 +83,9 @@ def read_value(name: str, kind: str, text: str) -> Value:
 
 
 def write_value(value: Value) -> str | int | float | bool | list[str]:
-    """A bound value in a form that JSON has: durations in seconds, times as RFC 3339."""
+    """A bound value in a form that JSON has: durations in (milli)seconds, times as RFC 3339."""
     if isinstance(value, datetime.timedelta):
-        return f"{value.total_seconds():g}s"
+        return _write_duration(value)
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.UTC).isoformat()
     return value
@@ -123,6 +123,12 @@ def _read_duration(text: str) -> datetime.timedelta | None:
         return int(match[1]) * _UNITS[match[2]]
     except OverflowError:
         return None
+
+
+def _write_duration(value: datetime.timedelta) -> str:
+    """Exact: by what is written a run tells whether its parameters changed."""
+    second, millisecond = _UNITS["s"], _UNITS["ms"]
+    return f"{value // millisecond}ms" if value % second else f"{value // second}s"
 
 
 _READERS: Final[Mapping[str, Callable[[str], Value | None]]] = {

@@ -74,8 +74,6 @@ def verify_block(block: SignatureBlock, library: Library) -> list[bool]:
     Raises `ForensicsError` (`engine-contradicted`) where OpenSSL rejects what the library passed.
     """
     count = len(block.key_index)
-    if not count:
-        return []
     keys = [load_key(point) for point in block.keys]
     results = _verify_lanes(block, library)
     for row in _find_out_of_range(block):

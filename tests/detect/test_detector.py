@@ -44,6 +44,9 @@ SELECT 1
 """
 
 
+PARAMETER = '[params.patience]\n-- type = "INTERVAL"\n-- default = "30s"'
+
+
 def test_a_good_header() -> None:
     detector = parse_detector(GOOD, "tests", "quiet-test")
     assert detector.id == "quiet-test"
@@ -91,6 +94,8 @@ def test_the_text_of_a_detector_reads_back(detector: object) -> None:
         ('default = "30s"', 'default = "30 parsecs"', "not a valid INTERVAL"),
         ('default = "30s"', "default = 30", "default is not a text"),
         ("[params.patience]", "[params.as_of]", "as_of is a TIMESTAMPTZ"),
+        (PARAMETER, '[params.as_of]\n-- type = "TIMESTAMPTZ"\n-- default = "30s"', "without a def"),
+        (PARAMETER, '[params.as_of]\n-- type = "INTERVAL"', "as_of is a TIMESTAMPTZ"),
         ('meaning = "how long"', 'meaning = "how long"\n-- unit = "s"', "unknown keys"),
         ('grain = "one row', 'colour = "red"\n-- grain = "one row', "unknown keys"),
         ('grain = "one row', 'discriminator = ["x"]\n-- grain = "one row', "not in [details]"),

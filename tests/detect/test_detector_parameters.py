@@ -17,10 +17,14 @@ AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
     [
         ("INTERVAL", "250ms", timedelta(milliseconds=250)),
         ("INTERVAL", "0s", timedelta()),
+        ("INTERVAL", "90s", timedelta(seconds=90)),
+        ("INTERVAL", "5m", timedelta(minutes=5)),
+        ("INTERVAL", "12h", timedelta(hours=12)),
         ("INTERVAL", "30d", timedelta(days=30)),
         ("BIGINT", "-7", -7),
         ("DOUBLE", "0.5", 0.5),
         ("BOOLEAN", "true", True),
+        ("BOOLEAN", "false", False),
         ("VARCHAR", "'; DROP TABLE quote; --", "'; DROP TABLE quote; --"),
         ("VARCHAR[]", "a, b,,c", ["a", "b", "c"]),
         ("TIMESTAMPTZ", "2026-01-01T00:00:00Z", AS_OF),
@@ -62,6 +66,11 @@ def test_binding_takes_the_override_else_the_default_else_the_cut_off() -> None:
     )
     values = bind(parameters, AS_OF, {"b": "3", "other": "4"})
     assert values == {"a": 1, "b": 3, "as_of": AS_OF}
+
+
+@pytest.mark.parametrize("text", ["0s", "1500ms", "60s", "2592001s", "100000001ms"])
+def test_a_duration_is_written_as_it_can_be_read_again(text: str) -> None:
+    assert write_value(read_value("x", "INTERVAL", text)) == text
 
 
 def test_values_are_written_as_json_has_them() -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from forensics.detect.catalog import load_catalog
-from forensics.detect.findings import Finding, fingerprint, make_finding, rank
+from forensics.detect.findings import (
+    Finding,
+    State,
+    as_found,
+    fingerprint,
+    make_finding,
+    rank,
+    was_given,
+)
 from forensics.errors import DetectorError
 
 CATALOG = load_catalog()
@@ -39,6 +47,7 @@ def test_a_row_becomes_a_finding() -> None:
     found = find(first_seen=AT.astimezone(timezone(timedelta(hours=2))))
     assert found.detector == "report-data-mismatch"
     assert found.title == DETECTOR.title
+    assert found.reference.endswith("#report-data-mismatch")
     assert found.first_seen == AT
     assert found.first_seen.tzinfo is UTC
     assert found.observation_ids == ("a",)
@@ -89,27 +98,50 @@ def test_another_rule_of_identity_is_another_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "problem"),
     [
-        {"severity": "critical"},  # above the header's maximum
-        {"severity": "grave"},
-        {"severity": None},
-        {"subject_id": None},
-        {"subject_type": None},
-        {"summary": None},
-        {"details": None},
-        {"details": "not JSON"},
-        {"details": "[]"},
-        {"observation_ids": None},
-        {"observation_ids": [None]},
-        {"first_seen": "yesterday"},
-        {"last_seen": AT.replace(tzinfo=None)},
+        ({"severity": "critical"}, "severity 'critical', at most 'high'"),
+        ({"severity": "grave"}, "severity 'grave'"),
+        ({"severity": None}, "severity is None, not a text"),
+        ({"subject_id": None}, "subject_id is None"),
+        ({"subject_type": None}, "subject_type is None"),
+        ({"summary": None}, "summary is None"),
+        ({"details": None}, "details is None"),
+        ({"details": "not JSON"}, "details is not JSON"),
+        ({"details": "[]"}, "details is not a JSON object"),
+        ({"observation_ids": None}, "not a list of ids"),
+        ({"observation_ids": "ab"}, "not a list of ids"),
+        ({"observation_ids": ["a", None]}, "not a list of ids"),
+        ({"first_seen": "yesterday"}, "first_seen is 'yesterday', not a time"),
+        ({"last_seen": AT.replace(tzinfo=None)}, "not a time with a zone"),
     ],
 )
-def test_what_is_no_finding(changes: dict[str, Any]) -> None:
+def test_what_is_no_finding(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(DetectorError) as caught:
         find(**changes)
     assert caught.value.code == "detector-output"
+    assert caught.value.message.startswith(f"{DETECTOR.path}: ")
+    assert problem in caught.value.message
+
+
+def test_what_runs_and_people_made_of_a_finding_is_not_what_was_found() -> None:
+    found = find()
+    lived = replace(
+        found,
+        state="closed",
+        state_since=AT,
+        opened_at=AT,
+        cause="triage",
+        suppression="SUP-1",
+        triage="closed",
+        unjudged=3,
+    )
+    assert as_found(lived) == found
+
+
+def test_which_states_say_that_a_finding_was_given() -> None:
+    given = {state for state in get_args(State) if was_given(replace(find(), state=state))}
+    assert given == set(get_args(State)) - {"unobserved", "resolved"}
 
 
 def test_hostile_text_is_only_text() -> None:
@@ -120,3 +152,17 @@ def test_rank_puts_the_gravest_first_and_knows_no_ties() -> None:
     low, high = find(severity="low", subject_id="a"), find(severity="high", subject_id="z")
     other = find(severity="high", subject_id="b")
     assert rank([low, high, other]) == rank([other, low, high]) == [other, high, low]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"detector": "a", "subject_id": "z"}, {"detector": "b", "subject_id": "a"}),
+        ({"subject_type": "a", "subject_id": "z"}, {"subject_type": "b", "subject_id": "a"}),
+        ({"subject_id": "a", "fingerprint": "f"}, {"subject_id": "b", "fingerprint": "0"}),
+        ({"fingerprint": "0"}, {"fingerprint": "f"}),
+    ],
+)
+def test_the_order_of_equally_grave_findings(first: dict[str, str], second: dict[str, str]) -> None:
+    findings = [replace(find(), **changes) for changes in (first, second)]
+    assert rank(findings) == rank(reversed(findings)) == findings

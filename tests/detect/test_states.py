@@ -76,6 +76,11 @@ def test_new_once_then_recurring_resolved_and_reopened() -> None:
     assert [f.opened_at for f in story] == [at(0)] * 4 + [at(4)] * 2
 
 
+def test_a_state_is_as_old_as_its_first_night() -> None:
+    nights = [([FOUND], night(number)) for number in range(4)]
+    assert [f.state_since for f in live(*nights)] == [at(0), at(1), at(1), at(1)]
+
+
 def test_a_recurring_finding_has_todays_words() -> None:
     [_, second] = live(([FOUND], night(0)), ([replace(FOUND, summary="worse")], night(1)))
     assert (second.state, second.summary) == ("recurring", "worse")
@@ -98,14 +103,20 @@ def test_what_was_not_judged_again_is_unobserved_and_stays_open(run: dict[str, A
 
 def test_unobserved_has_a_cause_of_its_own() -> None:
     def by(number: int, cause: str, **known: Any) -> Round:
-        return night(number, explain=lambda _finding, _found: cause, **known)
+        def explain(_finding: Finding, found: bool) -> Any:
+            asked.append((number, found))
+            return cause
 
+        return night(number, explain=explain, **known)
+
+    asked: list[tuple[int, bool]] = []
     told = live(
         ([FOUND], by(0, "evidence")),
         ([], by(1, "detector", judged={DETECTOR.id: 1})),
         ([FOUND], by(2, "collateral")),
         ([FOUND], by(3, "time")),
     )
+    assert asked == [(0, True), (1, False), (2, True)]
     assert [(f.state, f.cause) for f in told] == [
         ("new", "evidence"),
         ("unobserved", "detector"),
@@ -181,6 +192,7 @@ def test_closed_by_an_analyst_until_a_sighting_that_he_had_not_seen(state: str) 
     )
     assert [f.state for f in story] == ["new", "closed", "reopened", "recurring"]
     assert [f.triage for f in story] == [None, state, state, state]
+    assert [f.cause for f in story] == ["evidence", "triage", "evidence", "evidence"]
 
 
 def test_acknowledged_is_open() -> None:
@@ -192,6 +204,8 @@ def test_acknowledged_is_open() -> None:
 def test_findings_of_a_case_from_before_openings_were_kept() -> None:
     [after] = renew([FOUND], [replace(FOUND, state="recurring")], night(1))
     assert after.state == "recurring"
+    [gone] = renew([], [replace(FOUND, state="recurring", unjudged=None)], night(1))
+    assert gone.state == "resolved"
 
 
 def test_the_cause_is_asked_when_a_finding_comes_and_when_it_goes() -> None:
@@ -202,5 +216,6 @@ def test_the_cause_is_asked_when_a_finding_comes_and_when_it_goes() -> None:
         ([FOUND], night(0, explain=explain)),
         ([FOUND], night(1)),
         ([], night(2, explain=explain)),
+        ([FOUND], night(3, explain=explain)),
     )
-    assert [f.cause for f in story] == ["detector", "detector", "manifest"]
+    assert [f.cause for f in story] == ["detector", "detector", "manifest", "detector"]

@@ -8,7 +8,13 @@ import pytest
 
 from forensics.detect.catalog import load_catalog
 from forensics.detect.findings import Finding, make_finding
-from forensics.detect.suppressions import parse_suppressions, review, select_active, suppress
+from forensics.detect.suppressions import (
+    LARGEST_FILE,
+    parse_suppressions,
+    review,
+    select_active,
+    suppress,
+)
 from forensics.errors import UsageError
 
 AT = datetime(2026, 2, 1, 2, tzinfo=UTC)
@@ -21,6 +27,9 @@ reason = "test pool"
 owner = "alice@example.org"
 expires = 2026-03-01
 """
+ONE_FINDING = GOOD.replace(
+    'detector = "debug-enclave"\nsubject_id = "enc-1"', f'fingerprint = "{"ab" * 32}"'
+)
 
 
 def find(subject: str, suppression: str | None = None) -> Finding:
@@ -78,38 +87,63 @@ def test_expired_expiring_and_unused_entries_are_told() -> None:
     assert (told.expiring, told.unused) == (("SOON",), ("LONG",))
 
 
+def test_an_entry_expires_soon_a_week_before_and_has_expired_at_its_end() -> None:
+    end = read()[0].expires
+    moment = timedelta(microseconds=1)
+    week = end - timedelta(days=7)
+    assert [review(read(), [], at).expiring for at in (week - moment, week)] == [(), ("SUP-7",)]
+    assert [review(read(), [], at).expired for at in (end - moment, end)] == [(), ("SUP-7",)]
+
+
 def test_an_empty_file_suppresses_nothing() -> None:
     assert read("") == ()
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "problem"),
     [
-        GOOD.replace("expires = 2026-03-01\n", ""),
-        GOOD.replace("2026-03-01", '"never"'),
-        GOOD.replace("2026-03-01", "2026-03-01T12:00:00"),
-        GOOD.replace("2026-03-01", "2027-03-01"),
-        GOOD.replace("2026-03-01", "9999-12-31"),
-        GOOD.replace('reason = "test pool"\n', ""),
-        GOOD.replace("test pool", " "),
-        GOOD.replace('owner = "alice@example.org"', "owner = 7"),
-        GOOD.replace('id = "SUP-7"\n', ""),
-        GOOD.replace('subject_id = "enc-1"\n', ""),
-        GOOD.replace('detector = "debug-enclave"\n', ""),
-        GOOD.replace('subject_id = "enc-1"', 'fingerprint = "abc"'),
-        GOOD + "severity = 'low'\n",
-        GOOD + GOOD,
-        "suppress = []\n",
-        "suppression = 7\n",
-        "suppression = [7]\n",
-        "[[suppression",
-        GOOD + "#" * (1 << 20),
+        (GOOD.replace("expires = 2026-03-01\n", ""), "entry 1: expires is missing"),
+        (GOOD.replace("2026-03-01", '"never"'), "neither a date nor a time"),
+        (GOOD.replace("2026-03-01", "2026-03-01T12:00:00"), "needs its time zone"),
+        (GOOD.replace("2026-03-01", "2027-03-01"), "more than 366 days from now"),
+        (GOOD.replace("2026-03-01", "9999-12-31"), "too far away"),
+        (GOOD.replace('reason = "test pool"\n', ""), "reason is missing or no text"),
+        (GOOD.replace("test pool", " "), "reason is missing or no text"),
+        (GOOD.replace('owner = "alice@example.org"', "owner = 7"), "owner is missing or no text"),
+        (GOOD.replace('id = "SUP-7"\n', ""), "id is missing or no text"),
+        (GOOD.replace('subject_id = "enc-1"\n', ""), "it needs a fingerprint, or"),
+        (
+            GOOD.replace('subject_id = "enc-1"', "subject_id = 7"),
+            "subject_id is missing or no text",
+        ),
+        (GOOD.replace('detector = "debug-enclave"\n', ""), "it needs a fingerprint, or"),
+        (GOOD.replace('subject_id = "enc-1"', f"fingerprint = '{'a' * 64}'"), "stands alone"),
+        (ONE_FINDING.replace("ab", "xy"), "has 64 hex digits"),
+        (ONE_FINDING.replace("abab", "ab"), "has 64 hex digits"),
+        (GOOD + "severity = 'low'\n", "entry 1: unknown key 'severity'"),
+        (GOOD + GOOD, "two entries have the same id"),
+        (GOOD + "[[suppression]]\n", "entry 2: id is missing"),
+        ("suppress = []\n", "not ['suppress']"),
+        ("suppression = 7\n", "not a table"),
+        ("suppression = [7]\n", "entry 1 is not a table"),
+        ("[[suppression", "not TOML: "),
+        (f"suppression = {'[' * 100_000}", "not TOML: "),
+        (GOOD + "#" * (LARGEST_FILE + 1 - len(GOOD)), "larger than 1048576 bytes"),
     ],
 )
-def test_what_is_not_exactly_right_is_refused(text: str) -> None:
+def test_what_is_not_exactly_right_is_refused(text: str, problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(text)
     assert caught.value.code == "bad-suppressions"
+    assert caught.value.message.startswith("suppressions: ")
+    assert problem in caught.value.message
+
+
+def test_what_is_just_right_is_taken() -> None:
+    assert read(ONE_FINDING)[0].match == {"fingerprint": "ab" * 32}
+    assert read(GOOD + "#" * (LARGEST_FILE - len(GOOD))) == read()
+    year = AT + timedelta(days=366)
+    assert read(GOOD.replace("2026-03-01", year.isoformat()))[0].expires == year
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

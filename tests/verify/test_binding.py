@@ -46,6 +46,17 @@ def test_an_absent_part_gives_nothing(absent: str) -> None:
     assert wanted.expect({k: v for k, v in INPUTS.items() if k != absent}) is None
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_without_held_data_gives_nothing(recipe: str) -> None:
+    assert RECIPES[recipe].expect({"runtime_data": None}) is None
+
+
+def test_what_one_row_lacks_is_its_own_matter() -> None:
+    bound = rule("none", "initial_state", "nonce").expect_many([[b"a", None, b"c"], [b"1"] * 3])
+
+    assert bound == [b"a1".ljust(64, b"\0"), None, b"c1".ljust(64, b"\0")]
+
+
 def test_an_empty_part_is_a_part() -> None:
     assert rule("sha256", "nonce").expect({"nonce": b""}) == hashlib.sha256().digest() + bytes(32)
 
@@ -79,6 +90,11 @@ def test_azure_binds_the_exact_bytes_in_the_first_half(recipe: str) -> None:
         32
     )
     assert RECIPES[recipe].compared == 32
+
+
+def test_rules_carry_what_they_do_as_their_names() -> None:
+    assert rule("sha256", "initial_state", "nonce").name == "sha256(initial_state ‖ nonce)"
+    assert rule(None, "nonce").name == "none(nonce)"
 
 
 def test_recipes_carry_their_names() -> None:

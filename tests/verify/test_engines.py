@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,6 +18,7 @@ from signing import make_block, verify_many
 from forensics.errors import ForensicsError
 from forensics.verify import multibuffer
 from forensics.verify.engine import OPENSSL, Engine, choose_engine
+from forensics.verify.multibuffer import Library
 from forensics.verify.signatures import P256_ORDER, verify_raw
 
 WYCHEPROOF = "Signature/wycheproof/ecdsa_secp256r1_sha256_p1363_test.json"
@@ -117,6 +121,13 @@ def test_without_the_library_openssl_is_used(monkeypatch: pytest.MonkeyPatch):
     assert choose_engine(fast=False) is OPENSSL
 
 
+def sound(count: int) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Signatures of which each is valid."""
+    rows = [row[:3] for row in zip(*planted(2 * count), strict=True) if row[3]][:count]
+    points, signatures, messages = map(list, zip(*rows, strict=True))
+    return points, signatures, messages
+
+
 class LyingLibrary:
     """Says of every lane the same."""
 
@@ -135,5 +146,49 @@ def test_a_library_that_rejects_everything_is_not_believed():
 def test_a_library_that_accepts_everything_is_caught_by_the_cross_check():
     points, signatures, messages, _ = planted(64)
     messages[0] += b"?"
-    with pytest.raises(ForensicsError, match="OpenSSL rejects"):
+    with pytest.raises(ForensicsError, match="OpenSSL rejects") as caught:
         multibuffer.verify_block(make_block(points, signatures, messages), LyingLibrary(0))
+    assert caught.value.code == "engine-contradicted"
+
+
+@pytest.mark.parametrize("fault", [3, 4, 5, 6, 8, 9, 10])
+def test_ranges_and_points_are_not_left_to_the_library(fault: int):
+    rows = [row for n, row in enumerate(zip(*planted(64), strict=True)) if n % 23 in (0, 1, fault)]
+    *columns, expected = zip(*rows, strict=True)
+    assert set(expected) == {True, False}
+    assert multibuffer.verify_block(make_block(*columns), LyingLibrary(0)) == list(expected)
+
+
+@pytest.mark.parametrize("lane", range(8))
+def test_a_lane_that_the_library_rejects_is_proven_again(lane: int):
+    """Both ways: in the first call it is wrong of that lane, in the second it is right."""
+    points, signatures, messages = sound(16)
+    messages[8 + lane] += b"?"
+    results = multibuffer.verify_block(
+        make_block(points, signatures, messages), LyingLibrary(1 << 4 * lane)
+    )
+    assert [row for row, passed in enumerate(results) if not passed] == [8 + lane]
+
+
+def test_valid_signatures_pass_in_the_library_itself():
+    """What it rejects is proven by OpenSSL: handed over wrongly, all would only be slower."""
+    library = multibuffer.load_library()
+    if library is None:
+        pytest.skip("no multi-buffer library or no AVX-512 IFMA")
+    statuses = []
+
+    def verify_lanes(*addresses: Any) -> int:
+        statuses.append(library.verify_lanes(*addresses))
+        return statuses[-1]
+
+    assert all(multibuffer.verify_block(make_block(*sound(19)), Library(verify_lanes)))
+    assert statuses == [0, 0, 0]
+
+
+def test_the_library_is_found_where_it_can_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    flags = Path("/proc/cpuinfo").read_text().split() if sys.platform == "linux" else []
+    installed = (Path(sys.prefix) / "lib" / "libcrypto_mb.so").exists()
+    load = multibuffer.load_library.__wrapped__
+    assert (load() is not None) == (installed and "avx512ifma" in flags)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert load() is None

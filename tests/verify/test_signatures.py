@@ -25,6 +25,7 @@ from forensics.verify.signatures import (
     P256_ORDER,
     SignatureBlock,
     encode_signature,
+    in_range,
     load_key,
     verify_raw,
 )
@@ -67,6 +68,11 @@ def test_a_signature_and_its_twin_verify() -> None:
 )
 def test_other_signatures_do_not(signature: bytes) -> None:
     assert not verify_raw(POINT, signature, MESSAGE)
+
+
+def test_the_range_ends_below_the_order() -> None:
+    bounds = (0, 1, P256_ORDER - 1, P256_ORDER, 2**256 - 1)
+    assert [in_range(number(bound)) for bound in bounds] == [False, True, True, False, False]
 
 
 # Numbers of every length, with and without the bit that would be a sign.
