@@ -21,10 +21,17 @@ if TYPE_CHECKING:
     from forensics.detect.findings import Cause, Finding
     from forensics.detect.run import DetectorRun
 
-_MANIFEST_VIEWS: Final = {"reference_value", "workload", "policy", "listed_platform", "binding"}
-_COLLATERAL_VIEWS: Final = {"verdict", "check_result", "collateral", "crl", "tcb_component"}
-_MANIFEST_KINDS: Final = {"manifest"}
-_COLLATERAL_KINDS: Final = {"collateral", "tcb_info", "qe_identity", "crl", "certificates"}
+MANIFEST_VIEWS: Final = {"reference_value", "workload", "policy", "listed_platform", "binding"}
+COLLATERAL_VIEWS: Final = {
+    "certificate",
+    "check_result",
+    "collateral",
+    "crl",
+    "tcb_component",
+    "verdict",
+}
+MANIFEST_KINDS: Final = {"manifest"}
+COLLATERAL_KINDS: Final = {"collateral", "tcb_info", "qe_identity", "crl", "certificates"}
 
 
 def newest_entry(connection: duckdb.DuckDBPyConnection) -> int:
@@ -92,9 +99,9 @@ class Explainer:
         ).fetchall()
         kinds = {kind for (kind,) in rows}
         inputs = set(run.detector.inputs)
-        if kinds & _MANIFEST_KINDS and inputs & _MANIFEST_VIEWS:
+        if kinds & MANIFEST_KINDS and inputs & MANIFEST_VIEWS:
             return "manifest"
-        if kinds & _COLLATERAL_KINDS and inputs & _COLLATERAL_VIEWS:
+        if kinds & COLLATERAL_KINDS and inputs & COLLATERAL_VIEWS:
             return "collateral"
         return "evidence" if kinds else "time"
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from forensics.case.case import Case, create_case
+from forensics.case.ledger import TOOL_VERSION
 from forensics.case.query import open_locked
 from forensics.case.settings import load_intel_root
 from forensics.detect.catalog import Catalog, load_catalog
+from forensics.detect.causes import COLLATERAL_VIEWS, MANIFEST_VIEWS, Explainer
 from forensics.detect.detection import Detection, detect
-from forensics.detect.store import load_detections, save_detection
+from forensics.detect.findings import Finding, make_finding
+from forensics.detect.parameters import bind
+from forensics.detect.run import DetectorRun
+from forensics.detect.scope import NARROWED
+from forensics.detect.store import describe_run, load_detections, save_detection
 from forensics.sources import ingest_paths
 
 CATALOG = load_catalog()
@@ -219,3 +227,154 @@ def test_an_approval_is_known_since_a_window_that_covers_it(nights: Nights) -> N
         "ends_sooner": (FIRST - day, FIRST, FIRST),
         "ends_later": (FIRST + day, FIRST + 2 * day, FIRST),
     }
+
+
+# --- what came in between, told from the sources alone ---------------------------------------
+
+
+SEEN = 3  # the newest ledger entry with evidence that the detector's last run saw
+CUT_OFF = FIRST - timedelta(hours=1)
+
+
+def run_of(name: str, **params: Any) -> DetectorRun:
+    detector = CATALOG[name]
+    return DetectorRun(detector, bind(detector.params, FIRST, params), True, (), ())
+
+
+def record(name: str, seen: int | None = SEEN, **known: Any) -> dict[str, Any]:
+    """The row of the view `detection` that a run left."""
+    return describe_run(run_of(name)) | {"evidence_entry": seen, "cut_off": CUT_OFF} | known
+
+
+def finding_of(name: str, *sightings: str, first_seen: datetime | None = FIRST) -> Finding:
+    row = {
+        "subject_type": "enclave",
+        "subject_id": "enc",
+        "first_seen": first_seen,
+        "last_seen": first_seen,
+        "observation_ids": list(sightings),
+        "severity": "low",
+        "summary": "",
+        "details": "{}",
+    }
+    return make_finding(CATALOG[name], row)
+
+
+def explainer(
+    sources: Sequence[tuple[str, int]], runs: Sequence[DetectorRun], before: Sequence[Any]
+) -> Explainer:
+    """Over sources (kind, ledger entry), each with one sighting of the name `at-<entry>`."""
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE source (source_id VARCHAR, kind VARCHAR, ledger_entry INT)")
+    connection.execute("CREATE TABLE observation (observation_id VARCHAR, source_id VARCHAR)")
+    for kind, entry in sources:
+        connection.execute("INSERT INTO source VALUES (?, ?, ?)", [f"s{entry}", kind, entry])
+        connection.execute("INSERT INTO observation VALUES (?, ?)", [f"at-{entry}", f"s{entry}"])
+    return Explainer(connection, runs, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "cause"),
+    [
+        ("doppelganger-quote", ["manifest"], "manifest"),
+        ("doppelganger-quote", ["events", "crl", "manifest"], "manifest"),
+        ("doppelganger-quote", ["crl", "events"], "collateral"),
+        ("malformed-claim", ["manifest", "crl"], "evidence"),  # it reads neither
+        ("unlisted-platform", ["crl"], "evidence"),
+        ("claim-mismatch", ["certificates"], "evidence"),
+        ("impossible-time", ["certificates"], "collateral"),
+        ("stale-collateral", ["collateral"], "collateral"),
+        ("stale-collateral", ["tcb_info"], "collateral"),
+        ("stale-collateral", ["qe_identity"], "collateral"),
+        ("stale-collateral", ["events"], "evidence"),
+        ("stale-collateral", [], "time"),
+    ],
+)
+def test_what_is_blamed_is_what_came_and_what_the_detector_reads(
+    name: str, kinds: list[str], cause: str
+) -> None:
+    came = [("manifest", SEEN), *((kind, SEEN + 1 + n) for n, kind in enumerate(kinds))]
+    explain = explainer(came, [run_of(name)], [record(name)])
+    for found in (True, False):
+        assert explain(finding_of(name, "of-before"), found) == cause
+
+
+def test_every_input_that_is_read_whole_is_of_the_manifest_or_of_collateral() -> None:
+    whole = {view for detector in CATALOG.values() for view in detector.inputs} - NARROWED
+    rest = {"custody_problem", "key_recovery", "source"}  # these follow from evidence
+    assert whole - MANIFEST_VIEWS - COLLATERAL_VIEWS == rest
+    assert MANIFEST_VIEWS.isdisjoint(COLLATERAL_VIEWS)
+
+
+@pytest.mark.parametrize(
+    ("sightings", "found", "cause"),
+    [
+        (("at-4",), True, "evidence"),
+        (("at-3", "at-4"), True, "evidence"),
+        (("at-3",), True, "manifest"),
+        (("at-4",), False, "manifest"),  # what is gone was seen before
+    ],
+)
+def test_a_sighting_that_came_since_is_new_evidence(
+    sightings: tuple[str, ...], found: bool, cause: str
+) -> None:
+    name = "doppelganger-quote"
+    explain = explainer(
+        [("events", 3), ("manifest", 4)], [run_of(name)], [record("late-nonce", 1), record(name)]
+    )
+    assert explain(finding_of(name, *sightings), found) == cause
+
+
+@pytest.mark.parametrize(
+    ("first_seen", "cut_off", "cause"),
+    [
+        (CUT_OFF + timedelta(seconds=1), CUT_OFF, "evidence"),
+        (CUT_OFF, CUT_OFF, "manifest"),
+        (None, CUT_OFF, "manifest"),
+        (FIRST, None, "manifest"),
+    ],
+)
+def test_what_was_not_sighted_is_new_when_it_began_after_the_cut_off(
+    first_seen: datetime | None, cut_off: datetime | None, cause: str
+) -> None:
+    name = "doppelganger-quote"
+    before = [record(name, cut_off=cut_off)]
+    explain = explainer([("manifest", 4)], [run_of(name)], before)
+    assert explain(finding_of(name, first_seen=first_seen), True) == cause
+
+
+def test_the_first_run_of_all_is_blamed_on_nothing() -> None:
+    explain = explainer([], [run_of("malformed-claim")], [])
+    assert explain(finding_of("malformed-claim", "a"), True) == "evidence"
+
+
+def test_what_a_detector_that_is_new_finds_in_what_others_saw_is_the_tool() -> None:
+    before = [record("late-nonce", 2), record("log-gap", SEEN), record("nonce-reuse", None)]
+    explain = explainer([("events", 3), ("events", 4)], [run_of("malformed-claim")], before)
+    assert explain(finding_of("malformed-claim", "at-3"), True) == "detector"
+    assert explain(finding_of("malformed-claim", "at-4"), True) == "evidence"
+
+
+def test_the_finding_of_a_detector_that_is_no_longer_there_is_the_tool() -> None:
+    explain = explainer([("events", 4)], [], [record("malformed-claim")])
+    assert explain(finding_of("malformed-claim", "at-4"), False) == "detector"
+
+
+@pytest.mark.parametrize(
+    ("known", "cause"),
+    [
+        ({}, "time"),
+        ({"basis": None}, "time"),
+        ({"basis": "{}"}, "time"),
+        ({"basis": json.dumps({"tool": TOOL_VERSION})}, "time"),
+        ({"basis": json.dumps({"tool": "0.0"})}, "detector"),
+        ({"sql_sha256": "other"}, "detector"),
+        ({"params": '{"attest_within": "31s"}'}, "detector"),
+        ({"params": '{"attest_within": "30s", "as_of": "2020-01-01T00:00:00+00:00"}'}, "time"),
+        ({"params": '{"attest_within": "30s"}'}, "time"),
+    ],
+)
+def test_another_query_parameter_or_tool_is_the_tool(known: dict[str, Any], cause: str) -> None:
+    name = "silent-enclave"
+    explain = explainer([], [run_of(name)], [record(name, **known)])
+    assert explain(finding_of(name, "a"), False) == cause

@@ -144,6 +144,25 @@ def found_by(detection: Detection) -> dict[str, str]:
     return {f.subject_id: f.severity for f in detection.findings if f.state != "resolved"}
 
 
+def test_a_feed_is_all_its_files(case: Case, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    for name, at in (("2", NOON), ("1", NOON - HOUR), ("0", NOON - 2 * HOUR)):
+        ingest(case, logs, f"v.jsonl.{name}", event("enclave_attestation", name, at))
+    ingest(case, logs, "runtime.jsonl", launch("a", NOON), launch("b", NOON - HOUR))
+    assert read_feeds(open_locked(case, check_results=False)) == (
+        Feed("launch", f"{logs}/runtime.jsonl", 1, 2, NOON, 5),
+        Feed("observation", f"{logs}/v.jsonl", 3, 3, NOON, 2),
+    )
+
+
+def test_nothing_waits_for_the_feeds_of_a_damaged_case(case: Case, tmp_path: Path) -> None:
+    ingest(case, tmp_path / "logs", "v.jsonl", event("enclave_attestation", "enc", NOON))
+    for damaged in case.files("observation"):
+        data = damaged.read_bytes()
+        damaged.write_bytes(data[:4] + bytes(len(data) // 3) + data[4 + len(data) // 3 :])
+    assert read_feeds(open_locked(case, check_results=False)) == ()
+
+
 @pytest.mark.parametrize("verifier", [True, False])
 def test_the_first_run_of_a_case_judges_all_windows_up_to_the_cut_off(
     case: Case, tmp_path: Path, verifier: bool
