@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 import shutil
 from collections.abc import Iterable, Iterator
@@ -18,16 +19,23 @@ import pytest
 from forensics.case.case import Case, create_case
 from forensics.case.connection import connect
 from forensics.case.landmarks import read_landmarks, renew_landmarks
-from forensics.case.news import read_verdict_state
+from forensics.case.news import Horizon, read_verdict_state
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import Catalog, load_catalog
 from forensics.detect.detection import Detection, detect
 from forensics.detect.detector import Detector
-from forensics.detect.findings import rank
-from forensics.detect.incremental import recall
-from forensics.detect.run import DetectorRun
-from forensics.detect.store import load_detections, load_findings, save_detection, save_findings
+from forensics.detect.findings import make_finding, rank
+from forensics.detect.incremental import Past, recall, why_in_full
+from forensics.detect.parameters import bind
+from forensics.detect.run import DetectorRun, Gap
+from forensics.detect.store import (
+    describe_run,
+    load_detections,
+    load_findings,
+    save_detection,
+    save_findings,
+)
 from forensics.detect.triage import save_word
 from forensics.formats.pem import split_pem
 from forensics.sources import ingest_paths
@@ -313,3 +321,148 @@ def test_unverified_evidence_is_nothing_to_go_on_from(own_case: Case, tmp_path: 
     after = run_all(own_case, AS_OF)
     reasons = {run.full_because for run in after.runs}
     assert reasons == {"not all evidence was verified in the run before"}
+
+
+# --- what keeps a detector from going on, told from what its last run left --------------------
+
+HORIZON = Horizon(7, 100, True, "verdicts", "landmarks")
+ALL_VIEWS = {view for detector in CATALOG.values() for view in detector.inputs}
+
+
+def past_of(detector: Detector, **changes: Any) -> Past:
+    """After a run of the detector at `AS_OF`: nothing has changed since but what is said."""
+    now = Past(
+        now=HORIZON,
+        since=HORIZON,
+        obstacle=None,
+        verdicts=True,
+        changed_moments=frozenset(),
+        records={},
+        digests=dict.fromkeys(ALL_VIEWS, "as it was"),
+        still=True,
+    )
+    run = DetectorRun(detector, bind(detector.params, AS_OF, {}), True, (), ())
+    record = describe_run(run) | {"basis": now.describe(detector, AS_OF)}
+    row = {name: changes.pop(name) for name in list(changes) if name in record}
+    basis = {name: changes.pop(name) for name in ("header", "tool", "entry") if name in changes}
+    if basis:
+        row["basis"] = json.dumps(json.loads(record["basis"]) | basis)
+    return replace(now, **{"records": {detector.id: record | row}} | changes)
+
+
+def moved(*views: str) -> dict[str, str]:
+    return dict.fromkeys(ALL_VIEWS, "as it was") | dict.fromkeys(views, "moved")
+
+
+LATER = AS_OF + timedelta(microseconds=1)
+EARLIER = AS_OF - timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("replayed-quote", {}, None),
+        ("replayed-quote", {"obstacle": "facts were rebuilt"}, "facts were rebuilt"),
+        ("replayed-quote", {"records": {}}, "it did not judge in the run before"),
+        ("replayed-quote", {"outcome": "not_evaluable"}, "it did not judge in the run before"),
+        ("replayed-quote", {"basis": None}, "it did not judge in the run before"),
+        ("replayed-quote", {"sql_sha256": "other"}, "its query changed"),
+        ("replayed-quote", {"params": '{"retry_window": "1s"}'}, "its parameters changed"),
+        ("replayed-quote", {"tool": "0.0"}, "the version of the tool changed"),
+        ("replayed-quote", {"entry": 6}, "it did not run when the others did"),
+        ("replayed-quote", {"verdicts": False}, None),
+        ("verdict-contradiction", {"verdicts": False}, "the verdicts that it saw are not known"),
+        ("stale-collateral", {"digests": moved("collateral")}, "its input collateral changed"),
+        ("stale-collateral", {"digests": moved("workload")}, None),
+        ("replayed-quote", {"digests": moved(*ALL_VIEWS)}, None),
+        ("collateral-equivocation", {"digests": moved("collateral", "crl")}, None),
+        ("custody-break", {}, CATALOG["custody-break"].in_full),
+    ],
+)
+def test_what_keeps_a_detector_from_going_on(
+    name: str, changes: dict[str, Any], reason: str | None
+) -> None:
+    detector = CATALOG[name]
+    params = bind(detector.params, AS_OF, {})
+    assert why_in_full(detector, past_of(detector, **changes), params) == reason
+
+
+def test_rules_that_bindings_are_made_by_are_read_whole() -> None:
+    detector = replace(CATALOG["replayed-quote"], inputs=("binding", "observation", "source"))
+    params = bind(detector.params, AS_OF, {})
+    for view in ("reference_value", "workload"):
+        past = replace(past_of(detector), digests=moved(view))
+        assert why_in_full(detector, past, params) == f"its input {view} changed"
+
+
+@pytest.mark.parametrize(
+    ("name", "suspects", "as_of", "reason"),
+    [
+        ("silent-enclave", True, AS_OF, None),
+        ("silent-enclave", True, LATER, None),
+        ("silent-enclave", True, EARLIER, "its cut-off changed"),
+        ("silent-enclave", False, AS_OF, None),
+        ("silent-enclave", False, LATER, "its cut-off changed"),
+        ("replayed-quote", False, LATER, None),
+    ],
+)
+def test_which_cut_off_may_move(
+    name: str, suspects: bool, as_of: datetime, reason: str | None
+) -> None:
+    detector = CATALOG[name] if suspects else replace(CATALOG[name], suspects=None)
+    params = bind(detector.params, as_of, {})
+    assert why_in_full(detector, past_of(detector), params) == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "as_of", "carried"),
+    [
+        ("replayed-quote", {}, AS_OF, True),
+        ("replayed-quote", {}, LATER, True),
+        ("replayed-quote", {"still": False}, AS_OF, False),
+        ("replayed-quote", {"obstacle": "asked for"}, AS_OF, False),
+        ("replayed-quote", {"records": {}}, AS_OF, False),
+        ("replayed-quote", {"basis": None}, AS_OF, False),
+        ("replayed-quote", {"waiting": 1}, AS_OF, False),
+        ("replayed-quote", {"findings": 1}, AS_OF, False),
+        ("replayed-quote", {"header": "other"}, AS_OF, False),
+        ("replayed-quote", {"sql_sha256": "other"}, AS_OF, False),
+        ("replayed-quote", {"changed_moments": {"receipt", "hindsight"}}, AS_OF, True),
+        ("verdict-contradiction", {"changed_moments": {"receipt"}}, AS_OF, False),
+        ("verdict-contradiction", {"changed_moments": {"hindsight"}}, AS_OF, True),
+        ("verdict-contradiction", {}, LATER, True),
+        ("hindsight-exposure", {}, AS_OF, True),
+        ("hindsight-exposure", {}, LATER, False),
+        ("silent-enclave", {}, AS_OF, True),
+        ("silent-enclave", {}, LATER, False),
+        ("custody-break", {"still": False}, AS_OF, True),
+        ("custody-break", {"digests": moved("custody_problem")}, AS_OF, False),
+        ("collateral-equivocation", {"digests": moved("crl")}, AS_OF, False),
+        ("collateral-equivocation", {"digests": moved("policy")}, AS_OF, True),
+    ],
+)
+def test_what_is_carried_on_unread(
+    name: str, changes: dict[str, Any], as_of: datetime, carried: bool
+) -> None:
+    detector = CATALOG[name]
+    run = past_of(detector, **changes).carry(detector, [], as_of=as_of, overrides={})
+    assert (run is not None) == carried
+
+
+def test_a_run_that_is_carried_on_says_what_the_last_one_said() -> None:
+    detector = CATALOG["replayed-quote"]
+    row = dict.fromkeys(("first_seen", "last_seen")) | {
+        "subject_type": "quote", "subject_id": "q", "observation_ids": [], "severity": "high",
+        "summary": "", "details": "{}",
+    }  # fmt: skip
+    found = make_finding(detector, row)
+    known = [replace(found, state="closed", triage="closed"), replace(found, state="unobserved")]
+    past = past_of(detector, findings=1, gaps='[["why", 2]]')
+    run = past.carry(detector, known, as_of=AS_OF, overrides={})
+    assert run is not None
+    assert (run.evaluated, run.findings, run.gaps) == (True, (found,), (Gap("why", 2),))
+    assert (run.mode, run.observations_read) == ("incremental", 0)
+    blind = past_of(detector, outcome="not_evaluable", gaps='[["no rows in quote", 1]]')
+    again = blind.carry(detector, [], as_of=AS_OF, overrides={})
+    assert again is not None
+    assert (again.evaluated, again.gaps) == (False, (Gap("no rows in quote", 1),))
