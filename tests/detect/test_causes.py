@@ -343,6 +343,18 @@ def test_what_was_not_sighted_is_new_when_it_began_after_the_cut_off(
     assert explain(finding_of(name, first_seen=first_seen), True) == cause
 
 
+def test_a_sighting_that_the_others_saw_is_new_to_who_did_not_run_with_them() -> None:
+    name = "doppelganger-quote"
+    explain = explainer([("events", 3)], [run_of(name)], [record(name, 2), record("late-nonce", 3)])
+    assert explain(finding_of(name, "at-3"), True) == "evidence"
+
+
+def test_to_a_run_that_did_not_keep_what_it_saw_every_sighting_is_new() -> None:
+    name = "doppelganger-quote"
+    explain = explainer([("events", 2), ("manifest", 3)], [run_of(name)], [record(name, None)])
+    assert explain(finding_of(name, "at-2"), True) == "evidence"
+
+
 def test_the_first_run_of_all_is_blamed_on_nothing() -> None:
     explain = explainer([], [run_of("malformed-claim")], [])
     assert explain(finding_of("malformed-claim", "a"), True) == "evidence"

@@ -435,6 +435,7 @@ def test_which_cut_off_may_move(
         ("hindsight-exposure", {}, LATER, False),
         ("silent-enclave", {}, AS_OF, True),
         ("silent-enclave", {}, LATER, False),
+        ("silent-enclave", {"basis": None}, AS_OF, False),
         ("custody-break", {"still": False}, AS_OF, True),
         ("custody-break", {"digests": moved("custody_problem")}, AS_OF, False),
         ("collateral-equivocation", {"digests": moved("crl")}, AS_OF, False),
