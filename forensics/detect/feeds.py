@@ -17,13 +17,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 
 from forensics.detect.detector import FEED_VIEWS, Detector
-
-DEFAULT_PATIENCE: Final = timedelta(hours=6)
 
 _DATE = re.compile(
     r"(?<![0-9A-Za-z])20\d{2}[-_.]?\d{2}[-_.]?\d{2}"

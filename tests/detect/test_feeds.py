@@ -79,6 +79,12 @@ def test_who_waits_for_nothing_judges_to_the_end() -> None:
     assert find_cut_off(load_catalog()["debug-enclave"], lagging, NOON, 6 * HOUR, KNOWN) == NOON
 
 
+def test_who_waits_for_several_feeds_judges_to_the_slowest() -> None:
+    patient = replace(SILENT, waits_for=("observation", "launch", "stop"))
+    feeds = [feed("a", NOON - HOUR), feed("b", NOON - 2 * HOUR, "launch"), feed("c", NOON, "stop")]
+    assert find_cut_off(patient, feeds, NOON, 6 * HOUR, KNOWN) == NOON - 2 * HOUR
+
+
 @pytest.mark.parametrize(
     ("before", "newest", "expected"),
     [
@@ -87,6 +93,9 @@ def test_who_waits_for_nothing_judges_to_the_end() -> None:
         ([(9, 0)], 12, 9),  # more came
         ([(12, 9)], 12, 9),  # and that again
         ([(9, 0), (12, 9)], 12, 9),  # one detector ran alone in between
+        ([(9, 0), (12, 9)], 15, 12),
+        ([], 0, 0),  # nothing in it at all
+        ([(3, None)], 3, 0),
         ([(None, None)], 3, 0),  # rows of a version that did not keep them
     ],
 )
@@ -146,7 +155,7 @@ def found_by(detection: Detection) -> dict[str, str]:
 
 def test_a_feed_is_all_its_files(case: Case, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    for name, at in (("2", NOON), ("1", NOON - HOUR), ("0", NOON - 2 * HOUR)):
+    for name, at in (("2", NOON - HOUR), ("1", NOON), ("0", NOON - 2 * HOUR)):
         ingest(case, logs, f"v.jsonl.{name}", event("enclave_attestation", name, at))
     ingest(case, logs, "runtime.jsonl", launch("a", NOON), launch("b", NOON - HOUR))
     assert read_feeds(open_locked(case, check_results=False)) == (
