@@ -27,6 +27,7 @@ from forensics.verify.signatures import (
     encode_signature,
     in_range,
     load_key,
+    verify_der,
     verify_raw,
 )
 
@@ -104,7 +105,17 @@ def test_no_bit_of_a_signature_is_free(bit: int) -> None:
 )
 def test_no_key_verifies_nothing(point: bytes) -> None:
     assert load_key(point) is None
-    assert not verify_raw(point, SIGNATURE, MESSAGE)
+    assert verify_raw(point, SIGNATURE, MESSAGE) is False
+    assert verify_der(point, encode_signature(R, S), MESSAGE) is False
+
+
+def test_a_signature_as_certificates_carry_it() -> None:
+    signature = encode_signature(R, S)
+
+    assert verify_der(POINT, signature, MESSAGE)
+    assert verify_der(POINT, signature, MESSAGE + b"!") is False
+    assert verify_der(POINT, signature[:-1], MESSAGE) is False
+    assert verify_der(POINT, SIGNATURE, MESSAGE) is False
 
 
 def test_the_negated_key_is_another_key() -> None:
