@@ -135,6 +135,11 @@ def test_instalments_give_what_a_full_run_gives(
         narrow = {name for name, mode in modes(later).items() if mode == "incremental"}
         # Others may meet too much that changed: new collateral gives old evidence other receipts.
         assert "claim-mismatch" in narrow
+    assert {run.full_because for later in detections[1:] for run in later.runs} >= {
+        "new evidence touches most of the history",
+        "no key leads to all that it looks at",
+        "what it finds is told with other history",
+    }
 
 
 def test_what_is_apart_may_change(instalments: tuple[Case, list[Detection]]) -> None:
