@@ -254,6 +254,25 @@ def fed_case(own_case: Case, tmp_path: Path) -> Case:
     return own_case
 
 
+def test_what_could_not_be_judged_before_is_counted_with_what_is_new(
+    own_case: Case, tmp_path: Path
+) -> None:
+    catalog = {"expired-collateral-accepted": CATALOG["expired-collateral-accepted"]}
+    for number in (1, 2):
+        late = tmp_path / f"{number}.jsonl"
+        late.write_text(
+            '{"timestamp":"2026-01-06T00:00:00Z","event_type":"enclave_attestation",'
+            f'"event_id":"unkept-{number}","quote_status":"OK"}}\n'
+        )
+        take_in(own_case, [late], AS_OF)
+        detection = run_all(own_case, AS_OF, catalog)
+        connection = open_locked(own_case, check_results=False, custody_problems=True)
+        assert told(detection) == told(detect(connection, catalog, as_of=AS_OF))
+        [run] = detection.runs
+        assert run.mode == "incremental"
+        assert Gap("claimed OK, but the quote was not kept", number) in run.gaps
+
+
 @pytest.mark.parametrize(
     ("excuse", "reason"), [("it counts", "it counts"), (None, "it declares no scope")]
 )
