@@ -28,7 +28,8 @@ from forensics.errors import DetectorError, UsageError
 class Gap:
     """Subjects that a detector could not judge. `count` 0 never occurs.
 
-    A reason of the form `no rows in VIEW` means that nothing could be judged; its count is 1.
+    A reason of the form `no rows in VIEW`, or that the query failed, means that nothing could be
+    judged; its count is 1.
     """
 
     reason: str
@@ -37,9 +38,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class DetectorRun:
-    """How one detector went. Not `evaluated`: an input that it requires has no rows at all.
+    """How one detector went. Not `evaluated`: an input that it requires has no rows at all, or its
+    query failed; `failure` is then the error that ended it.
 
-    `failure` is the error that ended it, and then it judged nothing.
     `full_because` says why everything was read; None when only what new evidence touches was, and
     then `observations_read` is the number of sightings read. `waiting` are findings that will
     stand unless a feed that lags behind brings what is missing; `cut_off` is the end of what was
