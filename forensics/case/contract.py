@@ -300,6 +300,20 @@ RESHOWN = View(
     ),
 )
 
+LATENCY = View(
+    "latency",
+    "How often each platform took how long to answer a verifier: of trusted evidence that was "
+    "shown for the first time and not refused, with both times.",
+    _columns(
+        ("platform_id", TEXT, "PPID, else chip id, else attestation key id"),
+        ("backend_verifier", TEXT, "the verifier, as logged"),
+        ("took_ms", INTEGER, "from nonce_issued_at to received_at, in whole milliseconds"),
+        ("answers", INTEGER, "answers that took so long"),
+        ("one_peer", TEXT, "where they came from: the first in the order of text"),
+        ("other_peer", TEXT, "and the last"),
+    ),
+)
+
 SOURCE = View(
     "source",
     "One row per ingested file or archive member.",
@@ -633,6 +647,7 @@ VIEWS = (
     CHECK_RESULT,
     BINDING,
     RESHOWN,
+    LATENCY,
     SOURCE,
     QUARANTINE,
     LAUNCH,

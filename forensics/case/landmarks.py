@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from forensics.case.latencies import LATENCY_SQL
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.tables import LANDMARK
 
@@ -134,7 +135,7 @@ _KEPT = "CREATE OR REPLACE VIEW memory.main.reshown AS FROM temp.main.shown_agai
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
-_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS)).encode()).hexdigest()
+_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS, LATENCY_SQL)).encode()).hexdigest()
 
 
 def note_reshown(connection: duckdb.DuckDBPyConnection) -> None:
@@ -161,8 +162,9 @@ def renew_landmarks(
 
 
 def name_rule(landmarks: str) -> str:
-    """The rows of `NOW` or `STORED`, with what told the kinds apart: landmarks by another rule, or
-    of another version of the tool, are others, even where their rows are the same.
+    """The rows of `NOW` or `STORED`, with what told the kinds apart, and the latencies that are
+    kept beside them: by another rule, or of another version of the tool, they are others, even
+    where their rows are the same.
     """
     return f"SELECT *, '{_RULE}' AS rule FROM ({landmarks})"
 

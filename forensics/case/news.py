@@ -20,12 +20,16 @@ from forensics.case.landmarks import (
     are_overtaken,
     declare_landmarks,
     name_rule,
+    read_landmarks,
     renew_landmarks,
 )
+from forensics.case.latencies import read_latencies, renew_latencies
 from forensics.case.tables import (
     FACT_CERTIFICATION,
     FACT_CHAIN,
     FACT_QUOTE,
+    LANDMARK,
+    LATENCY,
     SUBJECT,
     VERDICT_STATE,
 )
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from forensics.case.case import Case
+    from forensics.case.writer import Writer
 
 EVENTS = ("launch", "stop", "nonce", "release")
 """Views of evidence that is no sighting of a quote; each row names its source."""
@@ -181,12 +186,19 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
         and not are_overtaken(connection, after)
     )
     renew_landmarks(connection, after, holds=holds)
+    renew_latencies(connection, after, holds=holds)
     declare_landmarks(connection)
     return moments
 
 
-def read_verdict_state(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """The rows of `verdict_state` as they should be now."""
+def store_look(connection: duckdb.DuckDBPyConnection, writer: Writer) -> None:
+    """Leave behind what the next look goes on from."""
+    writer.replace_table(VERDICT_STATE.name, _read_verdict_state(connection))
+    writer.replace_table(LANDMARK.name, read_landmarks(connection))
+    writer.replace_table(LATENCY.name, read_latencies(connection))
+
+
+def _read_verdict_state(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     names = ", ".join(VERDICT_STATE.names)
     relation = connection.sql(f"SELECT {names} FROM ({_STATE}) ORDER BY ALL")
     return relation.to_arrow_table().cast(VERDICT_STATE.arrow_schema())

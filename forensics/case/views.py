@@ -9,12 +9,14 @@ from __future__ import annotations
 from forensics.case import extras
 from forensics.case.contract import REFERENCE_PAGE
 from forensics.case.expressions import (
+    CLAIMED_OK,
     RECEIVED,
     RECEIVED_OR_NO_TIME,
     instant,
     observation_id,
     to_hex,
 )
+from forensics.case.latencies import LATENCY_SQL
 from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.tables import (
     DETECTION,
@@ -25,19 +27,6 @@ from forensics.case.tables import (
     Table,
 )
 from forensics.verify.checks import TIME_CHECKS
-
-# What verifiers in the field log for a good quote (design: `quote_status` OK), and the names of
-# Intel's weaker statuses: whether those are good enough is the policy's word.
-_OK_WORDS = (
-    "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'PASSED', 'UPTODATE', "
-    "'SGXQLQVRESULTOK')"
-)
-_WEAK_WORDS = (
-    "('SWHARDENINGNEEDED', 'CONFIGURATIONNEEDED', 'CONFIGURATIONANDSWHARDENINGNEEDED', "
-    "'OUTOFDATE', 'OUTOFDATECONFIGURATIONNEEDED', 'TDRELAUNCHADVISED', "
-    "'TDRELAUNCHADVISEDCONFIGURATIONNEEDED')"
-)
-_STATUS_WORD = "translate(upper(o.claimed_quote_status), ' _-', '')"
 
 _OBSERVATION = f"""
 SELECT {observation_id("o")} AS observation_id,
@@ -61,11 +50,7 @@ SELECT {observation_id("o")} AS observation_id,
            AS claimed_report_data,
        o.claimed_quote_status, o.claimed_pck_cert_status, o.claimed_tcb_level,
        o.claimed_policy_allowed, o.claimed_policy_mode,
-       CASE WHEN {_STATUS_WORD} IN {_OK_WORDS} THEN true
-            WHEN {_STATUS_WORD} IN {_WEAK_WORDS} THEN coalesce(o.claimed_policy_allowed, false)
-            WHEN o.claimed_quote_status IS NOT NULL THEN false
-            WHEN o.claimed_policy_allowed THEN true
-       END AS claimed_ok,
+       {CLAIMED_OK} AS claimed_ok,
        o.sgx_extensions, o.backend_verifier, o.siem_forwarded,
        o.malformed_claims,
        {extras.first_number("o.extra", extras.EVALUATION_NUMBERS)} AS claimed_evaluation_number,
@@ -339,6 +324,7 @@ VIEW_SQL = {
     "check_result": _CHECK_RESULT,
     "binding": _BINDING,
     "reshown": RESHOWN,
+    "latency": LATENCY_SQL,
     "source": _SOURCE,
     "quarantine": _QUARANTINE,
     "launch": _LAUNCH.format(event_type="enclave_launch"),

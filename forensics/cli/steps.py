@@ -100,8 +100,7 @@ def detect(
     suppressions: SuppressionFile | None = None,
     patience: timedelta | None = None,
 ) -> Detection:
-    from forensics.case.landmarks import read_landmarks
-    from forensics.case.news import read_verdict_state
+    from forensics.case.news import store_look
     from forensics.case.query import open_locked
     from forensics.detect.catalog import load_catalog
     from forensics.detect.detection import detect as run_detection
@@ -152,8 +151,7 @@ def detect(
             evidence_entry=detection.evidence_entry,
             known_entry=detection.known_entry,
         )
-        writer.replace_table("verdict_state", read_verdict_state(connection))
-        writer.replace_table("landmark", read_landmarks(connection))
+        store_look(connection, writer)
         writer.notes |= describe_modes(detection)
     return detection
 

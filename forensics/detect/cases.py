@@ -8,8 +8,8 @@ judged; `evaluated = false`, that nothing could. `like` copies the rows of an ea
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
 
-`quote_no` and `observation_no` need not be told: they follow from the ids; and `reshown`, from the
-sightings of proven quotes.
+`quote_no` and `observation_no` need not be told: they follow from the ids; nor `reshown` and
+`latency`, which follow from the sightings.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Final
 import duckdb
 
 from forensics.case.contract import VIEWS
+from forensics.case.latencies import TOOK_MS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.lint import declare_views
@@ -68,6 +69,20 @@ FROM (
 WHERE showings > 1
 """
 """The view `reshown`, of the columns that cases tell."""
+_LATENCY: Final = f"""
+SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier,
+       {TOOK_MS.format("o.received_at")} AS took_ms,
+       count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer
+FROM observation AS o
+JOIN quote AS q ON q.quote_no = o.quote_no
+LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+WHERE q.trusted AND a.observation_no IS NULL
+  AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL AND coalesce(o.claimed_ok, true)
+  AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
+GROUP BY ALL
+"""
+FOLLOWING: Final = {"reshown": RESHOWN, "latency": _LATENCY}
+"""Views that follow from others, in the order in which they are filled."""
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -143,8 +158,9 @@ class Bench:
                 )
         for number, (identifier, views) in _NUMBERS.items():
             self._number(number, identifier, views)
-        if not rows.get("reshown"):
-            self.connection.execute(f"DELETE FROM reshown; INSERT INTO reshown {RESHOWN}")
+        for view, query in FOLLOWING.items():
+            if not rows.get(view):
+                self.connection.execute(f"DELETE FROM {view}; INSERT INTO {view} {query}")
 
     def _number(self, number: str, identifier: str, views: tuple[str, ...]) -> None:
         """Give rows without a number the one that some view has for their id, else a new one."""

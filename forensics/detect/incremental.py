@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from forensics.case.landmarks import keep_reshown, note_reshown, renew_landmarks
+from forensics.case.latencies import renew_latencies
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.news import (
     Horizon,
@@ -206,6 +207,7 @@ def recall(
         changed_moments = declare_news(connection, since)
     else:
         renew_landmarks(connection)
+        renew_latencies(connection)
     views = sorted({view for detector in detectors for view in _whole_inputs(detector)})
     return Past(
         now=look(case, connection),

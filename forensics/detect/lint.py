@@ -21,7 +21,7 @@ from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import name_columns
+from forensics.detect.reading import continue_query, name_columns
 from forensics.detect.run import screen, widens
 from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
@@ -225,7 +225,7 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
 
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     """No sighting or event is held against them: no SELECT has both in two of its parts. Where what
-    is found reads everything anyway, it may.
+    is found reads everything anyway, or `widens_when` asks what they say, it may.
     """
     apart = set(detector.apart)
     if narrowed := sorted(apart & NARROWED):
@@ -233,14 +233,31 @@ def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     for gap, tree in zip(detector.not_evaluable, trees[1:], strict=True):
         if apart & _tables(tree) and not gap.anew:
             yield f"not_evaluable {gap.reason!r} counts them, and not anew"
-    for tree in trees[1:] if detector.widens else trees:
+    asks = detector.widens or apart & _find_asked(detector)
+    for tree in trees[1:] if asks else trees:
         for select in tree.find_all(exp.Select):
-            parts = [part for part in select.iter_expressions() if not isinstance(part, exp.With)]
-            views = [_find_views(tree, part) for part in parts]
+            views = _list_views(tree, select)
             held = any(apart & one and NARROWED & other for one, other in permutations(views, 2))
             if held:
                 yield f"sightings or events are held against {sorted(apart)}"
                 return
+
+
+def _find_asked(detector: Detector) -> set[str]:
+    """The views that decide whether everything has to be read after all."""
+    if detector.widens_when is None:
+        return set()
+    try:
+        tree = sqlglot.parse_one(continue_query(detector.sql, detector.widens_when), read="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return set()  # which is told elsewhere
+    return set().union(*_list_views(tree, tree)) if isinstance(tree, exp.Select) else set()
+
+
+def _list_views(tree: exp.Query, select: exp.Select) -> list[set[str]]:
+    """The views behind each part of a SELECT."""
+    parts = [part for part in select.iter_expressions() if not isinstance(part, exp.With)]
+    return [_find_views(tree, part) for part in parts]
 
 
 def _find_views(tree: exp.Query, part: exp.Expression) -> set[str]:

@@ -1,16 +1,25 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 8
+-- version = 9
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which answers came much later than that platform usually answers that verifier, and by another way?"
 -- why = "A relay takes the challenge to a genuine enclave elsewhere and brings the answer back: detours take time, and the answer comes from another address. Latency alone never proves it."
--- inputs = ["observation", "quote", "reshown"]
+-- inputs = ["observation", "quote", "reshown", "latency"]
 -- requires = ["quote"]
--- scope = ["ppid", "chip_id", "attestation_key_id", "nonce"]
+-- scope = ["enclave_id", "nonce"]
+-- suspects = "SELECT enclave_id FROM slow"
+-- widens_when = """
+-- SELECT p.platform_id
+-- FROM slow_pair AS p
+-- LEFT JOIN (
+--     SELECT platform_id, verifier, count(*) AS at_hand FROM slow GROUP BY platform_id, verifier
+-- ) AS f ON f.platform_id = p.platform_id AND f.verifier = p.verifier
+-- WHERE coalesce(f.at_hand, 0) < p.slow_answers"""
+-- apart = ["latency"]
 -- discriminator = ["session_key"]
 -- grain = "one row per instance and session: the answer that says most"
 -- nulls = "an event that does not say when its challenge was issued, or when it came, is counted; events without a peer can only be slow (low); without PPID the attestation key stands for the platform; no word from the verifier counts as accepted"
@@ -58,114 +67,97 @@
 --     AND (o.received_at IS NULL OR o.nonce_issued_at IS NULL)"""
 -- [[not_evaluable]]
 -- reason = "platform that answered a verifier from several peers, but too seldom to know what is usual"
+-- anew = true
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM (
---     SELECT f.platform_id, f.backend_verifier
---     FROM (
---         -- Many beginnings of signatures are as many quotes at least.
---         SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier
---         FROM observation AS o
---         JOIN quote AS q ON q.quote_no = o.quote_no
---         WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
---             AND coalesce(o.claimed_ok, TRUE)
---         GROUP BY coalesce(q.ppid, q.chip_id, q.attestation_key_id), o.backend_verifier
---         HAVING count(DISTINCT substr(q.signature_r, 1, 2)) < $min_answers
---             AND min(o.peer) <> max(o.peer)
---     ) AS f
---     JOIN quote AS q
---         ON coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT DISTINCT FROM f.platform_id
---     JOIN observation AS o
---         ON o.quote_no = q.quote_no AND o.backend_verifier IS NOT DISTINCT FROM f.backend_verifier
---     WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
---         AND coalesce(o.claimed_ok, TRUE)
---     GROUP BY f.platform_id, f.backend_verifier
---     HAVING count(DISTINCT q.signature_r) < $min_answers
+--     SELECT platform_id, backend_verifier
+--     FROM latency
+--     GROUP BY platform_id, backend_verifier
+--     HAVING sum(answers) < $min_answers AND min(one_peer) <> max(other_peer)
 -- ) AS rare"""
 -- ---
 -- A platform as one verifier sees it. No answer can be slow where the slowest took hardly longer
--- than the fastest. Evidence shown again has no time of its own.
+-- than the fastest.
 WITH pair AS (
     SELECT
-        min(o.observation_no) AS pair_no, count(*) AS answers,
-        coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
-        coalesce(o.backend_verifier, '') AS verifier
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no
-    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE q.trusted
-        AND a.observation_no IS NULL
-        AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
-        AND coalesce(o.claimed_ok, TRUE)
-        AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
-    GROUP BY
-        coalesce(q.ppid, q.chip_id, q.attestation_key_id), coalesce(o.backend_verifier, '')
-    HAVING count(*) >= $min_answers
-        AND max(epoch(o.received_at) - epoch(o.nonce_issued_at))
-        >= min(epoch(o.received_at) - epoch(o.nonce_issued_at)) + epoch($min_excess)
+        platform_id, coalesce(backend_verifier, '') AS verifier,
+        CAST(sum(answers) AS BIGINT) AS answers
+    FROM latency
+    GROUP BY platform_id, coalesce(backend_verifier, '')
+    HAVING sum(answers) >= $min_answers
+        AND max(took_ms) >= min(took_ms) + 1000 * epoch($min_excess)
 ),
--- Few pairs are suspect: the quotes of their platforms first.
-shown AS (
-    SELECT quote_no, coalesce(ppid, chip_id, attestation_key_id) AS platform_id
-    FROM quote
-    WHERE trusted
-        AND coalesce(ppid, chip_id, attestation_key_id) IN (SELECT platform_id FROM pair)
-),
-answer AS (
-    SELECT
-        p.pair_no, p.answers, o.observation_no,
-        epoch(o.received_at) - epoch(o.nonce_issued_at) AS took
+pace AS (
+    SELECT p.platform_id, p.verifier, p.answers, l.took_ms, l.answers AS alike
     FROM pair AS p
-    JOIN shown AS q ON q.platform_id = p.platform_id
-    JOIN observation AS o
-        ON o.quote_no = q.quote_no AND coalesce(o.backend_verifier, '') = p.verifier
-    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE a.observation_no IS NULL
-        AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL
-        AND coalesce(o.claimed_ok, TRUE)
+    JOIN latency AS l
+        ON l.platform_id = p.platform_id AND coalesce(l.backend_verifier, '') = p.verifier
 ),
 -- Medians by place in the order.
-ranked AS (
-    SELECT
-        pair_no, answers, took,
-        row_number() OVER (PARTITION BY pair_no ORDER BY took, observation_no) AS place
-    FROM answer
-),
 centre AS (
-    SELECT pair_no, max(took) AS median
-    FROM ranked
-    WHERE place = floor((answers + 1) / 2)
-    GROUP BY pair_no
-),
-spread AS (
-    SELECT
-        r.pair_no, c.median, r.answers, abs(r.took - c.median) AS deviation,
-        row_number() OVER (
-            PARTITION BY r.pair_no ORDER BY abs(r.took - c.median), r.observation_no
-        ) AS place
-    FROM answer AS r
-    JOIN centre AS c ON c.pair_no = r.pair_no
+    SELECT platform_id, verifier, min(took_ms) AS median
+    FROM (
+        SELECT
+            platform_id, verifier, answers, took_ms,
+            sum(alike) OVER (PARTITION BY platform_id, verifier ORDER BY took_ms) AS so_far
+        FROM pace
+    ) AS ranked
+    WHERE so_far >= floor((answers + 1) / 2)
+    GROUP BY platform_id, verifier
 ),
 usual AS (
     SELECT
-        pair_no, median, answers, deviation,
-        median + greatest(epoch($min_excess), $deviations * 1.4826 * deviation) AS limit_seconds
-    FROM spread
-    WHERE place = floor((answers + 1) / 2)
+        platform_id, verifier, answers, median, min(deviation) AS deviation,
+        median + greatest(1000 * epoch($min_excess), $deviations * 1.4826 * min(deviation))
+            AS limit_ms
+    FROM (
+        SELECT
+            p.platform_id, p.verifier, p.answers, c.median,
+            abs(p.took_ms - c.median) AS deviation,
+            sum(p.alike) OVER (
+                PARTITION BY p.platform_id, p.verifier ORDER BY abs(p.took_ms - c.median)
+            ) AS so_far
+        FROM pace AS p
+        JOIN centre AS c ON c.platform_id = p.platform_id AND c.verifier = p.verifier
+    ) AS spread
+    WHERE so_far >= floor((answers + 1) / 2)
+    GROUP BY platform_id, verifier, answers, median
 ),
+-- Few have a slow answer: the quotes of their platforms first.
+slow_pair AS (
+    SELECT
+        u.platform_id, u.verifier, u.answers, u.median, u.deviation, u.limit_ms,
+        sum(p.alike) AS slow_answers
+    FROM usual AS u
+    JOIN pace AS p
+        ON p.platform_id = u.platform_id AND p.verifier = u.verifier AND p.took_ms >= u.limit_ms
+    GROUP BY u.platform_id, u.verifier, u.answers, u.median, u.deviation, u.limit_ms
+),
+shown AS (
+    SELECT
+        quote_no, coalesce(ppid, chip_id, attestation_key_id) AS platform_id,
+        CASE WHEN coalesce(ppid, chip_id) IS NULL THEN 'attestation_key' ELSE 'platform' END
+            AS platform_type
+    FROM quote
+    WHERE trusted
+        AND coalesce(ppid, chip_id, attestation_key_id) IN (SELECT platform_id FROM slow_pair)
+),
+-- Evidence shown again has no time of its own.
 slow AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer, o.nonce,
         coalesce(o.session_id, o.observation_id) AS session_key,
-        CASE
-            WHEN coalesce(q.ppid, q.chip_id) IS NULL THEN 'attestation_key' ELSE 'platform'
-        END AS platform_type,
-        p.platform_id, r.took, u.median, u.deviation, u.answers, u.limit_seconds
-    FROM answer AS r
-    JOIN usual AS u ON u.pair_no = r.pair_no AND r.took >= u.limit_seconds
-    JOIN pair AS p ON p.pair_no = r.pair_no
-    JOIN observation AS o ON o.observation_no = r.observation_no
-    JOIN quote AS q ON q.quote_no = o.quote_no
+        q.platform_type, p.platform_id, p.verifier, p.median, p.deviation, p.answers, p.limit_ms,
+        CAST(floor(1000 * (epoch(o.received_at) - epoch(o.nonce_issued_at)) + 0.5) AS BIGINT) AS took_ms
+    FROM slow_pair AS p
+    JOIN shown AS q ON q.platform_id = p.platform_id
+    JOIN observation AS o
+        ON o.quote_no = q.quote_no
+        AND coalesce(o.backend_verifier, '') = p.verifier
+        AND floor(1000 * (epoch(o.received_at) - epoch(o.nonce_issued_at)) + 0.5) >= p.limit_ms
+    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE a.observation_no IS NULL AND coalesce(o.claimed_ok, TRUE)
 ),
 -- Where each enclave's answers came from.
 company AS (
@@ -259,7 +251,7 @@ judged AS (
         CASE WHEN s.enclave_id IS NULL THEN s.platform_type ELSE 'enclave' END AS subject_type,
         coalesce(s.enclave_id, s.platform_id) AS subject_id,
         s.observation_id, s.observation_no, s.received_at, s.peer, s.session_key,
-        s.took, s.median, s.deviation, s.answers, s.limit_seconds,
+        s.took_ms, s.median, s.deviation, s.answers, s.limit_ms,
         u.peers AS usual_peers,
         coalesce(w.answers = 1 AND w.all_answers > 1, FALSE) AS other_way,
         coalesce(f.one_peer <> s.peer OR f.other_peer <> s.peer, FALSE) AS two_peers,
@@ -274,19 +266,19 @@ judged AS (
 -- A session may have several slow answers: it is told by the one that says most.
 weighed AS (
     SELECT
-        subject_type, subject_id, observation_no, peer, session_key, took, median, deviation,
-        answers, limit_seconds, usual_peers, other_way, two_peers, slow_neighbours,
+        subject_type, subject_id, observation_no, peer, session_key, took_ms, median, deviation,
+        answers, limit_ms, usual_peers, other_way, two_peers, slow_neighbours,
         CASE WHEN two_peers OR (other_way AND slow_neighbours = 0) THEN 'high' ELSE 'low' END
             AS severity
     FROM judged
 ),
 told AS (
     SELECT
-        subject_type, subject_id, peer, session_key, took, median, deviation,
-        answers, limit_seconds, usual_peers, other_way, two_peers, slow_neighbours, severity,
+        subject_type, subject_id, peer, session_key, took_ms, median, deviation,
+        answers, limit_ms, usual_peers, other_way, two_peers, slow_neighbours, severity,
         row_number() OVER (
             PARTITION BY subject_type, subject_id, session_key
-            ORDER BY severity, took DESC, observation_no
+            ORDER BY severity, took_ms DESC, observation_no
         ) AS place
     FROM weighed
 ),
@@ -307,8 +299,8 @@ SELECT
     s.last_seen,
     s.observation_ids,
     t.severity,
-    'Possible relay: the answer took ' || CAST(CAST(took * 1000 AS BIGINT) AS VARCHAR)
-    || ' ms where ' || CAST(CAST(median * 1000 AS BIGINT) AS VARCHAR) || ' ms are usual'
+    'Possible relay: the answer took ' || CAST(took_ms AS VARCHAR)
+    || ' ms where ' || CAST(median AS VARCHAR) || ' ms are usual'
     || CASE
         WHEN two_peers THEN ', and its nonce was answered from two peers'
         WHEN other_way THEN ', and came from another peer'
@@ -317,10 +309,10 @@ SELECT
     || CASE WHEN slow_neighbours > 0 THEN '; its neighbours were slow too' ELSE '' END AS summary,
     CAST(to_json({
         'session_key': t.session_key,
-        'took_ms': CAST(took * 1000 AS BIGINT),
-        'usual_ms': CAST(median * 1000 AS BIGINT),
-        'deviation_ms': CAST(deviation * 1000 AS BIGINT),
-        'margin_ms': CAST((took - limit_seconds) * 1000 AS BIGINT),
+        'took_ms': took_ms,
+        'usual_ms': median,
+        'deviation_ms': deviation,
+        'margin_ms': CAST(took_ms - limit_ms AS BIGINT),
         'answers': answers,
         'peer': peer,
         'usual_peers': usual_peers,

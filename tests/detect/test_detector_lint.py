@@ -179,6 +179,7 @@ HELD = SQL.replace(
     "FROM observation WHERE",
     "FROM observation JOIN (SELECT this_update FROM crl) AS c ON c.this_update = timestamp WHERE",
 )
+ASKED = HELD.replace("WITH late", "WITH seen AS (SELECT enclave_id FROM observation), late")
 COUNTED = Blindness("why", "SELECT count(*) AS unjudged FROM crl")
 
 
@@ -189,6 +190,8 @@ COUNTED = Blindness("why", "SELECT count(*) AS unjudged FROM crl")
         (APART, {"apart": ("crl", "observation")}, "['observation'] are not read whole"),
         (HELD, {"apart": ("crl",)}, "sightings or events are held against ['crl']"),
         (HELD, {"apart": ("crl",), "widens": True}, None),
+        (HELD, {"apart": ("crl",), "widens_when": "SELECT 1 FROM late"}, None),
+        (ASKED, {"apart": ("crl",), "widens_when": "SELECT 1 FROM seen"}, "are held against"),
         (APART, {"apart": ("crl",), "not_evaluable": (COUNTED,)}, "and not anew"),
         (APART, {"apart": ("crl",), "not_evaluable": (replace(COUNTED, anew=True),)}, None),
     ],

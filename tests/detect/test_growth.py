@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from forensics.case.news import EVENTS
-from forensics.detect.cases import CUT_OFF, RESHOWN
+from forensics.detect.cases import CUT_OFF, FOLLOWING
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
 from tests.detect.test_queries import BENCH, CATALOG, deal, read_cases
@@ -92,9 +92,10 @@ def repeat(connection: duckdb.DuckDBPyConnection, times: int, apart: set[str]) -
             f"SELECT {copied} FROM memory.main.{view} AS v, range(1, {times}) AS copy(no)"
         )
         connection.execute(f"INSERT INTO memory.main.{view} FROM copied")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE again AS {RESHOWN}")
-    connection.execute("DELETE FROM memory.main.reshown")
-    connection.execute("INSERT INTO memory.main.reshown BY NAME FROM again")
+    for view, query in FOLLOWING.items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE again AS {query}")
+        connection.execute(f"DELETE FROM memory.main.{view}")
+        connection.execute(f"INSERT INTO memory.main.{view} BY NAME FROM again")
 
 
 def vary(name: str, kind: str, apart: set[str]) -> str:

@@ -18,8 +18,8 @@ import pytest
 
 from forensics.case.case import Case, create_case
 from forensics.case.connection import connect
-from forensics.case.landmarks import read_landmarks, renew_landmarks
-from forensics.case.news import Horizon, read_verdict_state
+from forensics.case.landmarks import renew_landmarks
+from forensics.case.news import Horizon, store_look
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import Catalog, load_catalog
@@ -83,8 +83,7 @@ def run_all(case: Case, as_of: datetime, catalog: Catalog = CATALOG, **how: Any)
         detection = detect(connection, catalog, as_of=as_of, past=past, **how)
         bases = {detector.id: past.describe(detector, as_of) for detector in detectors}
         save_detection(writer, detection.findings, detection.runs, records, bases)
-        writer.replace_table("verdict_state", read_verdict_state(connection))
-        writer.replace_table("landmark", read_landmarks(connection))
+        store_look(connection, writer)
     return detection
 
 

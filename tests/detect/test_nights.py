@@ -21,10 +21,10 @@ from forensics.case.landmarks import (
     NOW,
     STORED,
     note_reshown,
-    read_landmarks,
     renew_landmarks,
 )
-from forensics.case.news import read_verdict_state
+from forensics.case.latencies import read_latencies, renew_latencies
+from forensics.case.news import store_look
 from forensics.case.query import open_locked
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import load_catalog
@@ -54,7 +54,8 @@ def make_night(night: int) -> Events:
             "backend_verifier": f"verifier-{number % PLATFORMS}",
             "sequence_no": number // PLATFORMS,
         }
-        events.append(tell(json.loads(line) | verifier, night))
+        event = time_answer(json.loads(line), number, slow=number == PAST + 3)
+        events.append(tell(event | verifier, night))
     if night == 3:  # a verifier's first of that night is by its clock of the day before
         at = datetime.fromisoformat(events[1]["received_at"]) - timedelta(hours=20)
         events[1] |= {"timestamp": write_time(at), "received_at": write_time(at)}
@@ -62,6 +63,13 @@ def make_night(night: int) -> Events:
     if night == 2:
         challenges[0]["expires_at"] = challenges[0]["timestamp"]
     return [*events, *challenges, *map(make_release, events), *add_lies(night)]
+
+
+def time_answer(event: dict[str, Any], number: int, *, slow: bool) -> dict[str, Any]:
+    """When its challenge was issued, and which way it came."""
+    took = timedelta(milliseconds=100 + number % 7, seconds=3 * slow)
+    issued = datetime.fromisoformat(event["received_at"]) - took
+    return event | {"nonce_issued_at": write_time(issued), "peer": f"192.0.2.{7 + slow}"}
 
 
 def tell(event: dict[str, Any], night: int) -> dict[str, Any]:
@@ -142,6 +150,7 @@ def make_late(event: dict[str, Any]) -> dict[str, Any]:
         "session_id": "ses-before",
         "event_id": "evt-before",
         "sequence_no": None,
+        "nonce_issued_at": None,
     }
 
 
@@ -156,7 +165,7 @@ def emit_nights() -> Iterator[Events]:
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Detection]:
-    """Each held against a full run, and its landmarks against those of everything."""
+    """Each held against a full run; landmarks and latencies against those of everything."""
     folder = tmp_path_factory.mktemp("nights")
     for name, content in CORPUS.surround(CORPUS.make_archive(1)):
         path = folder / name
@@ -186,8 +195,7 @@ def go_through(case: Case, sources: list[Path], at: datetime) -> Detection:
         detection = detect(connection, CATALOG, as_of=at, past=past)
         bases = {detector.id: past.describe(detector, at) for detector in CATALOG.values()}
         save_detection(writer, detection.findings, detection.runs, records, bases)
-        writer.replace_table("verdict_state", read_verdict_state(connection))
-        writer.replace_table("landmark", read_landmarks(connection))
+        store_look(connection, writer)
     connection = open_locked(case, check_results=False, custody_problems=True)
     full = detect(connection, CATALOG, as_of=at)
     for run, whole in zip(detection.runs, full.runs, strict=True):
@@ -196,6 +204,10 @@ def go_through(case: Case, sources: list[Path], at: datetime) -> Detection:
     note_reshown(connection)
     renew_landmarks(connection)
     assert read(connection, STORED) == read(connection, NOW)
+    known = connection.sql("FROM stored.latency ORDER BY ALL").to_arrow_table().to_pylist()
+    renew_latencies(connection)
+    assert known == read_latencies(connection).to_pylist()
+    assert sum(row["answers"] for row in known) > PAST / 2
     return detection
 
 
@@ -239,6 +251,7 @@ def test_what_is_told_with_other_history_reads_it_once_it_is_met(nights: list[De
     ("night", "detector"),
     [
         (1, "platform-relocation"),
+        (1, "relay-suspected"),
         (2, "replayed-quote"),
         (2, "unknown-nonce"),
         (2, "late-nonce"),

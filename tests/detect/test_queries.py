@@ -31,7 +31,7 @@ from forensics.case.landmarks import (
     note_reshown,
 )
 from forensics.case.news import EVENTS
-from forensics.detect.cases import CUT_OFF, RESHOWN, Bench, Rows, compare, load_cases
+from forensics.detect.cases import CUT_OFF, FOLLOWING, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Blindness, Detector
 from forensics.detect.incremental import run_narrowed
@@ -128,7 +128,7 @@ SCOPED = [
     if CATALOG[name].scope and (case["expect"] or number % 3 == 0)  # type: ignore[index,call-overload]
 ]
 
-APART = sorted({view for detector in CATALOG.values() for view in detector.apart})
+APART = sorted({v for detector in CATALOG.values() for v in detector.apart} - FOLLOWING.keys())
 
 
 def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
@@ -218,12 +218,13 @@ def run_first(
         "OR quote_id NOT IN (SELECT quote_id FROM memory.main.observation "
         "WHERE quote_id IS NOT NULL)"
     )
-    connection.execute(f"CREATE TEMP TABLE reshown AS {RESHOWN}")
-    dealt = (*EVENTS, *detector.apart)
+    for view, query in FOLLOWING.items():
+        connection.execute(f"CREATE TEMP TABLE {view} AS {query}")
+    dealt = (*EVENTS, *(view for view in detector.apart if view in APART))
     for view in dealt:
         connection.execute(f"CREATE TEMP TABLE {view} AS FROM known_{view}")
     run = run_detector(connection, detector, as_of=at, overrides=case.get("params", {}))
-    for view in ("observation", "quote", "verdict", "binding", "reshown", *dealt):
+    for view in ("observation", "quote", "verdict", "binding", *FOLLOWING, *dealt):
         connection.execute(f"DROP TABLE temp.{view}")
     return run
 

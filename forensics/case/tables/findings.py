@@ -87,7 +87,21 @@ LANDMARK = Table(
     ),
 )
 
-FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE, LANDMARK)
+LATENCY = Table(
+    "latency",
+    "derived",
+    "What the newest `detect` knew as the times that answers took: see the view.",
+    (
+        Column("platform_id", "text", "the platform"),
+        Column("backend_verifier", "text", "the verifier that it answered"),
+        Column("took_ms", "i64", "milliseconds", "delta"),
+        Column("answers", "i64", "answers that took so long"),
+        Column("one_peer", "text", "the first of their peers in the order of text"),
+        Column("other_peer", "text", "the last of them"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE, LANDMARK, LATENCY)
 
 TRIAGE = Table(
     "triage",

@@ -1,0 +1,81 @@
+"""How long answers took, of each platform to each verifier, in whole milliseconds and counted.
+
+That is little beside the sightings, and adds up: a look at a case leaves it behind (`latency`), and
+the next one adds what came since, as with landmarks (`forensics.case.landmarks`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forensics.case.expressions import CLAIMED_OK, RECEIVED
+from forensics.case.tables import LATENCY
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BIGINT)"
+"""How long an observation `o` took that was received at some moment."""
+
+
+def _tell_latencies(which: str = "true") -> str:
+    """A query for the rows of the view, of those observations `o` alone.
+
+    All evidence of one subject (`forensics.case.tables`) is of one platform, and trusted or not:
+    any quote of it tells. So there is one for all that took as long, not one for each sighting.
+    """
+    return f"""
+SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, p.backend_verifier,
+       p.took_ms, CAST(sum(p.answers) AS BIGINT) AS answers,
+       min(p.one_peer) AS one_peer, max(p.other_peer) AS other_peer
+FROM (
+    SELECT f.subject_no, o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms,
+           count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer
+    FROM stored.observation AS o
+    JOIN stored.filed AS f ON f.quote_no = o.quote_no
+    LEFT JOIN memory.main.reshown AS a
+           ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+    WHERE a.observation_no IS NULL AND {RECEIVED} IS NOT NULL AND o.nonce_issued_at IS NOT NULL
+      AND coalesce({CLAIMED_OK}, true) AND {which}
+    GROUP BY ALL
+) AS p
+JOIN (SELECT subject_no, min(quote_no) AS quote_no FROM stored.filed GROUP BY subject_no) AS s
+  ON s.subject_no = p.subject_no
+JOIN memory.main.quote AS q ON q.quote_no = s.quote_no
+WHERE q.trusted AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
+GROUP BY ALL
+"""
+
+
+LATENCY_SQL = _tell_latencies()
+_NEW = _tell_latencies("o.observation_no > $after")
+_STORED = f"SELECT {', '.join(LATENCY.names)} FROM stored.latency"
+_GONE_ON = f"""
+SELECT platform_id, backend_verifier, took_ms, CAST(sum(answers) AS BIGINT) AS answers,
+       min(one_peer) AS one_peer, max(other_peer) AS other_peer
+FROM ({_STORED} UNION ALL {_NEW})
+GROUP BY ALL
+"""
+_NOW = "CREATE OR REPLACE TEMP TABLE latency_now AS "
+_KEPT = "CREATE OR REPLACE VIEW memory.main.latency AS FROM temp.main.latency_now"
+
+
+def renew_latencies(
+    connection: duckdb.DuckDBPyConnection, after: int = 0, *, holds: bool = False
+) -> None:
+    """Let the view give what was noted, as long as the connection lives.
+
+    `holds`: the stored ones are those of the sightings up to `after`. Else they are made anew.
+    """
+    if holds:
+        connection.execute(_NOW + _GONE_ON, {"after": after})
+    else:
+        connection.execute(_NOW + LATENCY_SQL)
+    connection.execute(_KEPT)
+
+
+def read_latencies(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The rows of `latency` as they should be now."""
+    relation = connection.sql(f"SELECT {', '.join(LATENCY.names)} FROM latency_now ORDER BY ALL")
+    return relation.to_arrow_table().cast(LATENCY.arrow_schema())
