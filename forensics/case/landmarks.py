@@ -49,6 +49,8 @@ OF_SIGHTING = {
 """What tells the kinds of an observation `o` apart, its quote aside: name -> SQL."""
 _OUT_OF_DATE = "v.outcome = 'accepted' AND strpos(v.status, 'OutOfDate') > 0"
 OF_RECEIPT = {
+    "status": "v.status",
+    "advisories": "v.advisory_ids",
     "level": f"CASE WHEN v.outcome = 'accepted' THEN {_OUT_OF_DATE} END",
     "demoted_by": f"CASE WHEN {_OUT_OF_DATE} THEN v.tcb_evaluation_data_number END",
 }
@@ -61,6 +63,7 @@ _KIND = (
         "certification": "q.certification_id",
         "signed": "f.signature_ok",
         "endorsement": "f.endorsement_id",
+        "subject": "f.subject_no",
     }
 )
 ENDS = """

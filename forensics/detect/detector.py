@@ -75,7 +75,9 @@ class Detector:
     little is new: see `forensics.detect.scope`. Views that are `apart` are read whole, and no
     sighting is held against them: what changes in them is no reason to read all sightings. By the
     columns that it `follows` the sightings of new events are read too: what could not be judged
-    changes with an event. Without a scope every run reads everything, and `in_full` says why.
+    changes with an event. `sums` names the keys of `details` that count rows of what the scope
+    connects, and so add up over it. Without a scope every run reads everything, and `in_full` says
+    why.
     """
 
     id: str
@@ -97,6 +99,7 @@ class Detector:
     widens_when: str | None
     apart: tuple[str, ...]
     follows: tuple[str, ...]
+    sums: tuple[str, ...]
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -201,6 +204,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         widens_when=header.text("widens_when", empty=True),
         apart=header.texts("apart", empty=True),
         follows=header.texts("follows", empty=True),
+        sums=header.texts("sums", empty=True),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -234,9 +238,10 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
 
 def _check_agreement(detector: Detector, where: str) -> None:
     """What one key of the header says about another."""
-    undocumented = set(detector.discriminator) - {key for key, _ in detector.details}
-    if undocumented:
-        raise header_error(where, f"discriminator {sorted(undocumented)} is not in [details]")
+    documented = {key for key, _ in detector.details}
+    for name, keys in (("discriminator", detector.discriminator), ("sums", detector.sums)):
+        if undocumented := sorted(set(keys) - documented):
+            raise header_error(where, f"{name} {undocumented} is not in [details]")
     if detector.columns != tuple(OUTPUT_COLUMNS):
         raise header_error(where, f"columns must be exactly {list(OUTPUT_COLUMNS)}")
     if not {*detector.requires, *detector.waits_for} <= set(detector.inputs):
@@ -257,6 +262,8 @@ def _check_scope(detector: Detector, where: str) -> None:
         raise header_error(where, "suspects, widens and apart mean nothing without a scope")
     if not set(detector.apart) <= set(detector.inputs):
         raise header_error(where, "apart names views that are not in inputs")
+    if detector.sums and (detector.suspects or not detector.keys):
+        raise header_error(where, "sums are over a scope of keys, without suspects")
     if (detector.around or detector.follows) and not detector.suspects:
         raise header_error(where, "around and follows mean nothing without suspects")
     intervals = {parameter.name for parameter in detector.params if parameter.type == "INTERVAL"}

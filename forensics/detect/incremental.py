@@ -33,17 +33,11 @@ from forensics.case.news import (
 )
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding, as_found, was_given
+from forensics.detect.narrowed import run_narrowed
 from forensics.detect.near import Near
 from forensics.detect.parameters import AS_OF, Value, bind
-from forensics.detect.run import (
-    DetectorRun,
-    count_gaps,
-    judge,
-    make_gaps,
-    screen,
-    widens,
-)
-from forensics.detect.scope import NARROWED, Scope, name_moments
+from forensics.detect.run import DetectorRun, make_gaps
+from forensics.detect.scope import NARROWED, name_moments
 
 if TYPE_CHECKING:
     import duckdb
@@ -265,71 +259,6 @@ def _find_change(
             return f"its input {view} changed"
     if AS_OF in params and not _may_move(detector, basis["as_of"], params[AS_OF]):
         return "its cut-off changed"
-    return None
-
-
-def run_narrowed(
-    connection: duckdb.DuckDBPyConnection,
-    detector: Detector,
-    record: Mapping[str, Any],
-    previous: Sequence[Finding],
-    params: Mapping[str, Value],
-    near: Near,
-    *,
-    changed_moments: Set[str] = frozenset(),
-) -> DetectorRun | str:
-    """The run over what is touched, or why that will not do.
-
-    `record` is the detector's row of the view `detection`.
-    """
-    before = dict(json.loads(record["gaps"]))
-    if reason := _find_wider(detector, previous, before):
-        return reason
-    scope = Scope(connection, detector, near)
-    moments = name_moments(detector)
-    if detector.suspects:
-        scope.put_beside(detector, params)
-        with scope.narrow(detector):
-            scope.seed_values(screen(connection, detector, params))
-    else:
-        scope.seed_news()
-    scope.seed_changes(moments)
-    scope.seed_findings(previous)
-    if not scope.close():
-        return "new evidence touches most of the history"
-    with scope.narrow(detector):
-        if widens(connection, detector, params):
-            return "no key leads to all that it looks at"
-        findings = judge(connection, detector, params)
-        counts = count_gaps(connection, detector, params)
-    if reason := _find_wider(detector, findings, counts):
-        return reason
-    if changed_moments & set(moments):
-        counts = count_gaps(connection, detector, params)
-    elif any(counts.values()) or before:
-        with scope.narrow(detector, known_only=True):
-            known = count_gaps(connection, detector, params)
-        added = {b.reason for b in detector.not_evaluable if not (b.anew or b.widens)}
-        counts |= {why: before.get(why, 0) - known[why] + counts[why] for why in added}
-    return DetectorRun(
-        detector,
-        params,
-        evaluated=True,
-        findings=findings,
-        gaps=make_gaps(counts),
-        full_because=None,
-        observations_read=scope.size,
-    )
-
-
-def _find_wider(
-    detector: Detector, findings: Sequence[Finding], counts: Mapping[str, int]
-) -> str | None:
-    """What was met that is told with history outside the scope."""
-    if findings and detector.widens:
-        return "what it finds is told with other history"
-    if any(counts.get(b.reason) for b in detector.not_evaluable if b.widens):
-        return "what it cannot judge is told with other history"
     return None
 
 

@@ -88,10 +88,15 @@ class Near:
             "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
             [seen],
         )
-        [(size,)] = connection.execute(f"SELECT count(*) FROM {MEMBERS}").fetchall()
-        if enough is None or size <= enough:
+        [(self.size,)] = connection.execute(f"SELECT count(*) FROM {MEMBERS}").fetchall()
+        if enough is None or self.size <= enough:
             self._fetch({key for detector in detectors for key in detector.scope})
             self._touch({view for detector in detectors for view in detector.inputs})
+
+    @property
+    def fetched(self) -> bool:
+        """Whether that is little enough to be at hand."""
+        return bool(self._fetched)
 
     def read_columns(self, detector: Detector) -> Mapping[str, Sequence[str]]:
         """Input -> the columns of it that the detector reads."""

@@ -135,14 +135,22 @@ class Scope:
         return self._reach.close(enough) and (enough is None or self.size <= enough)
 
     @contextmanager
-    def narrow(self, detector: Detector, *, known_only: bool = False) -> Iterator[None]:
-        """Let the detector's inputs be what is in the scope; `known_only`: news aside."""
+    def narrow(
+        self, detector: Detector, *, known_only: bool = False, outermost: bool = False
+    ) -> Iterator[None]:
+        """Let the detector's inputs be what is in the scope; `known_only`: news aside; `outermost`:
+        of sightings not those of the scope, but all that is near.
+        """
         read = self._near.read_columns(detector)
-        near = self._near.holds(self._members)
+        near = outermost or self._near.holds(self._members)
         undo = []
         for view in [view for view in read if view in NARROWED]:
             names = read[view] or [SIGHTINGS.get(view, "source_id")]  # of some only rows count
-            kind, query = self._choose(view, names, known_only, near)
+            if view in SIGHTINGS and near and not known_only and (self._screens or outermost):
+                # Who screens may meet more than has to be judged again: all that is at hand.
+                kind, query = "VIEW", self._near.select_all(view, names)
+            else:
+                kind, query = self._choose(view, names, known_only, near)
             self._run(f"CREATE OR REPLACE TEMP {kind} {view} AS {query}")
             undo.append(f"DROP {kind} temp.{view}")
         try:
@@ -158,9 +166,6 @@ class Scope:
         scope were fetched.
         """
         if view in SIGHTINGS:
-            # Who screens may meet more than has to be judged again: all that is at hand.
-            if self._screens and near and not known_only:
-                return "VIEW", self._near.select_all(view, names)
             members = self._members
             if known_only:
                 members += " EXCEPT FROM fresh_observation"

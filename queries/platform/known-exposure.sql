@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-exposure"
 -- title = "Platforms that are open to a known attack"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -10,11 +10,8 @@
 -- why = "An exposed platform has done nothing wrong. But whoever ran it could have taken its keys, and quotes that are forged with them verify: this is where to look first, and what to rotate."
 -- inputs = ["observation", "quote", "release", "verdict"]
 -- requires = ["quote"]
--- scope = ["fmspc"]
--- suspects = """
--- SELECT n.fmspc
--- FROM exposed AS e
--- JOIN numbered AS n ON n.group_no = e.group_no"""
+-- scope = ["session_id"]
+-- sums = ["secrets", "accepted", "sightings"]
 -- discriminator = ["exposure", "status"]
 -- grain = "one row per platform family, exposure and status, at receipt or in hindsight"
 -- nulls = "a family that is not known, a certificate without an SGX type and a verdict without a status say nothing; platforms without PPID count as one"
@@ -23,7 +20,7 @@
 -- attack = ["attestation key extraction (Foreshadow, SGAxe, CrossTalk, AEPIC)", "memory bus interposer (WireTap, Battering RAM, TEE.fail)"]
 -- spec = ["Intel PCS, TCB info v3, advisoryIDs", "spec/dcap-verification.md, section 6", "detector D22"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- exposure = "key_extraction: an advisory of the level is one of those known to have given away attestation keys; advisory: other advisories of the level; memory_interposer: memory encryption of the scalable kind, which repeats its ciphertext"
@@ -244,9 +241,6 @@ SELECT
         WHEN 'key_extraction' THEN t.status || ', keys can be extracted by '
             || array_to_string(c.attacks, '; ')
         ELSE t.status || ', with published advisories'
-    END
-    || CASE
-        WHEN s.secrets > 0 THEN '; ' || CAST(s.secrets AS VARCHAR) || ' secret(s) released' ELSE ''
     END AS summary,
     CAST(to_json({
         'exposure': t.exposure,

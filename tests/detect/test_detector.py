@@ -99,6 +99,8 @@ def test_the_text_of_a_detector_reads_back(detector: object) -> None:
         ('meaning = "how long"', 'meaning = "how long"\n-- unit = "s"', "unknown keys"),
         ('grain = "one row', 'colour = "red"\n-- grain = "one row', "unknown keys"),
         ('grain = "one row', 'discriminator = ["x"]\n-- grain = "one row', "not in [details]"),
+        ('grain = "one row', 'sums = ["x"]\n-- grain = "one row', "not in [details]"),
+        ('grain = "one row', 'sums = ["kind"]\n-- grain = "one row', "over a scope of keys"),
         ('grain = "one row', 'requires = ["quote"]\n-- grain = "one row', "not in inputs"),
         ("SELECT 1\n", "", "no query"),
         ("[[not_evaluable]]", "[not_evaluable]", "list of tables"),

@@ -148,6 +148,14 @@ def test_what_is_apart_may_change(instalments: tuple[Case, list[Detection]]) -> 
     assert run_of(detections[2], "stale-collateral").full_because == "its input collateral changed"
 
 
+def test_sums_over_verdicts_that_changed_are_counted_anew(
+    instalments: tuple[Case, list[Detection]],
+) -> None:
+    _, detections = instalments
+    run = run_of(detections[2], "known-exposure")
+    assert run.full_because == "verdicts changed that its sums are of"
+
+
 def test_little_is_read_where_little_is_new(instalments: tuple[Case, list[Detection]]) -> None:
     case, detections = instalments
     [(everything,)] = (
@@ -201,6 +209,16 @@ def test_a_finding_that_nobody_gave_is_not_carried_on(own_case: Case) -> None:
     again = run_all(own_case, AS_OF)
     assert run_of(again, "replayed-quote").observations_read != 0
     assert victim.fingerprint in {f.fingerprint for f in run_of(again, "replayed-quote").findings}
+
+
+def test_sums_of_findings_that_are_not_at_hand_are_counted_anew(own_case: Case) -> None:
+    run_all(own_case, AS_OF)
+    with own_case.writer(action="triage", at=AS_OF, who="test") as writer:
+        stored = load_findings(connect(own_case))
+        save_findings(writer, [f for f in stored if f.detector != "known-exposure"])
+    again = run_of(run_all(own_case, AS_OF), "known-exposure")
+    assert again.full_because == "what it found before is not at hand"
+    assert again.findings
 
 
 def test_another_header_is_judged_again(own_case: Case) -> None:

@@ -34,8 +34,8 @@ from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, FOLLOWING, Bench, Rows, compare, load_cases
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Blindness, Detector
-from forensics.detect.incremental import run_narrowed
 from forensics.detect.lint import lint_detector
+from forensics.detect.narrowed import run_narrowed
 from forensics.detect.near import Near
 from forensics.detect.parameters import AS_OF
 from forensics.detect.run import DetectorRun, run_detector

@@ -1,0 +1,144 @@
+"""A detector's run over what new evidence touches, with the findings that a full run would give."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from forensics.detect.detector import Detector
+from forensics.detect.findings import Finding, was_given
+from forensics.detect.near import Near
+from forensics.detect.parameters import Value
+from forensics.detect.run import DetectorRun, count_gaps, judge, make_gaps, screen, widens
+from forensics.detect.scope import Scope, name_moments
+
+if TYPE_CHECKING:
+    import duckdb
+
+_TOO_MUCH: Final = "new evidence touches most of the history"
+
+
+def run_narrowed(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    record: Mapping[str, Any],
+    previous: Sequence[Finding],
+    params: Mapping[str, Value],
+    near: Near,
+    *,
+    changed_moments: Set[str] = frozenset(),
+) -> DetectorRun | str:
+    """The run over what is touched, or why that will not do.
+
+    `record` is the detector's row of the view `detection`.
+    """
+    before = dict(json.loads(record["gaps"]))
+    if reason := _find_wider(detector, previous, before):
+        return reason
+    changed = not changed_moments.isdisjoint(name_moments(detector))
+    if detector.sums and (reason := _find_unsummed(record, previous, near, changed=changed)):
+        return reason
+    scope = _find_touched(connection, detector, previous, params, near)
+    if not scope.close():
+        return _TOO_MUCH
+    with scope.narrow(detector):
+        if widens(connection, detector, params):
+            return "no key leads to all that it looks at"
+        findings = judge(connection, detector, params)
+        counts = count_gaps(connection, detector, params)
+    if reason := _find_wider(detector, findings, counts):
+        return reason
+    if changed:
+        counts = count_gaps(connection, detector, params)
+    elif any(counts.values()) or before:
+        with scope.narrow(detector, known_only=True):
+            known = count_gaps(connection, detector, params)
+        added = {b.reason for b in detector.not_evaluable if not (b.anew or b.widens)}
+        counts |= {why: before.get(why, 0) - known[why] + counts[why] for why in added}
+    if detector.sums:
+        with scope.narrow(detector, known_only=True):
+            without_news = judge(connection, detector, params)
+        with scope.narrow(detector, outermost=True):
+            outermost = judge(connection, detector, params)
+        findings = _add_up(detector.sums, outermost, previous, findings, without_news)
+    return DetectorRun(
+        detector,
+        params,
+        evaluated=True,
+        findings=findings,
+        gaps=make_gaps(counts),
+        full_because=None,
+        observations_read=scope.size + (near.size if detector.sums else 0),
+    )
+
+
+def _find_unsummed(
+    record: Mapping[str, Any], previous: Sequence[Finding], near: Near, *, changed: bool
+) -> str | None:
+    """Why the sums of the run before cannot be gone on from."""
+    if changed:
+        return "verdicts changed that its sums are of"
+    if record["findings"] != sum(map(was_given, previous)):
+        return "what it found before is not at hand"
+    return None if near.fetched else _TOO_MUCH
+
+
+def _add_up(
+    keys: Sequence[str],
+    findings: Sequence[Finding],
+    previous: Sequence[Finding],
+    touched: Sequence[Finding],
+    without_news: Sequence[Finding],
+) -> tuple[Finding, ...]:
+    """The findings with sums as over everything: those of before, less what the sessions (or
+    whatever the scope is of) that have news gave then, and what they give now.
+    """
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    for sign, parts in ((1, filter(was_given, previous)), (1, touched), (-1, without_news)):
+        for part in parts:
+            details = json.loads(part.details)
+            for key in keys:
+                sums[part.fingerprint][key] += sign * details[key]
+
+    def put(finding: Finding) -> Finding:
+        details = json.loads(finding.details)
+        details |= {key: sums[finding.fingerprint][key] for key in keys}
+        text = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
+        return replace(finding, details=text)
+
+    return tuple(map(put, findings))
+
+
+def _find_touched(
+    connection: duckdb.DuckDBPyConnection,
+    detector: Detector,
+    previous: Sequence[Finding],
+    params: Mapping[str, Value],
+    near: Near,
+) -> Scope:
+    """What has to be judged again, not closed yet."""
+    scope = Scope(connection, detector, near)
+    if detector.suspects:
+        scope.put_beside(detector, params)
+        with scope.narrow(detector):
+            scope.seed_values(screen(connection, detector, params))
+    else:
+        scope.seed_news()
+    scope.seed_changes(name_moments(detector))
+    if not detector.sums:  # else what stands is told by the landmarks
+        scope.seed_findings(previous)
+    return scope
+
+
+def _find_wider(
+    detector: Detector, findings: Sequence[Finding], counts: Mapping[str, int]
+) -> str | None:
+    """What was met that is told with history outside the scope."""
+    if findings and detector.widens:
+        return "what it finds is told with other history"
+    if any(counts.get(b.reason) for b in detector.not_evaluable if b.widens):
+        return "what it cannot judge is told with other history"
+    return None
