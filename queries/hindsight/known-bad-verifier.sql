@@ -9,8 +9,8 @@
 -- question = "Which verdicts came from a verifier with a known hole, and which of them would a sound verifier not have given?"
 -- why = "An advisory about a verifier says that its past verdicts are worth nothing. The kept evidence says which of them were wrong."
 -- inputs = ["observation", "verdict"]
--- scope = ["observation_id"]
--- widens = true
+-- scope = ["backend_verifier"]
+-- suspects = "SELECT backend_verifier FROM bad"
 -- discriminator = ["advisory"]
 -- grain = "one row per verifier build and advisory"
 -- nulls = "a verifier without a readable version is told by bad_builds alone; verdicts without a quote, or without collateral of the time, could not be judged again and make the finding medium"
@@ -19,7 +19,7 @@
 -- attack = ["exploited verifier"]
 -- spec = ["CVE-2026-22696", "detector D37"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.bad_builds]
 -- type = "VARCHAR[]"

@@ -10,8 +10,8 @@
 -- why = "Revocation usually means that the key was extracted, and it was extracted before it was revoked: what the platform was given until then may have gone elsewhere."
 -- inputs = ["certificate", "crl", "observation", "quote", "release", "verdict"]
 -- requires = ["quote"]
--- scope = ["session_id"]
--- widens = true
+-- scope = ["pck_id"]
+-- suspects = "SELECT pck_id FROM ordered"
 -- discriminator = ["kind", "serial"]
 -- grain = "one row per platform and revoked certificate"
 -- nulls = "where neither verifier nor verdict accepted, nothing was exposed; evidence without a time counts as before the revocation"
@@ -21,7 +21,7 @@
 -- attack = ["key extraction (TEE.fail and its kin)"]
 -- spec = ["RFC 5280, section 5", "Intel SGX PCK certificate and CRL profile", "detector D36"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "pck: the platform's certificate; pck_ca: the CA above it"
@@ -37,6 +37,7 @@
 -- sightings = "accepted sightings before"
 -- [[not_evaluable]]
 -- reason = "PCK CA without an authentic revocation list in the case"
+-- anew = true
 -- count = """
 -- SELECT count(DISTINCT q.pck_ca) AS unjudged
 -- FROM quote AS q

@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -10,7 +10,7 @@
 -- why = "A quote proves a state at the moment of signing. Shown again later or elsewhere it proves nothing about who shows it."
 -- inputs = ["observation", "quote", "reshown"]
 -- scope = ["signature_r"]
--- widens = true
+-- suspects = "SELECT signature_r FROM sighting"
 -- discriminator = []
 -- grain = "one row per signing event"
 -- nulls = "a sighting without time, session and context differs in nothing that is known: silent, and counted as not evaluable"
@@ -19,7 +19,7 @@
 -- attack = ["evidence replay"]
 -- spec = ["RFC 9334, section 10", "detector D01 and D09"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.retry_window]
 -- type = "INTERVAL"
@@ -53,7 +53,7 @@
 -- and where the verifier is not logged, per session.
 WITH sighting AS (
     SELECT
-        a.signing_id, q.quote_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.ppid,
+        a.signing_id, q.signature_r, q.quote_id, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.ppid,
         q.tcb_components, q.pce_svn,
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         o.observation_id, o.observation_no, o.event_id, o.session_id, o.nonce, o.enclave_id,
