@@ -384,6 +384,25 @@ def test_whoever_attested_in_the_first_time_of_a_launch_log_counts_between_landm
     assert [finding.observation_ids for finding in outcome.findings] == [("o4", "o5", "o6")]
 
 
+def test_what_is_slow_since_more_is_known_of_what_is_usual_is_found_between_landmarks() -> None:
+    """With the tenth answer of the platform it is known what is usual, and one long ago was not."""
+    name = "relay-suspected"
+    case = read_cases(name)[0]
+    [sighting, *_], [quote, *_] = case["rows"]["observation"], case["rows"]["quote"]
+    rows: Rows = {view.name: [] for view in VIEWS}
+    for number in range(10):
+        sight = {"observation_id": f"o{number}", "observation_no": number}
+        sight |= {"quote_id": f"q{number}", "enclave_id": "old" if number < 9 else "new"}
+        issued = sighting["nonce_issued_at"] + timedelta(minutes=number)
+        took = timedelta(seconds=5) if number == 4 else timedelta(milliseconds=100)
+        rows["quote"].append(quote | {"quote_id": f"q{number}", "signature_r": f"r{number}"})
+        rows["observation"].append(
+            sighting | sight | {"nonce_issued_at": issued, "received_at": issued + took}
+        )
+    outcome = hold(CATALOG[name], {}, rows, New(9))
+    assert [finding.observation_ids for finding in outcome.findings] == [("o4",)]
+
+
 @pytest.mark.parametrize(
     ("news", "offences", "unjudged"),
     [
