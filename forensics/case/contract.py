@@ -314,6 +314,25 @@ LATENCY = View(
     ),
 )
 
+TRAFFIC = View(
+    "traffic",
+    "How many answers to challenges were received in each hour.",
+    _columns(
+        ("hour_no", INTEGER, "the hour, counted from the beginning of 1970"),
+        ("answers", INTEGER, "sightings with a nonce that were received in it"),
+    ),
+)
+
+EXTENT = View(
+    "extent",
+    "From when to when each kind of event is on record: one row per view.",
+    _columns(
+        ("kind", TEXT, "observation (those of events alone), launch, stop, nonce or release"),
+        ("first_at", TIME, "the first; null when there is none"),
+        ("last_at", TIME, "the last"),
+    ),
+)
+
 SOURCE = View(
     "source",
     "One row per ingested file or archive member.",
@@ -648,6 +667,8 @@ VIEWS = (
     BINDING,
     RESHOWN,
     LATENCY,
+    TRAFFIC,
+    EXTENT,
     SOURCE,
     QUARANTINE,
     LAUNCH,

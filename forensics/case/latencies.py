@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from forensics.case.expressions import CLAIMED_OK, RECEIVED
+from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.tables import LATENCY
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BI
 """How long an observation `o` took that was received at some moment."""
 
 
-def _tell_latencies(which: str = "true") -> str:
-    """A query for the rows of the view, of those observations `o` alone.
+def _tell_latencies(reshown: str, which: str = "true") -> str:
+    """A query for the rows of the view, of those observations `o` alone; `reshown` is the view of
+    that name, or its query.
 
     All evidence of one subject (`forensics.case.tables`) is of one platform, and trusted or not:
     any quote of it tells. So there is one for all that took as long, not one for each sighting.
@@ -34,7 +36,7 @@ FROM (
            count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer
     FROM stored.observation AS o
     JOIN stored.filed AS f ON f.quote_no = o.quote_no
-    LEFT JOIN memory.main.reshown AS a
+    LEFT JOIN {reshown} AS a
            ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE a.observation_no IS NULL AND {RECEIVED} IS NOT NULL AND o.nonce_issued_at IS NOT NULL
       AND coalesce({CLAIMED_OK}, true) AND {which}
@@ -42,14 +44,15 @@ FROM (
 ) AS p
 JOIN (SELECT subject_no, min(quote_no) AS quote_no FROM stored.filed GROUP BY subject_no) AS s
   ON s.subject_no = p.subject_no
-JOIN memory.main.quote AS q ON q.quote_no = s.quote_no
+JOIN ({show_quotes("stored.quote")}) AS q ON q.quote_no = s.quote_no
 WHERE q.trusted AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
 GROUP BY ALL
 """
 
 
-LATENCY_SQL = _tell_latencies()
-_NEW = _tell_latencies("o.observation_no > $after")
+LATENCY_SQL = _tell_latencies(f"({RESHOWN})")
+_ALL = _tell_latencies("memory.main.reshown")
+_NEW = _tell_latencies("memory.main.reshown", "o.observation_no > $after")
 _STORED = f"SELECT {', '.join(LATENCY.names)} FROM stored.latency"
 _GONE_ON = f"""
 SELECT platform_id, backend_verifier, took_ms, CAST(sum(answers) AS BIGINT) AS answers,
@@ -71,7 +74,7 @@ def renew_latencies(
     if holds:
         connection.execute(_NOW + _GONE_ON, {"after": after})
     else:
-        connection.execute(_NOW + LATENCY_SQL)
+        connection.execute(_NOW + _ALL)
     connection.execute(_KEPT)
 
 

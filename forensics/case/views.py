@@ -311,6 +311,29 @@ SELECT {to_hex("certificate_id")} AS certificate_id, {to_hex("tbs_id")} AS tbs_i
 FROM stored.fact_certificate
 """
 
+_TRAFFIC = f"""
+SELECT CAST(floor(epoch({RECEIVED}) / 3600) AS BIGINT) AS hour_no, count(*) AS answers
+FROM stored.observation AS o
+WHERE o.nonce IS NOT NULL AND {RECEIVED} IS NOT NULL
+GROUP BY ALL
+"""
+
+_EVENTS = {
+    "launch": _LAUNCH.format(event_type="enclave_launch"),
+    "stop": _LAUNCH.format(event_type="enclave_stop"),
+    "nonce": _NONCE,
+    "release": _RELEASE,
+}
+# A view that reads another view would read a temporary table of that name, if there is one.
+_EXTENT = f"""
+SELECT 'observation' AS kind, min({RECEIVED}) AS first_at, max({RECEIVED}) AS last_at
+FROM stored.observation AS o
+WHERE o.event_type IS NOT NULL
+""" + "".join(
+    f"UNION ALL SELECT '{view}', min(timestamp), max(timestamp) FROM ({sql}) AS event\n"
+    for view, sql in _EVENTS.items()
+)
+
 
 def _as_stored(table: Table) -> str:
     return f"SELECT {', '.join(table.names)} FROM stored.{table.name}"
@@ -325,12 +348,11 @@ VIEW_SQL = {
     "binding": _BINDING,
     "reshown": RESHOWN,
     "latency": LATENCY_SQL,
+    "traffic": _TRAFFIC,
     "source": _SOURCE,
     "quarantine": _QUARANTINE,
-    "launch": _LAUNCH.format(event_type="enclave_launch"),
-    "stop": _LAUNCH.format(event_type="enclave_stop"),
-    "nonce": _NONCE,
-    "release": _RELEASE,
+    **_EVENTS,
+    "extent": _EXTENT,
     "reference_value": _REFERENCE_VALUE,
     "listed_platform": _LISTED_PLATFORM,
     "workload": _WORKLOAD,

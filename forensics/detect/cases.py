@@ -8,8 +8,8 @@ judged; `evaluated = false`, that nothing could. `like` copies the rows of an ea
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
 
-`quote_no` and `observation_no` need not be told: they follow from the ids; nor `reshown` and
-`latency`, which follow from the sightings.
+`quote_no` and `observation_no` need not be told: they follow from the ids; nor `reshown`,
+`latency`, `traffic` and `extent`, which follow from sightings and events.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import duckdb
 
 from forensics.case.contract import VIEWS
 from forensics.case.latencies import TOOK_MS
+from forensics.case.news import EVENTS
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.lint import declare_views
@@ -81,7 +82,25 @@ WHERE q.trusted AND a.observation_no IS NULL
   AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
 GROUP BY ALL
 """
-FOLLOWING: Final = {"reshown": RESHOWN, "latency": _LATENCY}
+_TRAFFIC: Final = """
+SELECT CAST(floor(epoch(received_at) / 3600) AS BIGINT) AS hour_no, count(*) AS answers
+FROM observation
+WHERE nonce IS NOT NULL AND received_at IS NOT NULL
+GROUP BY ALL
+"""
+_EXTENT: Final = (
+    "SELECT 'observation' AS kind, min(received_at) AS first_at, max(received_at) AS last_at "
+    "FROM observation WHERE event_type IS NOT NULL"
+    + "".join(
+        f" UNION ALL SELECT '{view}', min(timestamp), max(timestamp) FROM {view}" for view in EVENTS
+    )
+)
+FOLLOWING: Final = {
+    "reshown": RESHOWN,
+    "latency": _LATENCY,
+    "traffic": _TRAFFIC,
+    "extent": _EXTENT,
+}
 """Views that follow from others, in the order in which they are filled."""
 
 Rows = dict[str, list[dict[str, Any]]]

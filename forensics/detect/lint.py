@@ -225,16 +225,20 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
 
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     """No sighting or event is held against them: no SELECT has both in two of its parts. Where what
-    is found reads everything anyway, or `widens_when` asks what they say, it may.
+    is found reads everything anyway, it may; and where something that makes it read everything asks
+    what they say: `widens_when`, or a count that widens.
     """
     apart = set(detector.apart)
     if narrowed := sorted(apart & NARROWED):
         yield f"{narrowed} are not read whole"
     for gap, tree in zip(detector.not_evaluable, trees[1:], strict=True):
-        if apart & _tables(tree) and not gap.anew:
+        if apart & _tables(tree) and not (gap.anew or gap.widens):
             yield f"not_evaluable {gap.reason!r} counts them, and not anew"
-    asks = detector.widens or apart & _find_asked(detector)
-    for tree in trees[1:] if asks else trees:
+    counted = [t for t, gap in zip(trees[1:], detector.not_evaluable, strict=True) if gap.widens]
+    asked = _find_asked(detector).union(*map(_tables, counted))
+    for tree in trees[1:] if detector.widens or apart & asked else trees:
+        if tree in counted:
+            continue
         for select in tree.find_all(exp.Select):
             views = _list_views(tree, select)
             held = any(apart & one and NARROWED & other for one, other in permutations(views, 2))

@@ -1,18 +1,22 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
 -- sig = false
 -- question = "Which secrets were released without fresh evidence, in the same session and for the same enclave, that was accepted and holds?"
 -- why = "Evidence exists to decide who gets secrets. A release without it is the breach itself, whatever the verifier's log says of other sessions."
--- inputs = ["observation", "policy", "release", "verdict"]
+-- inputs = ["extent", "observation", "policy", "release", "verdict"]
 -- requires = ["release", "observation"]
 -- waits_for = ["observation"]
 -- scope = ["session_id"]
--- widens = true
+-- widens_when = """
+-- SELECT subject_id FROM judged WHERE step = 6
+-- UNION ALL
+-- SELECT subject_id FROM given WHERE subject_type = 'enclave'"""
+-- apart = ["extent"]
 -- discriminator = ["kind", "secret_id"]
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"
@@ -64,9 +68,7 @@
 -- widens = true
 -- count = """
 -- WITH log AS (
---     SELECT min(received_at) AS first_at, max(received_at) AS last_at
---     FROM observation
---     WHERE event_type IS NOT NULL
+--     SELECT first_at, last_at FROM extent WHERE kind = 'observation'
 -- ),
 -- -- Two joins, each over one key: one join over either would hold every release against all evidence.
 -- bare AS (
@@ -105,9 +107,7 @@
 --     )"""
 -- ---
 WITH log AS (
-    SELECT min(received_at) AS first_at, max(received_at) AS last_at
-    FROM observation
-    WHERE event_type IS NOT NULL
+    SELECT first_at, last_at FROM extent WHERE kind = 'observation'
 ),
 -- A release event collected twice is one release. It rests on the evidence of its session, else of
 -- its enclave.

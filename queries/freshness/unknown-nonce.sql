@@ -1,18 +1,18 @@
 -- ---
 -- id = "unknown-nonce"
 -- title = "Evidence for a challenge that nobody issued, or that was issued to somebody else"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
 -- question = "Which evidence answers a nonce that is not in the nonce log, or that was issued for another session or enclave?"
 -- why = "Freshness rests on the verifier choosing the nonce. A nonce from elsewhere lets the attester, or whoever relays for it, choose the moment."
--- inputs = ["nonce", "observation"]
+-- inputs = ["extent", "nonce", "observation", "traffic"]
 -- requires = ["nonce"]
 -- waits_for = ["nonce"]
 -- scope = ["nonce"]
--- widens = true
+-- apart = ["extent", "traffic"]
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event without a nonce is counted; where either side names no session or no enclave, that is not compared; a refusal is low, no word from the verifier counts as accepted"
@@ -21,7 +21,7 @@
 -- attack = ["nonce substitution", "relay"]
 -- spec = ["RFC 9334, section 10.2", "detector D05"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.answer_time]
 -- type = "INTERVAL"
@@ -48,7 +48,7 @@
 -- widens = true
 -- count = """
 -- WITH log AS (
---     SELECT min(timestamp) AS first_at, max(timestamp) AS last_at FROM nonce
+--     SELECT first_at, last_at FROM extent WHERE kind = 'nonce'
 -- ),
 -- unknown AS (
 --     SELECT o.observation_no
@@ -62,12 +62,6 @@
 --         coalesce(enclave_id, container_id, observation_id) AS subject_id
 --     FROM observation
 --     WHERE observation_no IN (SELECT observation_no FROM unknown)
--- ),
--- traffic AS (
---     SELECT floor(epoch(received_at) / 3600) AS hour_no, count(*) AS answers
---     FROM observation
---     WHERE nonce IS NOT NULL AND received_at IS NOT NULL
---     GROUP BY floor(epoch(received_at) / 3600)
 -- ),
 -- hole AS (
 --     SELECT p.hour_no
@@ -87,7 +81,7 @@
 --     OR h.hour_no IS NOT NULL"""
 -- ---
 WITH log AS (
-    SELECT min(timestamp) AS first_at, max(timestamp) AS last_at FROM nonce
+    SELECT first_at, last_at FROM extent WHERE kind = 'nonce'
 ),
 -- Whatever answers a nonce in the session and from the enclave that it was issued for is well.
 other AS (
@@ -149,12 +143,6 @@ placed AS (
     LEFT JOIN issued AS i ON i.nonce = o.nonce
     LEFT JOIN issued_session AS s ON s.nonce = o.nonce AND s.session_id = o.session_id
     LEFT JOIN issued_enclave AS e ON e.nonce = o.nonce AND e.enclave_id = o.enclave_id
-),
-traffic AS (
-    SELECT floor(epoch(received_at) / 3600) AS hour_no, count(*) AS answers
-    FROM observation
-    WHERE nonce IS NOT NULL AND received_at IS NOT NULL
-    GROUP BY floor(epoch(received_at) / 3600)
 ),
 hole AS (
     SELECT p.hour_no

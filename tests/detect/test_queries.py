@@ -218,11 +218,11 @@ def run_first(
         "OR quote_id NOT IN (SELECT quote_id FROM memory.main.observation "
         "WHERE quote_id IS NOT NULL)"
     )
-    for view, query in FOLLOWING.items():
-        connection.execute(f"CREATE TEMP TABLE {view} AS {query}")
     dealt = (*EVENTS, *(view for view in detector.apart if view in APART))
     for view in dealt:
         connection.execute(f"CREATE TEMP TABLE {view} AS FROM known_{view}")
+    for view, query in FOLLOWING.items():
+        connection.execute(f"CREATE TEMP TABLE {view} AS {query}")
     run = run_detector(connection, detector, as_of=at, overrides=case.get("params", {}))
     for view in ("observation", "quote", "verdict", "binding", *FOLLOWING, *dealt):
         connection.execute(f"DROP TABLE temp.{view}")
