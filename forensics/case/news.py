@@ -1,9 +1,9 @@
 """What a case has learnt since an earlier look: new evidence, and verdicts that changed.
 
-A look remembers its `Horizon` and, per subject and stretch of time, a digest of each verdict
-(`verdict_state`). Evidence only grows, so what is new is what lies beyond the horizon; a verdict of
-old evidence changes only with other collateral or another moment of hindsight, and then its digest
-does.
+A look remembers its `Horizon` and, per subject and stretch of time, digests of each verdict
+(`verdict_state`): of what it says, and of what it rests on. Evidence only grows, so what is new is
+what lies beyond the horizon; a verdict of old evidence changes only with other collateral or
+another moment of hindsight, and then a digest does.
 """
 
 from __future__ import annotations
@@ -47,21 +47,39 @@ EVENTS = ("launch", "stop", "nonce", "release")
 
 _FACTS = {table.name for table in (FACT_QUOTE, FACT_CERTIFICATION, FACT_CHAIN, SUBJECT)}
 
-_STATE = """
-SELECT moment, subject_no, starts, ends,
-       md5(CAST({'outcome': outcome, 'status': status, 'failed': failed_checks,
-                 'undetermined': undetermined_checks, 'strict': strict_failures,
-                 'advisories': advisory_ids, 'tcb_info': tcb_info_id,
-                 'qe_identity': qe_identity_id, 'pck_crl': pck_crl_id, 'root_crl': root_crl_id,
-                 'tcb_number': tcb_evaluation_data_number,
-                 'qe_number': qe_evaluation_data_number, 'issued': collateral_issued_at,
-                 'expires': collateral_expires_at, 'others': other_collateral_accepts
-            } AS VARCHAR)) AS digest
-FROM (
+_SAID = (
+    *("outcome", "status", "failed_checks", "undetermined_checks", "strict_failures"),
+    *("advisory_ids", "tcb_evaluation_data_number", "qe_evaluation_data_number"),
+    "other_collateral_accepts",
+)
+GROUNDS = (
+    *("tcb_info_id", "qe_identity_id", "pck_crl_id", "root_crl_id"),
+    *("collateral_issued_at", "collateral_expires_at"),
+)
+"""Columns of a verdict that tell what it rests on. Collateral is issued anew every day, and mostly
+nothing that it says is another: so these are an aspect of their own.
+"""
+GROUNDS_OF = {moment: f"{moment} grounds" for moment in ("receipt", "hindsight")}
+"""Moment -> the name of that aspect; what is said is named by the moment alone."""
+
+
+def _tell_states(aspect: str, columns: Iterable[str]) -> str:
+    state = ", ".join(f"'{name}': {name}" for name in columns)
+    return (
+        f"SELECT {aspect} AS aspect, subject_no, starts, ends, "
+        f"md5(CAST({{{state}}} AS VARCHAR)) AS digest FROM judgement"
+    )
+
+
+_STATE = f"""
+WITH judgement AS (
     SELECT 'receipt' AS moment, r.* FROM stored.receipt AS r
     UNION ALL
     SELECT 'hindsight' AS moment, h.* FROM stored.hindsight AS h
-) AS judgement
+)
+{_tell_states("moment", _SAID)}
+UNION ALL
+{_tell_states("moment || ' grounds'", GROUNDS)}
 """
 
 # A receipt holds for a stretch of time, hindsight for everything that was ever received.
@@ -69,19 +87,19 @@ _CHANGED = f"""
 CREATE OR REPLACE TEMP TABLE changed_observation AS
 WITH now AS ({_STATE}),
 changed AS (
-    SELECT n.moment, n.subject_no,
+    SELECT n.aspect, n.subject_no,
            greatest(n.starts, b.starts) AS starts, least(n.ends, b.ends) AS ends
     FROM now AS n
-    JOIN stored.verdict_state AS b ON b.moment = n.moment AND b.subject_no = n.subject_no
-    WHERE n.moment = 'receipt' AND n.digest <> b.digest
+    JOIN stored.verdict_state AS b ON b.aspect = n.aspect AND b.subject_no = n.subject_no
+    WHERE starts_with(n.aspect, 'receipt') AND n.digest <> b.digest
       AND n.starts < b.ends AND b.starts < n.ends
     UNION ALL
-    SELECT n.moment, n.subject_no, NULL, NULL
+    SELECT n.aspect, n.subject_no, NULL, NULL
     FROM now AS n
-    JOIN stored.verdict_state AS b ON b.moment = n.moment AND b.subject_no = n.subject_no
-    WHERE n.moment = 'hindsight' AND n.digest <> b.digest
+    JOIN stored.verdict_state AS b ON b.aspect = n.aspect AND b.subject_no = n.subject_no
+    WHERE starts_with(n.aspect, 'hindsight') AND n.digest <> b.digest
 )
-SELECT DISTINCT c.moment, o.observation_no
+SELECT DISTINCT c.aspect, o.observation_no
 FROM changed AS c
 JOIN stored.filed AS f ON f.subject_no = c.subject_no
 JOIN stored.observation AS o ON o.quote_no = f.quote_no
@@ -151,13 +169,13 @@ def knows_verdicts(connection: duckdb.DuckDBPyConnection, since: Horizon) -> boo
 
 
 def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> frozenset[str]:
-    """Say what is new as temporary relations. Returns the moments of verdicts that changed.
+    """Say what is new as temporary relations. Returns the aspects of verdicts that changed.
 
     Reads `shown_again` (`forensics.case.landmarks`).
     `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
-    `moment`, known ones whose verdict is another now. `fresh_launch`, `known_launch` and so on
-    are the rows of the event views on either side of the horizon. `landmark` holds numbers too
-    (`forensics.case.landmarks`).
+    `aspect` (a moment, or one of `GROUNDS_OF`), known ones whose verdict is another now.
+    `fresh_launch`, `known_launch` and so on are the rows of the event views on either side of the
+    horizon. `landmark` holds numbers too (`forensics.case.landmarks`).
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE fresh_observation AS "
@@ -176,19 +194,19 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
                 f"CREATE OR REPLACE TEMP {kind} {name}_{view} AS SELECT * FROM memory.main.{view} "
                 f"WHERE source_id {negation}IN (SELECT source_id FROM fresh_source)"
             )
-    rows = connection.execute("SELECT DISTINCT moment FROM changed_observation").fetchall()
-    moments = frozenset(moment for (moment,) in rows)
+    rows = connection.execute("SELECT DISTINCT aspect FROM changed_observation").fetchall()
+    aspects = frozenset(aspect for (aspect,) in rows)
     # A receipt that changed may tell of a certificate that came later: then kinds are others too.
     after = since.observation_no
     holds = (
-        "receipt" not in moments
+        "receipt" not in aspects
         and _digest(connection, name_rule(STORED)) == since.landmarks
         and not are_overtaken(connection, after)
     )
     renew_landmarks(connection, after, holds=holds)
     renew_latencies(connection, after, holds=holds)
     declare_landmarks(connection)
-    return moments
+    return aspects
 
 
 def store_look(connection: duckdb.DuckDBPyConnection, writer: Writer) -> None:

@@ -37,7 +37,7 @@ from forensics.detect.narrowed import run_narrowed
 from forensics.detect.near import Near
 from forensics.detect.parameters import AS_OF, Value, bind
 from forensics.detect.run import DetectorRun, make_gaps
-from forensics.detect.scope import NARROWED, name_moments
+from forensics.detect.scope import NARROWED, name_aspects
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,7 +57,7 @@ class Past:
     `records` are the rows of the view `detection` by id. `since` is how far the newest run saw,
     None when no run left anything to go on from; `obstacle` says why, else what stands in the way
     of all detectors. `verdicts`: whether changes of verdicts since can be told, and
-    `changed_moments`: at which moments there were any. `still`: no source
+    `changed_aspects`: in which aspects there were any. `still`: no source
     came since.
     """
 
@@ -65,7 +65,7 @@ class Past:
     since: Horizon | None
     obstacle: str | None
     verdicts: bool
-    changed_moments: Set[str]
+    changed_aspects: Set[str]
     records: Mapping[str, Mapping[str, Any]]
     digests: Mapping[str, str]
     still: bool = False
@@ -111,7 +111,7 @@ class Past:
         basis = _read_basis(record)[1]
         if _tells_time(detector) and as_of != datetime.fromisoformat(basis["as_of"]):
             return False
-        unread = self.still and self.changed_moments.isdisjoint(name_moments(detector))
+        unread = self.still and self.changed_aspects.isdisjoint(name_aspects(detector))
         return (
             (unread or NARROWED.isdisjoint(detector.inputs))
             and basis.get("header") == detector.header_sha256
@@ -163,7 +163,7 @@ class Past:
             previous,
             params,
             near,
-            changed_moments=self.changed_moments,
+            changed_aspects=self.changed_aspects,
         )
 
     def describe(self, detector: Detector, as_of: datetime) -> str:
@@ -194,11 +194,11 @@ def recall(
     horizons = [h for record in known.values() if (h := _read_basis(record)[0])]
     since = max(horizons, key=lambda h: h.entry, default=None)
     obstacle = "asked for" if full else _find_obstacle(case, since)
-    changed_moments: Set[str] = frozenset()
+    changed_aspects: Set[str] = frozenset()
     note_reshown(connection)
     keep_reshown(connection)
     if since and not obstacle:
-        changed_moments = declare_news(connection, since)
+        changed_aspects = declare_news(connection, since)
     else:
         renew_landmarks(connection)
         renew_latencies(connection)
@@ -208,7 +208,7 @@ def recall(
         since=since,
         obstacle=obstacle,
         verdicts=since is not None and knows_verdicts(connection, since),
-        changed_moments=changed_moments,
+        changed_aspects=changed_aspects,
         records=known,
         digests=digest_views(connection, views),
         still=since is not None and not has_evidence_since(connection, since),

@@ -8,6 +8,7 @@ answers the rest. A detector may use only functions that mean the same in DuckDB
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Final
@@ -21,7 +22,7 @@ from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import continue_query, name_columns
+from forensics.detect.reading import name_columns
 from forensics.detect.run import screen, widens
 from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
@@ -225,8 +226,8 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
 
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     """No sighting or event is held against them: no SELECT has both in two of its parts. Where what
-    is found reads everything anyway, it may; and where something that makes it read everything asks
-    what they say: `widens_when`, or a count that widens.
+    is found reads everything anyway, it may; and where something that leads to more asks what they
+    say: `suspects`, `widens_when`, or a count that widens.
     """
     apart = set(detector.apart)
     if narrowed := sorted(apart & NARROWED):
@@ -234,28 +235,24 @@ def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     for gap, tree in zip(detector.not_evaluable, trees[1:], strict=True):
         if apart & _tables(tree) and not (gap.anew or gap.widens):
             yield f"not_evaluable {gap.reason!r} counts them, and not anew"
-    counted = [t for t, gap in zip(trees[1:], detector.not_evaluable, strict=True) if gap.widens]
-    asked = _find_asked(detector).union(*map(_tables, counted))
-    for tree in trees[1:] if detector.widens or apart & asked else trees:
-        if tree in counted:
-            continue
-        for select in tree.find_all(exp.Select):
-            views = _list_views(tree, select)
-            held = any(apart & one and NARROWED & other for one, other in permutations(views, 2))
-            if held:
-                yield f"sightings or events are held against {sorted(apart)}"
-                return
+    counted = (t for t, gap in zip(trees[1:], detector.not_evaluable, strict=True) if gap.widens)
+    asked = _find_asked(detector, trees[0]).union(*map(_tables, counted))
+    if detector.widens or apart & asked:
+        return
+    for select in trees[0].find_all(exp.Select):
+        views = _list_views(trees[0], select)
+        if any(apart & one and NARROWED & other for one, other in permutations(views, 2)):
+            yield f"sightings or events are held against {sorted(apart)}"
+            return
 
 
-def _find_asked(detector: Detector) -> set[str]:
-    """The views that decide whether everything has to be read after all."""
-    if detector.widens_when is None:
-        return set()
-    try:
-        tree = sqlglot.parse_one(continue_query(detector.sql, detector.widens_when), read="duckdb")
-    except sqlglot.errors.SqlglotError:
-        return set()  # which is told elsewhere
-    return set().union(*_list_views(tree, tree)) if isinstance(tree, exp.Select) else set()
+def _find_asked(detector: Detector, query: exp.Query) -> set[str]:
+    """The views behind what leads to more that has to be read."""
+    found: set[str] = set()
+    for select in filter(None, (detector.suspects, detector.widens_when)):
+        with suppress(sqlglot.errors.SqlglotError):  # which is told elsewhere
+            found |= _find_views(query, sqlglot.parse_one(select, read="duckdb"))
+    return found
 
 
 def _list_views(tree: exp.Query, select: exp.Select) -> list[set[str]]:
@@ -264,11 +261,11 @@ def _list_views(tree: exp.Query, select: exp.Select) -> list[set[str]]:
     return [_find_views(tree, part) for part in parts]
 
 
-def _find_views(tree: exp.Query, part: exp.Expression) -> set[str]:
+def _find_views(tree: exp.Query, part: exp.Expr) -> set[str]:
     """The views behind a part of a query, through its CTEs."""
     parts = {cte.alias_or_name: cte for cte in tree.find_all(exp.CTE)}
     found: set[str] = set()
-    left = [part]
+    left: list[exp.Expr] = [part]
     while left:
         names = {table.name for table in left.pop().find_all(exp.Table)} - found
         found |= names

@@ -13,7 +13,7 @@ from forensics.detect.findings import Finding, was_given
 from forensics.detect.near import Near
 from forensics.detect.parameters import Value
 from forensics.detect.run import DetectorRun, count_gaps, judge, make_gaps, screen, widens
-from forensics.detect.scope import Scope, name_moments
+from forensics.detect.scope import Scope, name_aspects
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,7 +29,7 @@ def run_narrowed(
     params: Mapping[str, Value],
     near: Near,
     *,
-    changed_moments: Set[str] = frozenset(),
+    changed_aspects: Set[str] = frozenset(),
 ) -> DetectorRun | str:
     """The run over what is touched, or why that will not do.
 
@@ -38,7 +38,7 @@ def run_narrowed(
     before = dict(json.loads(record["gaps"]))
     if reason := _find_wider(detector, previous, before):
         return reason
-    changed = not changed_moments.isdisjoint(name_moments(detector))
+    changed = not changed_aspects.isdisjoint(name_aspects(detector))
     if detector.sums and (reason := _find_unsummed(record, previous, near, changed=changed)):
         return reason
     scope = _find_touched(connection, detector, previous, params, near)
@@ -127,7 +127,7 @@ def _find_touched(
             scope.seed_values(screen(connection, detector, params))
     else:
         scope.seed_news()
-    scope.seed_changes(name_moments(detector))
+    scope.seed_changes(name_aspects(detector))
     if not detector.sums:  # else what stands is told by the landmarks
         scope.seed_findings(previous)
     return scope

@@ -28,12 +28,13 @@ from typing import Final
 import duckdb
 
 from forensics.case.contract import COLUMNS
-from forensics.case.news import EVENTS
+from forensics.case.news import EVENTS, GROUNDS, GROUNDS_OF
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
 from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
+from forensics.detect.reading import read_columns
 
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
@@ -96,12 +97,12 @@ class Scope:
                     f'WHERE "{column}" IN (SELECT "{column}" FROM fresh_{view})'
                 )
 
-    def seed_changes(self, moments: Iterable[str]) -> None:
-        """What has another verdict now at one of these moments."""
+    def seed_changes(self, aspects: Iterable[str]) -> None:
+        """What has another verdict now in one of these aspects."""
         self._reach.add_sightings(
             "SELECT observation_no FROM changed_observation "
-            "WHERE moment IN (SELECT unnest(?::VARCHAR[]))",
-            [list(moments)],
+            "WHERE aspect IN (SELECT unnest(?::VARCHAR[]))",
+            [list(aspects)],
         )
 
     def seed_findings(self, findings: Iterable[Finding]) -> None:
@@ -191,14 +192,19 @@ class Scope:
         return self._connection.execute(sql, values)
 
 
-def name_moments(detector: Detector) -> tuple[str, ...]:
-    """The moments whose verdicts a detector looks at; both where it does not say."""
+def name_aspects(detector: Detector) -> tuple[str, ...]:
+    """The aspects of verdicts that a detector looks at: both moments where it does not say, and
+    what a verdict rests on where it reads that.
+    """
     statements = " ".join(detector.statements)
     reads = len(re.findall(r"\b(?:FROM|JOIN) verdict\b", statements))
     receipts = statements.count("moment = 'receipt'")
-    if reads <= receipts:
-        return ("receipt",) if reads else ()
-    return ("receipt", "hindsight")
+    if not reads:
+        return ()
+    moments = ("receipt",) if reads <= receipts else ("receipt", "hindsight")
+    if set(read_columns(detector).get("verdict", ())).isdisjoint(GROUNDS):
+        return moments
+    return (*moments, *(GROUNDS_OF[moment] for moment in moments))
 
 
 def _name_values(finding: Finding, key: str) -> Iterator[str]:

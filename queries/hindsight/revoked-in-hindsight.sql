@@ -12,6 +12,7 @@
 -- requires = ["quote"]
 -- scope = ["pck_id"]
 -- suspects = "SELECT pck_id FROM ordered"
+-- apart = ["certificate", "crl"]
 -- discriminator = ["kind", "serial"]
 -- grain = "one row per platform and revoked certificate"
 -- nulls = "where neither verifier nor verdict accepted, nothing was exposed; evidence without a time counts as before the revocation"

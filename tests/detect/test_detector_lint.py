@@ -180,6 +180,9 @@ HELD = SQL.replace(
     "FROM observation JOIN (SELECT this_update FROM crl) AS c ON c.this_update = timestamp WHERE",
 )
 ASKED = HELD.replace("WITH late", "WITH seen AS (SELECT enclave_id FROM observation), late")
+NAMED = HELD.replace(
+    "SELECT observation_id, received_at", "SELECT observation_id, received_at, enclave_id", 1
+)
 COUNTED = Blindness("why", "SELECT count(*) AS unjudged FROM crl")
 
 
@@ -192,6 +195,9 @@ COUNTED = Blindness("why", "SELECT count(*) AS unjudged FROM crl")
         (HELD, {"apart": ("crl",), "widens": True}, None),
         (HELD, {"apart": ("crl",), "widens_when": "SELECT 1 FROM late"}, None),
         (ASKED, {"apart": ("crl",), "widens_when": "SELECT 1 FROM seen"}, "are held against"),
+        (ASKED, {"apart": ("crl",), "suspects": "SELECT enclave_id FROM seen"}, "are held against"),
+        (NAMED, {"apart": ("crl",), "suspects": "SELECT enclave_id FROM late"}, None),
+        (HELD, {"apart": ("crl",), "not_evaluable": (replace(COUNTED, widens=True),)}, None),
         (APART, {"apart": ("crl",), "not_evaluable": (COUNTED,)}, "and not anew"),
         (APART, {"apart": ("crl",), "not_evaluable": (replace(COUNTED, anew=True),)}, None),
     ],

@@ -162,7 +162,7 @@ def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
     fresh = [row[0] for row in rows if chance.random() < 0.5]
     connection.execute("CREATE TEMP TABLE fresh_observation (observation_no BIGINT)")
     connection.execute(
-        "CREATE TEMP TABLE changed_observation (moment VARCHAR, observation_no BIGINT)"
+        "CREATE TEMP TABLE changed_observation (aspect VARCHAR, observation_no BIGINT)"
     )
     for number in fresh:
         connection.execute("INSERT INTO fresh_observation VALUES (?)", [number])

@@ -63,11 +63,13 @@ VERDICT_STATE = Table(
     "What the newest `detect` knew as verdicts, condensed: where a later one differs, the "
     "sightings that it is about are judged again.",
     (
-        Column("moment", "text", "receipt or hindsight"),
+        Column(
+            "aspect", "text", "receipt or hindsight: what it says; with `grounds`: its collateral"
+        ),
         Column("subject_no", "i64", "the subject judged", "delta"),
         Column("starts", "i64", "first moment at which this holds", "delta"),
         Column("ends", "i64", "first moment at which it no longer holds", "delta"),
-        Column("digest", "text", "MD5 over the judgement, its span aside", "plain"),
+        Column("digest", "text", "MD5 over that aspect of the judgement, its span aside", "plain"),
     ),
 )
 
