@@ -39,6 +39,7 @@ _NAMES = frozenset(
         *("pck_ca_serial", "pck_id", "pck_serial", "peer", "ppid", "qe_auth_id", "qe_id"),
         *("revoked_serials", "runtime_data_id", "serial", "session_id", "tbs_id", "user_data"),
         *("chip_id", "csp_id", "platform_id", "report_id", "report_id_ma", "vek_id"),
+        *("one_peer", "other_peer"),
         "who",  # user@host
     }
 )
