@@ -27,7 +27,9 @@ from forensics.case.latencies import read_latencies, renew_latencies
 from forensics.case.tables import (
     FACT_CERTIFICATION,
     FACT_CHAIN,
+    FACT_ENDORSEMENT,
     FACT_QUOTE,
+    FACT_REPORT,
     LANDMARK,
     LATENCY,
     SUBJECT,
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 EVENTS = ("launch", "stop", "nonce", "release")
 """Views of evidence that is no sighting of a quote; each row names its source."""
 
-_FACTS = {table.name for table in (FACT_QUOTE, FACT_CERTIFICATION, FACT_CHAIN, SUBJECT)}
+# A certificate that comes after a report has it proven again, and it and its past are others.
+_OF_QUOTES = (FACT_QUOTE, FACT_CERTIFICATION, FACT_CHAIN, SUBJECT)
+_FACTS = {table.name for table in (*_OF_QUOTES, FACT_REPORT, FACT_ENDORSEMENT)}
 
 _SAID = (
     *("outcome", "status", "failed_checks", "undetermined_checks", "strict_failures"),
@@ -149,7 +153,7 @@ def look(case: Case, connection: duckdb.DuckDBPyConnection) -> Horizon:
 
 
 def rebuilt_facts(case: Case, since: Horizon) -> bool:
-    """Whether facts were taken out of the case since, so that their numbers may be others."""
+    """Whether facts were taken out of the case since: old evidence may have other ones now."""
     return any(
         path.split("/")[1] in _FACTS
         for entry in case.ledger.entries[since.entry :]

@@ -38,6 +38,7 @@ from forensics.detect.store import (
 )
 from forensics.detect.triage import save_word
 from forensics.formats.pem import split_pem
+from forensics.simulate import simulate
 from forensics.sources import ingest_paths
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -139,6 +140,28 @@ def test_instalments_give_what_a_full_run_gives(
         "no key leads to all that it looks at",
         "what it finds is told with other history",
     }
+
+
+@pytest.mark.parametrize(
+    "late", [["vcek.der"], ["cert_chain.pem"], ["cert_chain.pem", "vcek.der"]], ids="+".join
+)
+def test_a_certificate_that_comes_after_its_reports_has_them_judged_anew(
+    tmp_path: Path, late: list[str]
+) -> None:
+    at = START + timedelta(days=1)
+    simulate(tmp_path / "sim", days=1, platforms=1, incidents=["snp-field-drift"])
+    certificates = [tmp_path / name for name in late]
+    for path in certificates:
+        (tmp_path / "sim" / "evidence" / "amd" / path.name).rename(path)
+    roots = [der for _, der in split_pem((tmp_path / "sim" / "root_ca.pem").read_bytes())]
+    case = create_case(tmp_path / "case", name="late", at=START, anchors=roots)
+    take_in(case, [tmp_path / "sim" / "evidence"], at)
+    assert not run_of(run_all(case, at), "snp-field-drift").findings
+    take_in(case, certificates, at)
+    later = run_all(case, at)
+    assert run_of(later, "snp-field-drift").findings
+    connection = open_locked(case, check_results=False, custody_problems=True)
+    assert told(later) == told(detect(connection, CATALOG, as_of=at))
 
 
 def test_what_is_apart_may_change(instalments: tuple[Case, list[Detection]]) -> None:
