@@ -63,7 +63,8 @@ GROUNDS = (
 """Columns of a verdict that tell what it rests on. Collateral is issued anew every day, and mostly
 nothing that it says is another: so these are an aspect of their own.
 """
-GROUNDS_OF = {moment: f"{moment} grounds" for moment in ("receipt", "hindsight")}
+_OF = " grounds"
+GROUNDS_OF = {moment: moment + _OF for moment in ("receipt", "hindsight")}
 """Moment -> the name of that aspect; what is said is named by the moment alone."""
 
 
@@ -83,7 +84,7 @@ WITH judgement AS (
 )
 {_tell_states("moment", _SAID)}
 UNION ALL
-{_tell_states("moment || ' grounds'", GROUNDS)}
+{_tell_states(f"moment || '{_OF}'", GROUNDS)}
 """
 
 # A receipt holds for a stretch of time, hindsight for everything that was ever received.

@@ -57,8 +57,7 @@ class Past:
     `records` are the rows of the view `detection` by id. `since` is how far the newest run saw,
     None when no run left anything to go on from; `obstacle` says why, else what stands in the way
     of all detectors. `verdicts`: whether changes of verdicts since can be told, and
-    `changed_aspects`: in which aspects there were any. `still`: no source
-    came since.
+    `changed_aspects`: in which aspects there were any. `still`: no source came since.
     """
 
     now: Horizon

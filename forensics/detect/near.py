@@ -6,7 +6,7 @@ The relations `fresh_*`, `known_*` and `landmark` are `forensics.case.news`'s.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import duckdb
@@ -97,10 +97,6 @@ class Near:
     def fetched(self) -> bool:
         """Whether that is little enough to be at hand."""
         return bool(self._fetched)
-
-    def read_columns(self, detector: Detector) -> Mapping[str, Sequence[str]]:
-        """Input -> the columns of it that the detector reads."""
-        return self._read[detector.id]
 
     def list_followed(self, detector: Detector) -> Sequence[str]:
         """The keys by which a detector follows the news, and not what its own screen leaves."""

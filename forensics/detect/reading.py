@@ -25,7 +25,8 @@ _NODE: Final = re.compile(r'"type": ?"(\w+_NODE)"')
 _Names = Mapping[str, str]  # what stands in a FROM, by its name there -> the view, or ""
 
 
-def read_columns(detector: Detector) -> dict[str, tuple[str, ...]]:
+@cache  # asked several times of each detector, and its trees are large
+def read_columns(detector: Detector) -> Mapping[str, tuple[str, ...]]:
     """Input -> the columns of it that the detector's statements may read, in the view's order."""
     trees = [json.loads(_serialize(statement)) for statement in detector.statements]
     if any(tree["error"] for tree in trees):

@@ -142,7 +142,7 @@ class Scope:
         """Let the detector's inputs be what is in the scope; `known_only`: news aside; `outermost`:
         of sightings not those of the scope, but all that is near.
         """
-        read = self._near.read_columns(detector)
+        read = read_columns(detector)
         near = outermost or self._near.holds(self._members)
         undo = []
         for view in [view for view in read if view in NARROWED]:
