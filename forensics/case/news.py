@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 EVENTS = ("launch", "stop", "nonce", "release")
 """Views of evidence that is no sighting of a quote; each row names its source."""
 
+ARCHIVE = {"collateral": "collateral_id", "crl": "crl_id"}
+"""Views of documents that are held against sightings, and what names each."""
+
 # A certificate that comes after a report has it proven again, and it and its past are others.
 _OF_QUOTES = (FACT_QUOTE, FACT_CERTIFICATION, FACT_CHAIN, SUBJECT)
 _FACTS = {table.name for table in (*_OF_QUOTES, FACT_REPORT, FACT_ENDORSEMENT)}
@@ -111,6 +114,15 @@ JOIN stored.observation AS o ON o.quote_no = f.quote_no
 WHERE o.observation_no <= $observation_no
   AND (c.starts IS NULL
        OR ({RECEIVED_OR_NO_TIME} >= c.starts AND {RECEIVED_OR_NO_TIME} < c.ends))
+"""
+
+_FRESH_ITEM = """
+CREATE OR REPLACE TEMP TABLE fresh_item AS
+SELECT lower(hex(a.item_id)) AS item_id
+FROM stored.acquisition AS a
+JOIN stored.source AS s ON s.source_id = a.source_id
+GROUP BY a.item_id
+HAVING min(s.ledger_entry) > ?
 """
 
 
@@ -180,7 +192,8 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
     `aspect` (a moment, or one of `GROUNDS_OF`), known ones whose verdict is another now.
     `fresh_launch`, `known_launch` and so on are the rows of the event views on either side of the
-    horizon. `landmark` holds numbers too (`forensics.case.landmarks`).
+    horizon; so are those of the archive, by when each document first came. `landmark` holds numbers
+    too (`forensics.case.landmarks`).
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE fresh_observation AS "
@@ -193,12 +206,11 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
         "SELECT lower(hex(source_id)) AS source_id FROM stored.source WHERE ledger_entry > ?",
         [since.entry],
     )
+    connection.execute(_FRESH_ITEM, [since.entry])
     for view in EVENTS:
-        for kind, name, negation in (("TABLE", "fresh", ""), ("VIEW", "known", "NOT ")):
-            connection.execute(
-                f"CREATE OR REPLACE TEMP {kind} {name}_{view} AS SELECT * FROM memory.main.{view} "
-                f"WHERE source_id {negation}IN (SELECT source_id FROM fresh_source)"
-            )
+        _divide(connection, view, "source_id", "SELECT source_id FROM fresh_source")
+    for view, key in ARCHIVE.items():
+        _divide(connection, view, key, "SELECT item_id FROM fresh_item")
     rows = connection.execute("SELECT DISTINCT aspect FROM changed_observation").fetchall()
     aspects = frozenset(aspect for (aspect,) in rows)
     # A receipt that changed may tell of a certificate that came later: then kinds are others too.
@@ -212,6 +224,15 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     renew_latencies(connection, after, holds=holds)
     declare_landmarks(connection)
     return aspects
+
+
+def _divide(connection: duckdb.DuckDBPyConnection, view: str, key: str, fresh: str) -> None:
+    """The rows of a view on either side of the horizon; `fresh` asks for the keys of new ones."""
+    for kind, name, negation in (("TABLE", "fresh", ""), ("VIEW", "known", "NOT ")):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP {kind} {name}_{view} AS SELECT * FROM memory.main.{view} "
+            f"WHERE {key} {negation}IN ({fresh})"
+        )
 
 
 def store_look(connection: duckdb.DuckDBPyConnection, writer: Writer) -> None:
@@ -230,6 +251,11 @@ def _read_verdict_state(connection: duckdb.DuckDBPyConnection) -> pa.Table:
 def digest_views(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, str]:
     """View -> MD5 over its rows, in whatever order they come."""
     return {name: _digest(connection, f'SELECT * FROM memory.main."{name}"') for name in names}
+
+
+def digest_known(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, str]:
+    """The same of those of its rows that an earlier look knew."""
+    return {name: _digest(connection, f"SELECT * FROM known_{name}") for name in names}
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, query: str) -> str:

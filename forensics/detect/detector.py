@@ -73,11 +73,12 @@ class Detector:
 
     `scope`, `suspects`, `around`, `widens` and `widens_when` say how little has to be read when
     little is new: see `forensics.detect.scope`. Views that are `apart` are read whole, and no
-    sighting is held against them: what changes in them is no reason to read all sightings. By the
-    columns that it `follows` the sightings of new events are read too: what could not be judged
-    changes with an event. `sums` names the keys of `details` that count rows of what the scope
-    connects, and so add up over it. Without a scope every run reads everything, and `in_full` says
-    why.
+    sighting is held against them: what changes in them is no reason to read all sightings. Nor is
+    what comes into those that are `dated`: it bears on what the screen leaves, or on what `again`
+    asks for. By the columns that it `follows` the sightings of new events are read too: what could
+    not be judged changes with an event. `sums` names the keys of `details` that count rows of what
+    the scope connects, and so add up over it. Without a scope every run reads everything, and
+    `in_full` says why.
     """
 
     id: str
@@ -98,6 +99,8 @@ class Detector:
     widens: bool
     widens_when: str | None
     apart: tuple[str, ...]
+    dated: tuple[str, ...]
+    again: str | None
     follows: tuple[str, ...]
     sums: tuple[str, ...]
     in_full: str | None
@@ -203,6 +206,8 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         widens=header.flag("widens", empty=True),
         widens_when=header.text("widens_when", empty=True),
         apart=header.texts("apart", empty=True),
+        dated=header.texts("dated", empty=True),
+        again=header.text("again", empty=True),
         follows=header.texts("follows", empty=True),
         sums=header.texts("sums", empty=True),
         in_full=header.text("in_full", empty=True),
@@ -260,8 +265,12 @@ def _check_scope(detector: Detector, where: str) -> None:
     widens = (detector.widens, detector.widens_when, *(b.widens for b in detector.not_evaluable))
     if any((detector.suspects, detector.apart, *widens)) and not detector.scope:
         raise header_error(where, "suspects, widens and apart mean nothing without a scope")
-    if not set(detector.apart) <= set(detector.inputs):
-        raise header_error(where, "apart names views that are not in inputs")
+    if not {*detector.apart, *detector.dated} <= set(detector.inputs):
+        raise header_error(where, "apart or dated names views that are not in inputs")
+    if detector.dated and not (detector.again or detector.suspects):
+        raise header_error(where, "what is dated bears on what again or suspects says")
+    if detector.again and not detector.dated:
+        raise header_error(where, "again means nothing where nothing is dated")
     if detector.sums and (detector.suspects or not detector.keys):
         raise header_error(where, "sums are over a scope of keys, without suspects")
     if (detector.around or detector.follows) and not detector.suspects:

@@ -24,6 +24,7 @@ from forensics.case.news import (
     Horizon,
     declare_news,
     describe,
+    digest_known,
     digest_views,
     has_evidence_since,
     knows_verdicts,
@@ -57,7 +58,8 @@ class Past:
     `records` are the rows of the view `detection` by id. `since` is how far the newest run saw,
     None when no run left anything to go on from; `obstacle` says why, else what stands in the way
     of all detectors. `verdicts`: whether changes of verdicts since can be told, and
-    `changed_aspects`: in which aspects there were any. `still`: no source came since.
+    `changed_aspects`: in which aspects there were any. `digests` are of the views that are read
+    whole, `known_digests` of the rows that some of them had then. `still`: no source came since.
     """
 
     now: Horizon
@@ -67,6 +69,7 @@ class Past:
     changed_aspects: Set[str]
     records: Mapping[str, Mapping[str, Any]]
     digests: Mapping[str, str]
+    known_digests: Mapping[str, str]
     still: bool = False
 
     def carry(
@@ -110,11 +113,12 @@ class Past:
         basis = _read_basis(record)[1]
         if _tells_time(detector) and as_of != datetime.fromisoformat(basis["as_of"]):
             return False
+        grown = (*detector.apart, *detector.dated)
         unread = self.still and self.changed_aspects.isdisjoint(name_aspects(detector))
         return (
             (unread or NARROWED.isdisjoint(detector.inputs))
             and basis.get("header") == detector.header_sha256
-            and all(basis["views"].get(view) == self.digests[view] for view in detector.apart)
+            and all(basis["views"].get(view) == self.digests[view] for view in grown)
             and _find_change(detector, self, params, record) is None
         )
 
@@ -201,7 +205,9 @@ def recall(
     else:
         renew_landmarks(connection)
         renew_latencies(connection)
+    detectors = list(detectors)
     views = sorted({view for detector in detectors for view in _whole_inputs(detector)})
+    dated = sorted({view for detector in detectors for view in detector.dated})
     return Past(
         now=look(case, connection),
         since=since,
@@ -210,6 +216,7 @@ def recall(
         changed_aspects=changed_aspects,
         records=known,
         digests=digest_views(connection, views),
+        known_digests={} if obstacle else digest_known(connection, dated),
         still=since is not None and not has_evidence_since(connection, since),
     )
 
@@ -254,7 +261,8 @@ def _find_change(
     if "verdict" in detector.inputs and not past.verdicts:
         return "the verdicts that it saw are not known"
     for view in _whole_inputs(detector):
-        if view not in detector.apart and basis["views"].get(view) != past.digests[view]:
+        digests = past.known_digests if view in detector.dated else past.digests
+        if view not in detector.apart and basis["views"].get(view) != digests[view]:
             return f"its input {view} changed"
     if AS_OF in params and not _may_move(detector, basis["as_of"], params[AS_OF]):
         return "its cut-off changed"

@@ -19,11 +19,11 @@ from sqlglot import exp
 
 from forensics.case.connection import lock_out
 from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
-from forensics.case.news import EVENTS
+from forensics.case.news import ARCHIVE, EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
 from forensics.detect.reading import name_columns
-from forensics.detect.run import screen, widens
+from forensics.detect.run import note_again, screen, widens
 from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
 
@@ -50,7 +50,11 @@ _ANONYMOUS: Final = frozenset({"to_json"})  # unknown to sqlglot, spelled alike 
 _NEWS = """
 CREATE TEMP TABLE fresh_observation (observation_no BIGINT);
 CREATE TEMP TABLE known_count (backend_verifier VARCHAR, highest BIGINT);
-"""
+""" + "".join(
+    f"CREATE TEMP VIEW {side}_{view} AS FROM {view};\n"
+    for view in (*EVENTS, *ARCHIVE)
+    for side in ("fresh", "known")
+)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -194,7 +198,31 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
         read = detector.scope and view.name in EVENTS and view.name in detector.inputs
         if read and not detector.suspects and not set(detector.scope) & set(view.names):
             yield f"{view.name} has none of these columns, so none of its rows would be read"
+    connection.execute(_NEWS)
     yield from _check_suspects(connection, detector)
+    yield from _check_again(connection, detector)
+
+
+def _check_again(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
+    """Sightings or keys of the scope, from inputs and from what is new or known of them."""
+    if strange := sorted(set(detector.dated) - ARCHIVE.keys()):
+        yield f"of {strange} nobody knows what came when"
+    if detector.again is None:
+        return
+    tree, problems = _parse(connection, detector.again)
+    yield from (f"again: {problem}" for _, problem in problems)
+    if tree is None:
+        return
+    news = {f"{side}_{view}" for view in detector.inputs for side in ("fresh", "known")}
+    if strange := sorted(_tables(tree) - news - set(detector.inputs)):
+        yield f"again reads {strange}, which are no inputs, nor what is new or known of them"
+    try:
+        columns = note_again(connection, detector, bind(detector.params, _LONG_AGO, {}))
+    except (duckdb.Error, DetectorError) as error:
+        yield f"again: {_first_line(error)}"
+        return
+    if not set(columns) <= {"observation_no", *detector.keys}:
+        yield f"again gives {columns}, not numbers of sightings or columns of the scope"
 
 
 def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
@@ -202,7 +230,6 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
     what `widens_when` asks.
     """
     params = bind(detector.params, _LONG_AGO, {})
-    connection.execute(_NEWS)
     for key, select, ask in (
         ("suspects", detector.suspects, screen),
         ("widens_when", detector.widens_when, widens),

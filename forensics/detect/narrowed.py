@@ -128,6 +128,8 @@ def _find_touched(
     else:
         scope.seed_news()
     scope.seed_changes(name_aspects(detector))
+    if detector.again:
+        scope.seed_again(detector, params)
     if not detector.sums:  # else what stands is told by the landmarks
         scope.seed_findings(previous)
     return scope

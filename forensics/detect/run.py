@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import duckdb
 
@@ -20,8 +20,11 @@ from forensics.case.connection import only_reads
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.findings import Finding, make_finding
 from forensics.detect.parameters import AS_OF, Value, bind, write_value
-from forensics.detect.reading import continue_query, only_selects
+from forensics.detect.reading import continue_query, name_columns, only_selects
 from forensics.errors import DetectorError, UsageError
+
+AGAIN: Final = "again"
+"""The table of what a detector asks to judge again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,20 @@ def widens(
     if detector.widens_when is None:
         return False
     return bool(_ask(connection, detector, detector.widens_when, params))
+
+
+def note_again(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> list[str]:
+    """Make the temporary table `AGAIN` of what the detector asks to judge again; its columns."""
+    assert detector.again
+    if not only_selects(detector.again):
+        raise DetectorError("detector-query", f"{detector.path}: again does more than read")
+    with _blaming(detector):
+        [statement] = connection.extract_statements(detector.again)
+        used = {name: params[name] for name in statement.named_parameters if name in params}
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {AGAIN} AS {detector.again}", used)
+    return name_columns(detector.again)
 
 
 def _ask(

@@ -35,6 +35,7 @@ from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
 from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
 from forensics.detect.reading import read_columns
+from forensics.detect.run import AGAIN, note_again
 
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
 """Views of which an incremental run reads a part; of all others it reads everything."""
@@ -97,6 +98,14 @@ class Scope:
                     f'WHERE "{column}" IN (SELECT "{column}" FROM fresh_{view})'
                 )
 
+    def seed_again(self, detector: Detector, params: Mapping[str, Value]) -> None:
+        """What the header asks to judge again: numbers of sightings, or values of keys."""
+        for column in note_again(self._connection, detector, params):
+            if column == "observation_no":
+                self._reach.add_sightings(f"FROM {AGAIN}")
+            else:
+                self._reach.add_values(column, f"FROM {AGAIN}")
+
     def seed_changes(self, aspects: Iterable[str]) -> None:
         """What has another verdict now in one of these aspects."""
         self._reach.add_sightings(
@@ -145,6 +154,9 @@ class Scope:
         read = read_columns(detector)
         near = outermost or self._near.holds(self._members)
         undo = []
+        for view in detector.dated if known_only else ():
+            self._run(f"CREATE OR REPLACE TEMP TABLE {view} AS FROM known_{view}")
+            undo.append(f"DROP TABLE temp.{view}")
         for view in [view for view in read if view in NARROWED]:
             names = read[view] or [SIGHTINGS.get(view, "source_id")]  # of some only rows count
             if view in SIGHTINGS and near and not known_only and (self._screens or outermost):

@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -11,6 +11,20 @@
 -- inputs = ["collateral", "crl", "observation", "quote", "verdict"]
 -- requires = ["verdict"]
 -- scope = ["observation_id"]
+-- dated = ["collateral", "crl"]
+-- again = """
+-- WITH issue AS (
+--     SELECT min(issued_at) AS first_at
+--     FROM (
+--         SELECT issued_at FROM fresh_collateral
+--         UNION ALL
+--         SELECT this_update AS issued_at FROM fresh_crl
+--     ) AS document
+-- )
+-- SELECT o.observation_no
+-- FROM observation AS o
+-- CROSS JOIN issue AS i
+-- WHERE o.received_at >= i.first_at OR o.collateral_fetched_at >= i.first_at"""
 -- discriminator = ["kind", "item"]
 -- grain = "one row per verifier, else instance, and kind and item"
 -- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; only the time of its fetch says what a verifier judged with: where that is not logged, or newer may have come since, the finding is unresolved and medium, as verdict-contradiction's is where collateral may have been other; lists that were all issued later are not expired, and counted"
@@ -19,7 +33,7 @@
 -- attack = ["frozen collateral", "suppressed revocation"]
 -- spec = ["Intel SGX DCAP: nextUpdate of TCB info, enclave identity and CRLs", "detector D30"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "fetched: by its own log the verifier had nothing newer; certificate: a certificate of the evidence or of the collateral's signer had expired; unresolved: the newest that the case has had expired"

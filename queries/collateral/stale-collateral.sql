@@ -1,7 +1,7 @@
 -- ---
 -- id = "stale-collateral"
 -- title = "Judged with old collateral while newer was out"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -11,6 +11,12 @@
 -- inputs = ["collateral", "observation", "policy", "quote"]
 -- requires = ["observation"]
 -- scope = ["observation_id"]
+-- dated = ["collateral"]
+-- again = """
+-- SELECT o.observation_no
+-- FROM observation AS o
+-- CROSS JOIN (SELECT min(issued_at) AS first_at FROM fresh_collateral) AS i
+-- WHERE o.received_at >= i.first_at"""
 -- discriminator = ["series"]
 -- grain = "one row per verifier, else instance, and platform family"
 -- nulls = "an OK without the time of the fetch is counted; documents without an evaluation number cannot outdate another one"
@@ -20,7 +26,7 @@
 -- attack = ["frozen collateral"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D29"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.max_age]
 -- type = "INTERVAL"
@@ -43,7 +49,7 @@
 -- FROM observation
 -- WHERE claimed_ok AND quote_id IS NOT NULL AND collateral_fetched_at IS NULL"""
 -- [[not_evaluable]]
--- reason = "collateral older than allowed, and the case has none of that platform family to compare"
+-- reason = "collateral older than allowed, and the case has none of that platform family from then or before to compare"
 -- count = """
 -- WITH said AS (
 --     SELECT min(max_collateral_age_ms) AS age_ms FROM policy
@@ -55,17 +61,18 @@
 --     FROM said
 -- ),
 -- late AS (
---     SELECT o.observation_id, o.quote_no
+--     SELECT o.observation_no, o.quote_no, o.received_at
 --     FROM observation AS o
 --     CROSS JOIN limits AS l
 --     WHERE o.claimed_ok
 --         AND o.received_at > o.collateral_fetched_at + coalesce(l.said, $max_age)
 -- )
--- SELECT count(DISTINCT t.observation_id) AS unjudged
+-- SELECT count(DISTINCT t.observation_no) AS unjudged
 -- FROM late AS t
 -- JOIN quote AS q ON q.quote_no = t.quote_no
 -- LEFT JOIN collateral AS c
 --     ON c.kind = 'tcb_info' AND c.authentic AND c.fmspc = q.fmspc AND c.id = upper(q.tee)
+--     AND c.issued_at <= t.received_at
 -- WHERE c.collateral_id IS NULL"""
 -- ---
 WITH said AS (

@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-recovery-lag"
 -- title = "A platform that does not follow the TCB recovery"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -12,6 +12,7 @@
 -- requires = ["verdict"]
 -- scope = ["ppid", "attestation_key_id"]
 -- suspects = "SELECT subject_id AS ppid, subject_id AS attestation_key_id FROM late"
+-- dated = ["collateral"]
 -- discriminator = ["tee"]
 -- grain = "one row per platform and TEE"
 -- nulls = "a platform without PPID is told by its attestation key; out of date by a TCB info that has no date is counted"
@@ -20,7 +21,7 @@
 -- attack = ["extracted attestation key", "known vulnerability of the platform"]
 -- spec = ["Intel SGX DCAP: TCB recovery", "detector D31"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.patience]
 -- type = "INTERVAL"

@@ -128,7 +128,11 @@ SCOPED = [
     if CATALOG[name].scope and (case["expect"] or number % 3 == 0)  # type: ignore[index,call-overload]
 ]
 
-APART = sorted({v for detector in CATALOG.values() for v in detector.apart} - FOLLOWING.keys())
+GROWN = sorted(
+    {v for detector in CATALOG.values() for v in (*detector.apart, *detector.dated)}
+    - FOLLOWING.keys()
+)
+"""Views that are read whole, and that may have more rows than before."""
 
 
 def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
@@ -166,7 +170,7 @@ def deal(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
     )
     for number in fresh:
         connection.execute("INSERT INTO fresh_observation VALUES (?)", [number])
-    for view in (*EVENTS, *APART):
+    for view in (*EVENTS, *GROWN):
         rows = connection.execute(f"SELECT rowid FROM {view} ORDER BY rowid").fetchall()
         late = [row for (row,) in rows if chance.random() < 0.5]
         for name, negation in (("fresh", ""), ("known", "NOT ")):
@@ -218,7 +222,7 @@ def run_first(
         "OR quote_id NOT IN (SELECT quote_id FROM memory.main.observation "
         "WHERE quote_id IS NOT NULL)"
     )
-    dealt = (*EVENTS, *(view for view in detector.apart if view in APART))
+    dealt = (*EVENTS, *(v for v in (*detector.apart, *detector.dated) if v in GROWN))
     for view in dealt:
         connection.execute(f"CREATE TEMP TABLE {view} AS FROM known_{view}")
     for view, query in FOLLOWING.items():
