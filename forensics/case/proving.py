@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forensics.case.unproven import Unproven
 
 _HEAD_START = 4  # blocks that are sent before anything else is loaded, which would hold them up
+_NEARLY_ALL = 7 / 8
 
 _Proven = tuple[list["Numbers"], bytes]
 
@@ -24,10 +25,13 @@ _Proven = tuple[list["Numbers"], bytes]
 class Proving:
     """What provers do in a thread of its own."""
 
-    def __init__(self, pool: ThreadPoolExecutor, unproven: Unproven, prove: ProveBlocks) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, unproven: Unproven, prove: ProveBlocks, total: int
+    ) -> None:
+        self._total = total
         self._report: Callable[[int], None] = lambda _done: None
         self._begun = Event()
-        self._all_sent = Event()
+        self._nearly_all_sent = Event()
         self._proven: Future[_Proven] = pool.submit(self._prove, unproven, prove)
         self._begun.wait()
 
@@ -35,9 +39,9 @@ class Proving:
         """Call `report` with the number of quotes that are proven so far, from now on."""
         self._report = report
 
-    def wait_for_last(self) -> None:
-        """Until the last quotes are handed out: soon a core has nothing to do."""
-        self._all_sent.wait()
+    def wait_for_end(self) -> None:
+        """Until nearly all quotes are handed out, and the end is in sight."""
+        self._nearly_all_sent.wait()
 
     def finish(self) -> _Proven:
         """Numbers of quotes, and a byte for each of them: 1 where its signature is valid.
@@ -50,12 +54,15 @@ class Proving:
         numbers: list[Numbers] = []
 
         def send_blocks() -> Iterator[bytes]:
+            sent = 0
             for quotes, block in unproven.read():
                 numbers.append(quotes)
                 yield block
+                sent += len(quotes)
                 if len(numbers) == _HEAD_START:
                     self._begun.set()
-            self._all_sent.set()
+                if sent >= self._total * _NEARLY_ALL:
+                    self._nearly_all_sent.set()
 
         done = 0
         answers = []
@@ -66,18 +73,21 @@ class Proving:
                 self._report(done)
         finally:
             self._begun.set()
-            self._all_sent.set()
+            self._nearly_all_sent.set()
         return numbers, b"".join(answers)
 
 
 @contextmanager
-def prove_unproven(case: CaseFolder, prove: ProveBlocks) -> Iterator[Proving]:
-    """Verify the signatures of all quotes that are not proven yet, from now to the block's end."""
+def prove_unproven(case: CaseFolder, prove: ProveBlocks, total: int) -> Iterator[Proving]:
+    """Verify the signatures of all quotes that are not proven yet, from now to the block's end.
+
+    `total` is how many there are, or a few more.
+    """
     from forensics.case.unproven import Unproven  # loads pyarrow
 
     unproven = Unproven(case)
     with ThreadPoolExecutor(1) as pool:
         try:
-            yield Proving(pool, unproven, prove)
+            yield Proving(pool, unproven, prove, total)
         finally:
             unproven.close()

@@ -47,6 +47,7 @@ class Renewal:
         self._connection = connect_stored(case)
         self._tables = DerivedTables(case, self._connection, writer)
         self._anchors = [anchor.der for anchor in case.settings.anchors]
+        self._bench: Bench | None = None
 
     def prepare(self, proving: Proving, threads: int, progress: Progress) -> None:
         """Add the missing facts about whatever speaks for a quote, while quotes are proven."""
@@ -62,6 +63,7 @@ class Renewal:
         counts["crls"] = prove_crls(connection, tables, self._issuers)
         self.signatures |= counts
         self._repeated = find_repeated(connection)
+        self._bench = Bench(connection)
 
     def prove_quotes(self, proving: Proving, threads: int) -> None:
         """Add the facts that are missing about quotes and reports."""
@@ -87,7 +89,7 @@ class Renewal:
 
     def judge(self, as_of: datetime, chosen: Collection[bytes], *, receipts: bool) -> int:
         """Renew hindsight, and the receipts where evidence or facts are new; number of subjects."""
-        bench = Bench(self._connection)
+        bench = self._bench or Bench(self._connection)
         load_sightings(self._connection)
         if receipts:
             renew_receipts(bench, self._connection, self._tables)

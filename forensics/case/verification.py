@@ -81,7 +81,7 @@ def verify_case(
             renewal = Renewal(case, writer)
             if proving:
                 renewal.prepare(proving, threads, progress)
-                proving.wait_for_last()
+                proving.wait_for_end()  # then a core has nothing to do
             with renewal.binding() if proving and not _is_ruled(case) else nullcontext():
                 if proving:
                     renewal.prove_quotes(proving, threads)
@@ -95,7 +95,10 @@ def verify_case(
 def _proving(case: Case, engine: Engine, threads: int) -> Iterator[Proving]:
     """The signatures that are not proven yet are verified in this block."""
     unproven = case.ledger.rows(QUOTE.name) - case.ledger.rows(FACT_QUOTE.name)
-    with hire_provers(engine, unproven, threads) as prove, prove_unproven(case, prove) as proving:
+    with (
+        hire_provers(engine, unproven, threads) as prove,
+        prove_unproven(case, prove, unproven) as proving,
+    ):
         yield proving
 
 
