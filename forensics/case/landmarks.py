@@ -17,8 +17,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from forensics.case.latencies import LATENCY_SQL
 from forensics.case.ledger import TOOL_VERSION
+from forensics.case.summaries import SUMMARIES
 from forensics.case.tables import LANDMARK
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ _KEPT = "CREATE OR REPLACE VIEW memory.main.reshown AS FROM temp.main.shown_agai
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
-_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS, LATENCY_SQL)).encode()).hexdigest()
+_SUMMARIES = "".join(summary.sql for summary in SUMMARIES)
+_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS, _SUMMARIES)).encode()).hexdigest()
 
 
 def note_reshown(connection: duckdb.DuckDBPyConnection) -> None:
@@ -165,7 +166,7 @@ def renew_landmarks(
 
 
 def name_rule(landmarks: str) -> str:
-    """The rows of `NOW` or `STORED`, with what told the kinds apart, and the latencies that are
+    """The rows of `NOW` or `STORED`, with what told the kinds apart, and the summaries that are
     kept beside them: by another rule, or of another version of the tool, they are others, even
     where their rows are the same.
     """

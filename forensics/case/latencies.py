@@ -1,20 +1,14 @@
 """How long answers took, of each platform to each verifier, in whole milliseconds and counted.
 
-That is little beside the sightings, and adds up: a look at a case leaves it behind (`latency`), and
-the next one adds what came since, as with landmarks (`forensics.case.landmarks`).
+That is little beside the sightings, and adds up.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from forensics.case.expressions import CLAIMED_OK, RECEIVED
 from forensics.case.quote_views import RESHOWN, show_quotes
+from forensics.case.summary import Summary
 from forensics.case.tables import LATENCY
-
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
 
 TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BIGINT)"
 """How long an observation `o` took that was received at some moment."""
@@ -51,34 +45,14 @@ GROUP BY ALL
 
 
 LATENCY_SQL = _tell_latencies(f"({RESHOWN})")
-_ALL = _tell_latencies("memory.main.reshown")
-_NEW = _tell_latencies("memory.main.reshown", "o.observation_no > $after")
-_STORED = f"SELECT {', '.join(LATENCY.names)} FROM stored.latency"
 _GONE_ON = f"""
 SELECT platform_id, backend_verifier, took_ms, CAST(sum(answers) AS BIGINT) AS answers,
        min(one_peer) AS one_peer, max(other_peer) AS other_peer
-FROM ({_STORED} UNION ALL {_NEW})
+FROM (
+    SELECT {", ".join(LATENCY.names)} FROM stored.latency
+    UNION ALL {_tell_latencies("memory.main.reshown", "o.observation_no > $after")}
+)
 GROUP BY ALL
 """
-_NOW = "CREATE OR REPLACE TEMP TABLE latency_now AS "
-_KEPT = "CREATE OR REPLACE VIEW memory.main.latency AS FROM temp.main.latency_now"
 
-
-def renew_latencies(
-    connection: duckdb.DuckDBPyConnection, after: int = 0, *, holds: bool = False
-) -> None:
-    """Let the view give what was noted, as long as the connection lives.
-
-    `holds`: the stored ones are those of the sightings up to `after`. Else they are made anew.
-    """
-    if holds:
-        connection.execute(_NOW + _GONE_ON, {"after": after})
-    else:
-        connection.execute(_NOW + _ALL)
-    connection.execute(_KEPT)
-
-
-def read_latencies(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """The rows of `latency` as they should be now."""
-    relation = connection.sql(f"SELECT {', '.join(LATENCY.names)} FROM latency_now ORDER BY ALL")
-    return relation.to_arrow_table().cast(LATENCY.arrow_schema())
+LATENCIES = Summary(LATENCY, _tell_latencies("memory.main.reshown"), _GONE_ON)

@@ -23,7 +23,7 @@ from forensics.case.landmarks import (
     read_landmarks,
     renew_landmarks,
 )
-from forensics.case.latencies import read_latencies, renew_latencies
+from forensics.case.summaries import SUMMARIES
 from forensics.case.tables import (
     FACT_CERTIFICATION,
     FACT_CHAIN,
@@ -31,7 +31,6 @@ from forensics.case.tables import (
     FACT_QUOTE,
     FACT_REPORT,
     LANDMARK,
-    LATENCY,
     SUBJECT,
     VERDICT_STATE,
 )
@@ -132,7 +131,7 @@ class Horizon:
 
     `entry` and `observation_no` are the last of each that it saw; `proven`: all evidence was
     verified then; `verdicts` and `landmarks` name those that it saw (MD5 over `verdict_state`, and
-    over `landmark` and the rule of its kinds).
+    over `landmark` and the rule of its kinds and of the summaries).
     """
 
     entry: int
@@ -221,7 +220,8 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
         and not are_overtaken(connection, after)
     )
     renew_landmarks(connection, after, holds=holds)
-    renew_latencies(connection, after, holds=holds)
+    for summary in SUMMARIES:
+        summary.renew(connection, after, holds=holds)
     declare_landmarks(connection)
     return aspects
 
@@ -239,7 +239,8 @@ def store_look(connection: duckdb.DuckDBPyConnection, writer: Writer) -> None:
     """Leave behind what the next look goes on from."""
     writer.replace_table(VERDICT_STATE.name, _read_verdict_state(connection))
     writer.replace_table(LANDMARK.name, read_landmarks(connection))
-    writer.replace_table(LATENCY.name, read_latencies(connection))
+    for summary in SUMMARIES:
+        writer.replace_table(summary.table.name, summary.read(connection))
 
 
 def _read_verdict_state(connection: duckdb.DuckDBPyConnection) -> pa.Table:

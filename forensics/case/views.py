@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from forensics.case import extras
 from forensics.case.contract import REFERENCE_PAGE
+from forensics.case.counts import STRETCH_SQL
 from forensics.case.expressions import (
     CLAIMED_OK,
     RECEIVED,
@@ -17,6 +18,7 @@ from forensics.case.expressions import (
     to_hex,
 )
 from forensics.case.latencies import LATENCY_SQL
+from forensics.case.loose_ends import LOOSE_END_SQL
 from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.tables import (
     DETECTION,
@@ -311,11 +313,25 @@ SELECT {to_hex("certificate_id")} AS certificate_id, {to_hex("tbs_id")} AS tbs_i
 FROM stored.fact_certificate
 """
 
+
+def _hour(moment: str) -> str:
+    return f"CAST(floor(epoch({moment}) / 3600) AS BIGINT)"
+
+
 _TRAFFIC = f"""
-SELECT CAST(floor(epoch({RECEIVED}) / 3600) AS BIGINT) AS hour_no, count(*) AS answers
-FROM stored.observation AS o
-WHERE o.nonce IS NOT NULL AND {RECEIVED} IS NOT NULL
-GROUP BY ALL
+SELECT hour_no, CAST(sum(answers) AS BIGINT) AS answers, CAST(sum(releases) AS BIGINT) AS releases
+FROM (
+    SELECT {_hour(RECEIVED)} AS hour_no, count(*) AS answers, 0 AS releases
+    FROM stored.observation AS o
+    WHERE o.nonce IS NOT NULL AND {RECEIVED} IS NOT NULL
+    GROUP BY ALL
+    UNION ALL
+    SELECT {_hour("timestamp")}, 0, count(*)
+    FROM stored.release
+    WHERE timestamp IS NOT NULL AND coalesce(session_id, enclave_id) IS NOT NULL
+    GROUP BY ALL
+) AS counted
+GROUP BY hour_no
 """
 
 _EVENTS = {
@@ -329,6 +345,8 @@ _EXTENT = f"""
 SELECT 'observation' AS kind, min({RECEIVED}) AS first_at, max({RECEIVED}) AS last_at
 FROM stored.observation AS o
 WHERE o.event_type IS NOT NULL
+UNION ALL
+SELECT 'sighting', min({RECEIVED}), max({RECEIVED}) FROM stored.observation AS o
 """ + "".join(
     f"UNION ALL SELECT '{view}', min(timestamp), max(timestamp) FROM ({sql}) AS event\n"
     for view, sql in _EVENTS.items()
@@ -348,6 +366,8 @@ VIEW_SQL = {
     "binding": _BINDING,
     "reshown": RESHOWN,
     "latency": LATENCY_SQL,
+    "loose_end": LOOSE_END_SQL,
+    "stretch": STRETCH_SQL,
     "traffic": _TRAFFIC,
     "source": _SOURCE,
     "quarantine": _QUARANTINE,

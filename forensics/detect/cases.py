@@ -8,8 +8,8 @@ judged; `evaluated = false`, that nothing could. `like` copies the rows of an ea
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
 
-`quote_no` and `observation_no` need not be told: they follow from the ids; nor `reshown`,
-`latency`, `traffic` and `extent`, which follow from sightings and events.
+`quote_no` and `observation_no` need not be told: they follow from the ids; nor `reshown` and what
+sums up the history (`FOLLOWING`), which follow from sightings and events.
 """
 
 from __future__ import annotations
@@ -83,21 +83,79 @@ WHERE q.trusted AND a.observation_no IS NULL
 GROUP BY ALL
 """
 _TRAFFIC: Final = """
-SELECT CAST(floor(epoch(received_at) / 3600) AS BIGINT) AS hour_no, count(*) AS answers
-FROM observation
-WHERE nonce IS NOT NULL AND received_at IS NOT NULL
+SELECT CAST(floor(epoch(happened_at) / 3600) AS BIGINT) AS hour_no,
+       count(*) FILTER (WHERE is_answer) AS answers,
+       count(*) FILTER (WHERE NOT is_answer) AS releases
+FROM (
+    SELECT received_at AS happened_at, true AS is_answer FROM observation WHERE nonce IS NOT NULL
+    UNION ALL
+    SELECT timestamp, false FROM release WHERE coalesce(session_id, enclave_id) IS NOT NULL
+) AS event
+WHERE happened_at IS NOT NULL
 GROUP BY ALL
 """
 _EXTENT: Final = (
     "SELECT 'observation' AS kind, min(received_at) AS first_at, max(received_at) AS last_at "
-    "FROM observation WHERE event_type IS NOT NULL"
+    "FROM observation WHERE event_type IS NOT NULL "
+    "UNION ALL SELECT 'sighting', min(received_at), max(received_at) FROM observation"
     + "".join(
         f" UNION ALL SELECT '{view}', min(timestamp), max(timestamp) FROM {view}" for view in EVENTS
     )
 )
+_EVIDENCE: Final = """
+SELECT session_id, enclave_id FROM observation
+WHERE received_at IS NOT NULL AND (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
+"""
+_LOOSE_END: Final = f"""
+SELECT 'challenge' AS kind, nonce AS key_id, enclave_id AS subject_id,
+       min(timestamp) AS happened_at, CAST(NULL AS BIGINT) AS observation_no
+FROM nonce
+WHERE nonce IS NOT NULL AND enclave_id IS NOT NULL AND timestamp IS NOT NULL
+  AND nonce NOT IN (SELECT nonce FROM observation WHERE nonce IS NOT NULL)
+GROUP BY nonce, enclave_id
+UNION ALL
+SELECT 'answer', NULL, coalesce(enclave_id, container_id, observation_id), received_at,
+       observation_no
+FROM observation
+WHERE nonce IS NOT NULL AND nonce NOT IN (SELECT nonce FROM nonce WHERE nonce IS NOT NULL)
+  AND EXISTS (SELECT 1 FROM nonce)
+UNION ALL
+SELECT 'release', session_id, coalesce(session_id, enclave_id), timestamp, NULL
+FROM release
+WHERE timestamp IS NOT NULL AND coalesce(session_id, enclave_id) IS NOT NULL
+  AND CASE WHEN session_id IS NULL
+      THEN enclave_id NOT IN
+          (SELECT enclave_id FROM ({_EVIDENCE}) AS e WHERE enclave_id IS NOT NULL)
+      ELSE session_id NOT IN
+          (SELECT session_id FROM ({_EVIDENCE}) AS e WHERE session_id IS NOT NULL) END
+"""
+_STRETCH: Final = """
+WITH numbered AS (
+    SELECT backend_verifier, sequence_no, min(received_at) AS received_at,
+           min(observation_id) AS observation_id
+    FROM observation
+    WHERE sequence_no >= 0 AND backend_verifier IS NOT NULL
+    GROUP BY backend_verifier, sequence_no
+),
+placed AS (
+    SELECT *, sequence_no - row_number() OVER (
+        PARTITION BY backend_verifier ORDER BY sequence_no
+    ) AS stretch
+    FROM numbered
+)
+SELECT backend_verifier, min(sequence_no) AS first_no, max(sequence_no) AS last_no,
+       min_by(struct_pack(v := received_at), sequence_no).v AS first_at,
+       max_by(struct_pack(v := received_at), sequence_no).v AS last_at,
+       min_by(observation_id, sequence_no) AS first_id,
+       max_by(observation_id, sequence_no) AS last_id
+FROM placed
+GROUP BY backend_verifier, stretch
+"""
 FOLLOWING: Final = {
     "reshown": RESHOWN,
     "latency": _LATENCY,
+    "loose_end": _LOOSE_END,
+    "stretch": _STRETCH,
     "traffic": _TRAFFIC,
     "extent": _EXTENT,
 }

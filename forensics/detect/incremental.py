@@ -18,7 +18,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from forensics.case.landmarks import keep_reshown, note_reshown, renew_landmarks
-from forensics.case.latencies import renew_latencies
 from forensics.case.ledger import TOOL_VERSION
 from forensics.case.news import (
     Horizon,
@@ -32,6 +31,7 @@ from forensics.case.news import (
     read_horizon,
     rebuilt_facts,
 )
+from forensics.case.summaries import SUMMARIES
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding, as_found, was_given
 from forensics.detect.narrowed import run_narrowed
@@ -204,7 +204,8 @@ def recall(
         changed_aspects = declare_news(connection, since)
     else:
         renew_landmarks(connection)
-        renew_latencies(connection)
+        for summary in SUMMARIES:
+            summary.renew(connection)
     detectors = list(detectors)
     views = sorted({view for detector in detectors for view in _whole_inputs(detector)})
     dated = sorted({view for detector in detectors for view in detector.dated})

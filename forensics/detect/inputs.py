@@ -29,7 +29,7 @@ _WORTH: Final = {
     "verdict": {"observation_no", "moment"},
     "binding": {"observation_no"},
     "reshown": {"observation_no"},
-    **{view: set() for view in ("latency", "traffic", "extent")},
+    **{view: set() for view in ("latency", "loose_end", "stretch", "traffic", "extent")},
     **{view: {"source_id"} for view in EVENTS},
 }
 _SCOPED: Final = {"observation", "quote", *EVENTS}  # have the keys of scopes

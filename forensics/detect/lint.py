@@ -119,7 +119,7 @@ def _check_whole(
     yield from (f"order: {problem}" for problem in _check_order(detector, query))
     yield from (f"details: {problem}" for problem in _check_details(detector, query))
     yield from (f"columns: {problem}" for problem in _check_columns(connection, detector))
-    yield from (f"scope: {problem}" for problem in _check_scope(connection, detector))
+    yield from (f"scope: {problem}" for problem in _check_scope(connection, detector, query))
     yield from (f"apart: {problem}" for problem in _check_apart(detector, trees))
     if detector.signed and not {"proven", "trusted"} & {c.name for c in query.find_all(exp.Column)}:
         yield "sig: the header says that only proven evidence counts, the query never asks"
@@ -183,7 +183,9 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
         yield f"the query gives {got}"
 
 
-def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
+def _check_scope(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, query: exp.Query
+) -> Iterator[str]:
     """Its keys are columns, every event view has one of them, and suspects are keys."""
     known = {*OBSERVATION.names, *QUOTE.names}
     if unknown := sorted(set(detector.scope) - known):
@@ -200,11 +202,15 @@ def _check_scope(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
             yield f"{view.name} has none of these columns, so none of its rows would be read"
     connection.execute(_NEWS)
     yield from _check_suspects(connection, detector)
-    yield from _check_again(connection, detector)
+    yield from _check_again(connection, detector, query)
 
 
-def _check_again(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """Sightings or keys of the scope, from inputs and from what is new or known of them."""
+def _check_again(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, query: exp.Query
+) -> Iterator[str]:
+    """Sightings or keys of the scope, from the CTEs of the query, its inputs, and from what is new
+    or known of them.
+    """
     if strange := sorted(set(detector.dated) - ARCHIVE.keys()):
         yield f"of {strange} nobody knows what came when"
     if detector.again is None:
@@ -214,7 +220,8 @@ def _check_again(connection: duckdb.DuckDBPyConnection, detector: Detector) -> I
     if tree is None:
         return
     news = {f"{side}_{view}" for view in detector.inputs for side in ("fresh", "known")}
-    if strange := sorted(_tables(tree) - news - set(detector.inputs)):
+    parts = {cte.alias_or_name for cte in query.find_all(exp.CTE)}
+    if strange := sorted(_tables(tree) - news - parts - set(detector.inputs)):
         yield f"again reads {strange}, which are no inputs, nor what is new or known of them"
     try:
         columns = note_again(connection, detector, bind(detector.params, _LONG_AGO, {}))
@@ -254,7 +261,7 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     """No sighting or event is held against them: no SELECT has both in two of its parts. Where what
     is found reads everything anyway, it may; and where something that leads to more asks what they
-    say: `suspects`, `widens_when`, or a count that widens.
+    say: `suspects`, `again`, `widens_when`, or a count that widens.
     """
     apart = set(detector.apart)
     if narrowed := sorted(apart & NARROWED):
@@ -276,7 +283,7 @@ def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
 def _find_asked(detector: Detector, query: exp.Query) -> set[str]:
     """The views behind what leads to more that has to be read."""
     found: set[str] = set()
-    for select in filter(None, (detector.suspects, detector.widens_when)):
+    for select in filter(None, (detector.suspects, detector.again, detector.widens_when)):
         with suppress(sqlglot.errors.SqlglotError):  # which is told elsewhere
             found |= _find_views(query, sqlglot.parse_one(select, read="duckdb"))
     return found

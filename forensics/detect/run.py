@@ -154,12 +154,13 @@ def note_again(
 ) -> list[str]:
     """Make the temporary table `AGAIN` of what the detector asks to judge again; its columns."""
     assert detector.again
-    if not only_selects(detector.again):
-        raise DetectorError("detector-query", f"{detector.path}: again does more than read")
     with _blaming(detector):
-        [statement] = connection.extract_statements(detector.again)
+        query = continue_query(detector.sql, detector.again)
+        [statement] = connection.extract_statements(query)
         used = {name: params[name] for name in statement.named_parameters if name in params}
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {AGAIN} AS {detector.again}", used)
+        if not only_selects(query):
+            raise DetectorError("detector-query", f"{detector.path}: again does more than read")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {AGAIN} AS {query}", used)
     return name_columns(detector.again)
 
 

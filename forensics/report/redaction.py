@@ -63,7 +63,7 @@ SPOKEN = SPOKEN_JSON.union(
         *("tpm_nonce", "triage"),
         *("claimed_tcb_level", "enclave_id", "event_type", "evidence", "expected", "gaps", "image"),
         *("image_digest", "initial_state", "issuer", "missing", "mode", "nonce", "observed"),
-        *("report_data", "report_data_rule", "rule", "runtime", "secret_id", "subject"),
+        *("key_id", "report_data", "report_data_rule", "rule", "runtime", "secret_id", "subject"),
         "reference",
         *("subject_id", "summary", "token_measurement", "token_mrsigner", "token_quote_hash"),
         *("token_report_data", "workload_id"),
@@ -73,6 +73,7 @@ KEPT = frozenset(
     {
         # ids of evidence: SHA-256 of bytes that hold a signature, or of whole files
         *("collateral_id", "crl_id", "first_quote_id", "observation_id", "observation_ids"),
+        *("first_id", "last_id"),
         *("pck_crl_id", "qe_identity_id", "quote_id", "root_crl_id", "second_quote_id", "sha256"),
         *("signed_id", "signing_id", "source_id", "sql_sha256", "tcb_info_id", "token_id"),
         # what runs, and on which kind of machine

@@ -1,14 +1,14 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 8
+-- version = 9
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
 -- sig = false
 -- question = "Which secrets were released without fresh evidence, in the same session and for the same enclave, that was accepted and holds?"
 -- why = "Evidence exists to decide who gets secrets. A release without it is the breach itself, whatever the verifier's log says of other sessions."
--- inputs = ["extent", "observation", "policy", "release", "verdict"]
+-- inputs = ["extent", "loose_end", "observation", "policy", "release", "traffic", "verdict"]
 -- requires = ["release", "observation"]
 -- waits_for = ["observation"]
 -- scope = ["session_id"]
@@ -16,7 +16,8 @@
 -- SELECT subject_id FROM judged WHERE step = 6
 -- UNION ALL
 -- SELECT subject_id FROM given WHERE subject_type = 'enclave'"""
--- apart = ["extent"]
+-- apart = ["extent", "loose_end", "traffic"]
+-- again = "SELECT session_id FROM unearned"
 -- discriminator = ["kind", "secret_id"]
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"
@@ -65,49 +66,57 @@
 -- WHERE timestamp IS NULL OR coalesce(session_id, enclave_id) IS NULL"""
 -- [[not_evaluable]]
 -- reason = "session without evidence outside the time that the verifiers' logs cover, or in a hole of them"
--- widens = true
+-- anew = true
 -- count = """
 -- WITH log AS (
 --     SELECT first_at, last_at FROM extent WHERE kind = 'observation'
 -- ),
--- -- Two joins, each over one key: one join over either would hold every release against all evidence.
 -- bare AS (
---     SELECT
---         coalesce(r.session_id, r.enclave_id) AS subject_id, r.timestamp,
---         floor(epoch(r.timestamp) / 3600) AS hour_no,
---         max(CASE WHEN s.session_id IS NULL AND e.enclave_id IS NULL THEN 0 ELSE 1 END) AS known
---     FROM release AS r
---     LEFT JOIN (
---         SELECT DISTINCT session_id
---         FROM observation
---         WHERE session_id IN (SELECT session_id FROM release)
---     ) AS s ON s.session_id = r.session_id
---     LEFT JOIN (
---         SELECT DISTINCT enclave_id FROM observation
---     ) AS e ON e.enclave_id = CASE WHEN r.session_id IS NULL THEN r.enclave_id END
---     WHERE r.timestamp IS NOT NULL AND coalesce(r.session_id, r.enclave_id) IS NOT NULL
---     GROUP BY coalesce(r.session_id, r.enclave_id), r.timestamp, floor(epoch(r.timestamp) / 3600)
+--     SELECT subject_id, happened_at, floor(epoch(happened_at) / 3600) AS hour_no
+--     FROM loose_end
+--     WHERE kind = 'release'
 -- ),
 -- hole AS (
---     SELECT hour_no
---     FROM bare
---     GROUP BY hour_no
---     HAVING max(known) = 0 AND count(DISTINCT subject_id) >= $gap_size
+--     SELECT b.hour_no
+--     FROM bare AS b
+--     JOIN traffic AS t ON t.hour_no = b.hour_no
+--     GROUP BY b.hour_no, t.releases
+--     HAVING count(*) = t.releases AND count(DISTINCT b.subject_id) >= $gap_size
 -- )
 -- SELECT count(DISTINCT b.subject_id) AS unjudged
 -- FROM bare AS b
 -- CROSS JOIN log AS l
 -- LEFT JOIN hole AS h ON h.hour_no = b.hour_no
--- WHERE b.known = 0
---     AND (
---         l.first_at IS NULL
---         OR b.timestamp < l.first_at
---         OR b.timestamp >= l.last_at + $log_reach
---         OR h.hour_no IS NOT NULL
---     )"""
+-- WHERE l.first_at IS NULL
+--     OR b.happened_at < l.first_at
+--     OR b.happened_at >= l.last_at + $log_reach
+--     OR h.hour_no IS NOT NULL"""
 -- ---
 WITH log AS (
     SELECT first_at, last_at FROM extent WHERE kind = 'observation'
+),
+-- What was released without any evidence; in an hour of nothing else, and to several, the log has a
+-- hole.
+bare AS (
+    SELECT key_id, subject_id, happened_at, floor(epoch(happened_at) / 3600) AS hour_no
+    FROM loose_end
+    WHERE kind = 'release'
+),
+hole AS (
+    SELECT b.hour_no
+    FROM bare AS b
+    JOIN traffic AS t ON t.hour_no = b.hour_no
+    GROUP BY b.hour_no, t.releases
+    HAVING count(*) = t.releases AND count(DISTINCT b.subject_id) >= $gap_size
+),
+unearned AS (
+    SELECT DISTINCT b.key_id AS session_id, b.subject_id, b.happened_at
+    FROM bare AS b
+    CROSS JOIN log AS l
+    LEFT JOIN hole AS h ON h.hour_no = b.hour_no
+    WHERE b.happened_at >= l.first_at
+        AND b.happened_at < l.last_at + $log_reach
+        AND h.hour_no IS NULL
 ),
 -- A release event collected twice is one release. It rests on the evidence of its session, else of
 -- its enclave.
@@ -281,16 +290,9 @@ clocks AS (
 judged AS (
     SELECT
         g.subject_type, g.subject_id, g.released_at, g.enclave_id, g.secret_id,
-        coalesce(b.step, 7) AS step, b.oldest_at, b.newest_at, coalesce(b.evidence, 0) AS evidence,
-        floor(epoch(g.released_at) / 3600) AS hour_no
+        coalesce(b.step, 7) AS step, b.oldest_at, b.newest_at, coalesce(b.evidence, 0) AS evidence
     FROM given AS g
     LEFT JOIN best AS b ON b.release_no = g.release_no
-),
-hole AS (
-    SELECT hour_no
-    FROM judged
-    GROUP BY hour_no
-    HAVING min(step) = 7 AND count(DISTINCT subject_id) >= $gap_size
 ),
 offence AS (
     SELECT
@@ -314,19 +316,12 @@ offence AS (
             WHEN j.step = 6 THEN greatest(0 - c.longest, 0)
         END AS skew
     FROM judged AS j
-    CROSS JOIN log AS l
     CROSS JOIN lifetime AS t
     CROSS JOIN clocks AS c
-    LEFT JOIN hole AS h ON h.hour_no = j.hour_no
-    WHERE j.step > 1
-        AND (
-            j.step < 7
-            OR (
-                j.released_at >= l.first_at
-                AND j.released_at < l.last_at + $log_reach
-                AND h.hour_no IS NULL
-            )
-        )
+    LEFT JOIN unearned AS u
+        ON u.subject_id = j.subject_id AND u.happened_at = j.released_at
+        AND CASE WHEN u.session_id IS NULL THEN 'enclave' ELSE 'session' END = j.subject_type
+    WHERE j.step > 1 AND (j.step < 7 OR u.subject_id IS NOT NULL)
 ),
 seen AS (
     SELECT

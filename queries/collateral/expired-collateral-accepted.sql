@@ -13,17 +13,16 @@
 -- scope = ["observation_id"]
 -- dated = ["collateral", "crl"]
 -- again = """
--- WITH issue AS (
+-- SELECT o.observation_no
+-- FROM observation AS o
+-- CROSS JOIN (
 --     SELECT min(issued_at) AS first_at
 --     FROM (
 --         SELECT issued_at FROM fresh_collateral
 --         UNION ALL
 --         SELECT this_update AS issued_at FROM fresh_crl
 --     ) AS document
--- )
--- SELECT o.observation_no
--- FROM observation AS o
--- CROSS JOIN issue AS i
+-- ) AS i
 -- WHERE o.received_at >= i.first_at OR o.collateral_fetched_at >= i.first_at"""
 -- discriminator = ["kind", "item"]
 -- grain = "one row per verifier, else instance, and kind and item"

@@ -1,18 +1,19 @@
 -- ---
 -- id = "unknown-nonce"
 -- title = "Evidence for a challenge that nobody issued, or that was issued to somebody else"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
 -- question = "Which evidence answers a nonce that is not in the nonce log, or that was issued for another session or enclave?"
 -- why = "Freshness rests on the verifier choosing the nonce. A nonce from elsewhere lets the attester, or whoever relays for it, choose the moment."
--- inputs = ["extent", "nonce", "observation", "traffic"]
+-- inputs = ["extent", "loose_end", "nonce", "observation", "traffic"]
 -- requires = ["nonce"]
 -- waits_for = ["nonce"]
 -- scope = ["nonce"]
--- apart = ["extent", "traffic"]
+-- apart = ["extent", "loose_end", "traffic"]
+-- again = "SELECT observation_no FROM unknown"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event without a nonce is counted; where either side names no session or no enclave, that is not compared; a refusal is low, no word from the verifier counts as accepted"
@@ -45,43 +46,58 @@
 -- WHERE event_type = 'enclave_attestation' AND nonce IS NULL"""
 -- [[not_evaluable]]
 -- reason = "unknown nonce outside the time that the nonce log covers, or in a hole of it"
--- widens = true
+-- anew = true
 -- count = """
 -- WITH log AS (
 --     SELECT first_at, last_at FROM extent WHERE kind = 'nonce'
 -- ),
--- unknown AS (
---     SELECT o.observation_no
---     FROM observation AS o
---     LEFT JOIN nonce AS n ON n.nonce = o.nonce
---     WHERE o.nonce IS NOT NULL AND n.nonce IS NULL
--- ),
--- placed AS (
---     SELECT
---         received_at, floor(epoch(received_at) / 3600) AS hour_no,
---         coalesce(enclave_id, container_id, observation_id) AS subject_id
---     FROM observation
---     WHERE observation_no IN (SELECT observation_no FROM unknown)
+-- stray AS (
+--     SELECT subject_id, happened_at, floor(epoch(happened_at) / 3600) AS hour_no
+--     FROM loose_end
+--     WHERE kind = 'answer'
 -- ),
 -- hole AS (
---     SELECT p.hour_no
---     FROM placed AS p
---     JOIN traffic AS t ON t.hour_no = p.hour_no
---     GROUP BY p.hour_no, t.answers
---     HAVING count(*) = t.answers AND count(DISTINCT p.subject_id) >= $gap_size
+--     SELECT s.hour_no
+--     FROM stray AS s
+--     JOIN traffic AS t ON t.hour_no = s.hour_no
+--     GROUP BY s.hour_no, t.answers
+--     HAVING count(*) = t.answers AND count(DISTINCT s.subject_id) >= $gap_size
 -- )
 -- SELECT count(*) AS unjudged
--- FROM placed AS p
+-- FROM stray AS s
 -- CROSS JOIN log AS l
--- LEFT JOIN hole AS h ON h.hour_no = p.hour_no
--- WHERE p.received_at IS NULL
+-- LEFT JOIN hole AS h ON h.hour_no = s.hour_no
+-- WHERE s.happened_at IS NULL
 --     OR l.first_at IS NULL
---     OR p.received_at < l.first_at
---     OR p.received_at >= l.last_at + $answer_time
+--     OR s.happened_at < l.first_at
+--     OR s.happened_at >= l.last_at + $answer_time
 --     OR h.hour_no IS NOT NULL"""
 -- ---
 WITH log AS (
     SELECT first_at, last_at FROM extent WHERE kind = 'nonce'
+),
+-- Answers to what no log has; in an hour that has no others, and of several, the log has a hole.
+stray AS (
+    SELECT
+        observation_no, subject_id, happened_at, floor(epoch(happened_at) / 3600) AS hour_no
+    FROM loose_end
+    WHERE kind = 'answer'
+),
+hole AS (
+    SELECT s.hour_no
+    FROM stray AS s
+    JOIN traffic AS t ON t.hour_no = s.hour_no
+    GROUP BY s.hour_no, t.answers
+    HAVING count(*) = t.answers AND count(DISTINCT s.subject_id) >= $gap_size
+),
+unknown AS (
+    SELECT s.observation_no
+    FROM stray AS s
+    CROSS JOIN log AS l
+    LEFT JOIN hole AS h ON h.hour_no = s.hour_no
+    WHERE s.happened_at >= l.first_at
+        AND s.happened_at < l.last_at + $answer_time
+        AND h.hour_no IS NULL
 ),
 -- Whatever answers a nonce in the session and from the enclave that it was issued for is well.
 other AS (
@@ -94,8 +110,7 @@ other AS (
 strange AS (
     SELECT
         o.observation_id, o.observation_no, o.received_at, o.nonce, o.claimed_ok,
-        o.session_id, o.enclave_id, o.container_id,
-        floor(epoch(o.received_at) / 3600) AS hour_no
+        o.session_id, o.enclave_id, o.container_id
     FROM observation AS o
     WHERE o.observation_no IN (SELECT observation_no FROM other)
 ),
@@ -137,20 +152,11 @@ placed AS (
                 THEN 'other_enclave'
         END AS kind,
         i.session_id AS issued_session,
-        i.enclave_id AS issued_enclave,
-        o.hour_no
+        i.enclave_id AS issued_enclave
     FROM strange AS o
     LEFT JOIN issued AS i ON i.nonce = o.nonce
     LEFT JOIN issued_session AS s ON s.nonce = o.nonce AND s.session_id = o.session_id
     LEFT JOIN issued_enclave AS e ON e.nonce = o.nonce AND e.enclave_id = o.enclave_id
-),
-hole AS (
-    SELECT p.hour_no
-    FROM placed AS p
-    JOIN traffic AS t ON t.hour_no = p.hour_no
-    WHERE p.kind = 'not_issued'
-    GROUP BY p.hour_no, t.answers
-    HAVING count(*) = t.answers AND count(DISTINCT p.subject_id) >= $gap_size
 ),
 offence AS (
     SELECT
@@ -160,17 +166,8 @@ offence AS (
             WHEN 'other_session' THEN p.issued_session WHEN 'other_enclave' THEN p.issued_enclave
         END AS issued_for
     FROM placed AS p
-    CROSS JOIN log AS l
-    LEFT JOIN hole AS h ON h.hour_no = p.hour_no
-    WHERE p.kind IS NOT NULL
-        AND (
-            p.kind <> 'not_issued'
-            OR (
-                p.received_at >= l.first_at
-                AND p.received_at < l.last_at + $answer_time
-                AND h.hour_no IS NULL
-            )
-        )
+    LEFT JOIN unknown AS u ON u.observation_no = p.observation_no
+    WHERE p.kind <> 'not_issued' OR u.observation_no IS NOT NULL
 )
 SELECT
     subject_type,

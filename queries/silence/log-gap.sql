@@ -1,25 +1,17 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
 -- question = "Where are events missing: numbers in a writer's own count, or the answers of one instance to challenges that others' answers surround?"
 -- why = "Who wants to hide an attack deletes its lines. An outage loses everybody's; a hole that has one instance's shape was cut."
--- inputs = ["nonce", "observation"]
+-- inputs = ["extent", "loose_end", "nonce", "observation", "stretch"]
 -- scope = ["nonce"]
--- widens = true
--- widens_when = """
--- SELECT c.backend_verifier AS who
--- FROM counted AS c
--- LEFT JOIN known_count AS k ON k.backend_verifier = c.backend_verifier
--- GROUP BY c.backend_verifier, k.highest
--- HAVING min(c.sequence_no) <= k.highest
---     OR max(c.sequence_no) - coalesce(k.highest, min(c.sequence_no) - 1) <> count(*)
--- UNION ALL
--- SELECT enclave_id AS who FROM asked WHERE known = 0"""
+-- apart = ["extent", "loose_end", "stretch"]
+-- again = "SELECT nonce FROM asked UNION ALL SELECT nonce FROM within"
 -- discriminator = ["kind", "since"]
 -- grain = "one row per writer that counts; one row per instance and run of unanswered challenges"
 -- nulls = "challenges for nobody in particular, and events without a count or with one below zero, say nothing of holes; challenges of which the log could not yet have the answer are counted"
@@ -50,92 +42,78 @@
 -- known = "events of the writer; others' challenges around the run that were answered"
 -- largest = "the largest hole"
 -- margin_ms = "how long after answer_time the verifiers' log went on: received_at of its last event by their clocks, the run's last challenge by its issuer's; null for a sequence, which one writer counted"
--- skew_ms = "how far the verifiers' clocks can be ahead of the issuers': the shortest time that any answer took; null: too few answers to know, or a sequence"
+-- skew_ms = "how far the verifiers' clocks can be ahead of the issuers': the shortest time that any answer around a run took; null: too few answers to know, or a sequence"
 -- skew_explains = "that skew would leave the answers time to come; null: not known"
 -- around_seconds = "from the last event before to the first after the largest hole, by the writer's clock; length of the run"
 -- [[not_evaluable]]
 -- reason = "challenge whose answer may lie after the end of the log"
--- widens = true
+-- anew = true
 -- count = """
--- SELECT count(DISTINCT n.nonce) AS unjudged
--- FROM nonce AS n
--- CROSS JOIN (SELECT max(received_at) AS last_at FROM observation) AS l
--- LEFT JOIN observation AS o ON o.nonce = n.nonce
--- WHERE o.observation_id IS NULL
---     AND n.enclave_id IS NOT NULL
---     AND n.timestamp IS NOT NULL
---     AND (l.last_at IS NULL OR n.timestamp + $answer_time > l.last_at)"""
+-- SELECT count(DISTINCT c.key_id) AS unjudged
+-- FROM loose_end AS c
+-- CROSS JOIN (SELECT last_at FROM extent WHERE kind = 'sighting') AS l
+-- WHERE c.kind = 'challenge'
+--     AND (l.last_at IS NULL OR c.happened_at + $answer_time > l.last_at)"""
 -- ---
-WITH counted AS (
+WITH stepped AS (
     SELECT
-        backend_verifier, sequence_no,
-        min(received_at) AS received_at,
-        min(observation_id) AS observation_id
-    FROM observation
-    WHERE sequence_no >= 0 AND backend_verifier IS NOT NULL
-    GROUP BY backend_verifier, sequence_no
-),
-stepped AS (
-    SELECT
-        backend_verifier, sequence_no, received_at, observation_id,
-        lead(sequence_no) OVER writer AS next_no,
-        lead(received_at) OVER writer AS next_at,
-        lead(observation_id) OVER writer AS next_id
-    FROM counted
-    WINDOW writer AS (PARTITION BY backend_verifier ORDER BY sequence_no)
+        backend_verifier, last_no, last_at, last_id,
+        lead(first_no) OVER writer AS next_no,
+        lead(first_at) OVER writer AS next_at,
+        lead(first_id) OVER writer AS next_id
+    FROM stretch
+    WINDOW writer AS (PARTITION BY backend_verifier ORDER BY first_no)
 ),
 hole AS (
     SELECT
-        backend_verifier, sequence_no, received_at, observation_id, next_at, next_id,
-        next_no - sequence_no - 1 AS missing
+        backend_verifier, last_no, last_at, last_id, next_at, next_id,
+        next_no - last_no - 1 AS missing
     FROM stepped
-    WHERE next_no - sequence_no > 1
+    WHERE next_no IS NOT NULL
 ),
 writer AS (
-    SELECT backend_verifier, count(*) AS known FROM counted GROUP BY backend_verifier
+    SELECT backend_verifier, CAST(sum(last_no - first_no + 1) AS BIGINT) AS known
+    FROM stretch
+    GROUP BY backend_verifier
 ),
 cut AS (
     SELECT
         'verifier' AS subject_type, h.backend_verifier AS subject_id, 'sequence' AS kind,
         CAST(NULL AS TIMESTAMPTZ) AS since,
-        min(h.received_at) AS first_seen,
+        min(h.last_at) AS first_seen,
         max(h.next_at) AS last_seen,
         string_split(
-            string_agg(h.observation_id || ' ' || h.next_id, ' ' ORDER BY h.sequence_no), ' '
+            string_agg(h.last_id || ' ' || h.next_id, ' ' ORDER BY h.last_no), ' '
         ) AS observation_ids,
         CAST(sum(h.missing) AS BIGINT) AS missing,
         count(*) AS holes,
         w.known,
         max(h.missing) AS largest,
-        arg_max(epoch(h.next_at) - epoch(h.received_at), h.missing) AS around,
+        arg_max(epoch(h.next_at) - epoch(h.last_at), h.missing) AS around,
         CASE WHEN sum(h.missing) > w.known THEN 'medium' ELSE 'high' END AS severity
     FROM hole AS h
     JOIN writer AS w ON w.backend_verifier = h.backend_verifier
     GROUP BY h.backend_verifier, w.known
 ),
 log AS (
-    SELECT max(received_at) AS last_at FROM observation
+    SELECT last_at FROM extent WHERE kind = 'sighting'
 ),
-answered AS (
-    SELECT nonce, min(received_at) AS answered_at
-    FROM observation
-    WHERE nonce IS NOT NULL
-    GROUP BY nonce
+loose AS (
+    SELECT key_id AS nonce, subject_id AS enclave_id FROM loose_end WHERE kind = 'challenge'
 ),
+-- All challenges of the instances that left enough of them without an answer.
 asked AS (
     SELECT
         n.enclave_id, n.nonce,
         min(n.timestamp) AS issued_at,
-        max(CASE WHEN a.nonce IS NULL THEN 0 ELSE 1 END) AS known,
-        epoch(min(a.answered_at)) - epoch(min(n.timestamp)) AS took
+        min(CASE WHEN u.nonce IS NULL THEN 1 ELSE 0 END) AS known
     FROM nonce AS n
-    LEFT JOIN answered AS a ON a.nonce = n.nonce
-    WHERE n.nonce IS NOT NULL AND n.enclave_id IS NOT NULL AND n.timestamp IS NOT NULL
+    LEFT JOIN loose AS u ON u.nonce = n.nonce AND u.enclave_id = n.enclave_id
+    WHERE n.nonce IS NOT NULL AND n.timestamp IS NOT NULL
+        AND n.enclave_id IN (
+            SELECT enclave_id FROM loose GROUP BY enclave_id HAVING count(*) >= $run_length
+        )
     GROUP BY n.enclave_id, n.nonce
-),
--- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
-clocks AS (
-    SELECT CASE WHEN count(took) >= $skew_sample THEN min(took) END AS skew FROM asked
 ),
 -- Of one moment the answered ones come first: no two runs of an instance begin together.
 numbered AS (
@@ -147,11 +125,7 @@ numbered AS (
         ) AS answers_before
     FROM asked AS k
     CROSS JOIN log AS l
-    WHERE (k.known = 1 OR k.issued_at + $answer_time <= l.last_at)
-        AND k.enclave_id IN (
-            SELECT enclave_id FROM asked WHERE known = 0 GROUP BY enclave_id
-            HAVING count(*) >= $run_length
-        )
+    WHERE k.known = 1 OR k.issued_at + $answer_time <= l.last_at
 ),
 run AS (
     SELECT
@@ -171,31 +145,56 @@ edge AS (
     UNION ALL
     SELECT enclave_id, since, until + $answer_time AS moment, 3 AS step, 1 AS sign FROM run
 ),
+span AS (
+    SELECT min(moment) AS first_at, max(moment) AS last_at FROM edge
+),
+answer AS (
+    SELECT n.enclave_id, n.nonce, min(n.timestamp) AS issued_at
+    FROM nonce AS n
+    CROSS JOIN span AS s
+    LEFT JOIN loose AS u ON u.nonce = n.nonce AND u.enclave_id = n.enclave_id
+    WHERE n.timestamp >= s.first_at AND n.timestamp <= s.last_at
+        AND n.nonce IS NOT NULL AND n.enclave_id IS NOT NULL AND u.nonce IS NULL
+    GROUP BY n.enclave_id, n.nonce
+),
+timeline AS (
+    SELECT
+        enclave_id, since, sign, nonce, moment,
+        sum(CASE WHEN nonce IS NULL THEN 0 ELSE 1 END) OVER along AS answers,
+        sum(CASE WHEN nonce IS NULL THEN 0 ELSE 1 END) OVER own AS own_answers,
+        sum(CASE WHEN nonce IS NULL THEN 0 - sign ELSE 0 END) OVER along AS runs
+    FROM (
+        SELECT enclave_id, since, moment, step, sign, CAST(NULL AS VARCHAR) AS nonce FROM edge
+        UNION ALL
+        SELECT r.enclave_id, NULL, k.issued_at, 2, NULL, k.nonce
+        FROM answer AS k
+        LEFT JOIN (SELECT DISTINCT enclave_id FROM run) AS r ON r.enclave_id = k.enclave_id
+    ) AS event
+    WINDOW
+        along AS (ORDER BY moment, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+        own AS (
+            PARTITION BY enclave_id
+            ORDER BY moment, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
+),
 tally AS (
     SELECT enclave_id, since, CAST(sum(sign * (answers - own_answers)) AS BIGINT) AS known
-    FROM (
-        SELECT
-            enclave_id, since, sign,
-            sum(known) OVER (
-                ORDER BY moment, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS answers,
-            sum(known) OVER (
-                PARTITION BY enclave_id
-                ORDER BY moment, step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS own_answers
-        FROM (
-            SELECT enclave_id, since, moment, step, sign, 0 AS known FROM edge
-            UNION ALL
-            SELECT r.enclave_id, NULL, k.issued_at, 2, NULL, 1
-            FROM asked AS k
-            LEFT JOIN (SELECT DISTINCT enclave_id FROM run) AS r ON r.enclave_id = k.enclave_id
-            WHERE k.known = 1
-                AND k.issued_at >= (SELECT min(moment) FROM edge)
-                AND k.issued_at <= (SELECT max(moment) FROM edge)
-        ) AS timeline
-    ) AS counted_along
-    WHERE since IS NOT NULL
+    FROM timeline
+    WHERE nonce IS NULL
     GROUP BY enclave_id, since
+),
+within AS (
+    SELECT nonce, moment AS issued_at FROM timeline WHERE nonce IS NOT NULL AND runs > 0
+),
+-- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
+clocks AS (
+    SELECT CASE WHEN count(took) >= $skew_sample THEN min(took) END AS skew
+    FROM (
+        SELECT epoch(min(o.received_at)) - epoch(w.issued_at) AS took
+        FROM within AS w
+        JOIN observation AS o ON o.nonce = w.nonce
+        GROUP BY w.nonce, w.issued_at
+    ) AS answered
 ),
 surrounded AS (
     SELECT r.enclave_id, r.since, r.until, r.missing, t.known

@@ -48,12 +48,15 @@ def test_answers_of_trusted_evidence_are_counted_by_how_long_they_took(audited: 
 
 def test_answers_are_counted_by_the_hour(audited: Path) -> None:
     connection = open_locked(open_case(audited), check_results=False)
-    times = connection.execute(
-        "SELECT epoch_us(received_at) FROM observation WHERE nonce IS NOT NULL"
-    ).fetchall()
-    hours = Counter(at // 3_600_000_000 for (at,) in times if at is not None)
-    assert len(hours) > 1
-    assert dict(connection.execute("FROM traffic").fetchall()) == hours
+    for column, times in (
+        ("answers", "SELECT epoch_us(received_at) FROM observation WHERE nonce IS NOT NULL"),
+        ("releases", "SELECT epoch_us(timestamp) FROM release"),
+    ):
+        found = connection.execute(times).fetchall()
+        hours = Counter(at // 3_600_000_000 for (at,) in found if at is not None)
+        assert len(hours) > 1
+        query = f"SELECT hour_no, {column} FROM traffic WHERE {column} > 0"
+        assert dict(connection.execute(query).fetchall()) == hours
 
 
 def read(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -63,12 +66,13 @@ def read(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, An
 
 def test_each_kind_of_event_has_a_first_and_a_last(audited: Path) -> None:
     connection = open_locked(open_case(audited), check_results=False)
-    kinds = {"observation", "launch", "stop", "nonce", "release"}
+    kinds = {"sighting", "observation", "launch", "stop", "nonce", "release"}
     assert {row["kind"] for row in read(connection, "FROM extent")} == kinds
     for row in read(connection, "FROM extent"):
-        kind, time = row["kind"], FEED_VIEWS[row["kind"]]
-        which = "event_type IS NOT NULL" if kind == "observation" else "TRUE"
-        ends = f"SELECT min({time}) AS first_at, max({time}) AS last_at FROM {kind} WHERE {which}"
+        view = "observation" if row["kind"] == "sighting" else row["kind"]
+        time = FEED_VIEWS[view]
+        which = "event_type IS NOT NULL" if row["kind"] == "observation" else "TRUE"
+        ends = f"SELECT min({time}) AS first_at, max({time}) AS last_at FROM {view} WHERE {which}"
         assert read(connection, ends) == [{"first_at": row["first_at"], "last_at": row["last_at"]}]
 
 

@@ -23,9 +23,9 @@ from forensics.case.landmarks import (
     note_reshown,
     renew_landmarks,
 )
-from forensics.case.latencies import read_latencies, renew_latencies
 from forensics.case.news import store_look
 from forensics.case.query import open_locked
+from forensics.case.summaries import SUMMARIES
 from forensics.case.verification import verify_case
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detection import Detection, detect
@@ -212,10 +212,12 @@ def go_through(case: Case, sources: list[Path], at: datetime) -> Detection:
     note_reshown(connection)
     renew_landmarks(connection)
     assert read(connection, STORED) == read(connection, NOW)
-    known = connection.sql("FROM stored.latency ORDER BY ALL").to_arrow_table().to_pylist()
-    renew_latencies(connection)
-    assert known == read_latencies(connection).to_pylist()
-    assert sum(row["answers"] for row in known) > PAST / 2
+    for summary in SUMMARIES:
+        name = summary.table.name
+        known = connection.sql(f"FROM stored.{name} ORDER BY ALL").to_arrow_table().to_pylist()
+        summary.renew(connection)
+        assert known == summary.read(connection).to_pylist()
+        assert known
     return detection
 
 

@@ -103,7 +103,35 @@ LATENCY = Table(
     ),
 )
 
-FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE, LANDMARK, LATENCY)
+LOOSE_END = Table(
+    "loose_end",
+    "derived",
+    "What the newest `detect` knew as having found nothing for it: see the view.",
+    (
+        Column("kind", "text", "challenge, answer or release"),
+        Column("key_id", "text", "nonce of a challenge, session of a release"),
+        Column("subject_id", "text", "whose it is"),
+        Column("happened_at", "time", "when"),
+        Column("observation_no", "i64", "the answer"),
+    ),
+)
+
+STRETCH = Table(
+    "stretch",
+    "derived",
+    "What the newest `detect` knew of the numbers that writers give their events: see the view.",
+    (
+        Column("backend_verifier", "text", "the writer"),
+        Column("first_no", "i64", "the first number"),
+        Column("last_no", "i64", "the last number"),
+        Column("first_at", "time", "when the event of the first number was received"),
+        Column("last_at", "time", "and that of the last"),
+        Column("first_id", "text", "observation_id of the first"),
+        Column("last_id", "text", "and of the last"),
+    ),
+)
+
+FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE, LANDMARK, LATENCY, LOOSE_END, STRETCH)
 
 TRIAGE = Table(
     "triage",
