@@ -337,6 +337,10 @@ def _describe_reading(detector: Detector) -> str:
             reach += ", where its screen of the first and last sightings leaves a suspect"
         if detector.around:
             reach += f"; with what came within `{detector.around}` of it"
+    if detector.dated and detector.again:
+        reach += "; and what came since the issue of documents that are new"
+    elif detector.again:
+        reach += "; and what the sums of all history make suspect"
     reasons = ["finds something"] if detector.widens else []
     if detector.widens_when:
         reasons.append("looks at what no key leads to")

@@ -271,8 +271,8 @@ def _check_scope(detector: Detector, where: str) -> None:
         raise header_error(where, "what is dated bears on what again or suspects says")
     if detector.again and not (detector.dated or detector.apart):
         raise header_error(where, "again means nothing where nothing is apart or dated")
-    if detector.sums and (detector.suspects or not detector.keys):
-        raise header_error(where, "sums are over a scope of keys, without suspects")
+    if detector.sums and (detector.suspects or not detector.scope):
+        raise header_error(where, "sums are over a scope, without suspects")
     if (detector.around or detector.follows) and not detector.suspects:
         raise header_error(where, "around and follows mean nothing without suspects")
     intervals = {parameter.name for parameter in detector.params if parameter.type == "INTERVAL"}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _TOO_MUCH: Final = "new evidence touches most of the history"
+_OTHER_VERDICTS: Final = "verdicts changed that its sums are of"
+_OTHER_HISTORY: Final = "what it finds is told with other history"
 
 
 def run_narrowed(
@@ -39,7 +41,8 @@ def run_narrowed(
     if reason := _find_wider(detector, previous, before):
         return reason
     changed = not changed_aspects.isdisjoint(name_aspects(detector))
-    if detector.sums and (reason := _find_unsummed(record, previous, near, changed=changed)):
+    given = [finding for finding in previous if was_given(finding)]
+    if detector.sums and (reason := _find_unsummed(record, given, near, changed=changed)):
         return reason
     scope = _find_touched(connection, detector, previous, params, near)
     if not scope.close():
@@ -58,38 +61,65 @@ def run_narrowed(
             known = count_gaps(connection, detector, params)
         added = {b.reason for b in detector.not_evaluable if not (b.anew or b.widens)}
         counts |= {why: before.get(why, 0) - known[why] + counts[why] for why in added}
-    if detector.sums:
-        with scope.narrow(detector, known_only=True):
-            without_news = judge(connection, detector, params)
-        with scope.narrow(detector, outermost=True):
-            outermost = judge(connection, detector, params)
-        findings = _add_up(detector.sums, outermost, previous, findings, without_news)
-    return DetectorRun(
+    run = DetectorRun(
         detector,
         params,
         evaluated=True,
         findings=findings,
         gaps=make_gaps(counts),
         full_because=None,
-        observations_read=scope.size + (near.size if detector.sums else 0),
+        observations_read=scope.size,
     )
+    if not detector.sums:
+        return run
+    run = replace(run, observations_read=scope.size + near.size)
+    return _sum_up(connection, run, given, scope, changed=changed)
 
 
 def _find_unsummed(
-    record: Mapping[str, Any], previous: Sequence[Finding], near: Near, *, changed: bool
+    record: Mapping[str, Any], given: Sequence[Finding], near: Near, *, changed: bool
 ) -> str | None:
-    """Why the sums of the run before cannot be gone on from."""
-    if changed:
-        return "verdicts changed that its sums are of"
-    if record["findings"] != sum(map(was_given, previous)):
+    """Why the sums of what the run before found, `given`, cannot be gone on from."""
+    if record["findings"] and changed:
+        return _OTHER_VERDICTS
+    if record["findings"] != len(given):
         return "what it found before is not at hand"
     return None if near.fetched else _TOO_MUCH
+
+
+def _sum_up(
+    connection: duckdb.DuckDBPyConnection,
+    run: DetectorRun,
+    given: Sequence[Finding],
+    scope: Scope,
+    *,
+    changed: bool,
+) -> DetectorRun | str:
+    """The run, which was over what is touched, with sums as over everything; or why not."""
+    detector = run.detector
+    with scope.narrow(detector, outermost=True):
+        outermost = judge(connection, detector, run.params)
+    if outermost and changed:
+        return _OTHER_VERDICTS
+    known = {_tell_apart(finding, detector.sums) for finding in given}
+    if detector.widens and not known.issuperset(_tell_apart(f, detector.sums) for f in outermost):
+        return _OTHER_HISTORY
+    with scope.narrow(detector, known_only=True):
+        without_news = judge(connection, detector, run.params)
+    findings = _add_up(detector.sums, outermost, given, run.findings, without_news)
+    return replace(run, findings=findings)
+
+
+def _tell_apart(finding: Finding, sums: Sequence[str]) -> tuple[str, str]:
+    """The finding and all that it tells, but for its sums."""
+    details = {key: value for key, value in json.loads(finding.details).items() if key not in sums}
+    return finding.fingerprint, json.dumps(details)
 
 
 def _add_up(
     keys: Sequence[str],
     findings: Sequence[Finding],
-    previous: Sequence[Finding],
+    given: Sequence[Finding],
     touched: Sequence[Finding],
     without_news: Sequence[Finding],
 ) -> tuple[Finding, ...]:
@@ -97,7 +127,7 @@ def _add_up(
     whatever the scope is of) that have news gave then, and what they give now.
     """
     sums: dict[str, Counter[str]] = defaultdict(Counter)
-    for sign, parts in ((1, filter(was_given, previous)), (1, touched), (-1, without_news)):
+    for sign, parts in ((1, given), (1, touched), (-1, without_news)):
         for part in parts:
             details = json.loads(part.details)
             for key in keys:
@@ -139,8 +169,8 @@ def _find_wider(
     detector: Detector, findings: Sequence[Finding], counts: Mapping[str, int]
 ) -> str | None:
     """What was met that is told with history outside the scope."""
-    if findings and detector.widens:
-        return "what it finds is told with other history"
+    if findings and detector.widens and not detector.sums:
+        return _OTHER_HISTORY
     if any(counts.get(b.reason) for b in detector.not_evaluable if b.widens):
         return "what it cannot judge is told with other history"
     return None

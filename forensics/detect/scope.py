@@ -15,6 +15,9 @@ did each key show, and from when to when?) says in `suspects` which keys its own
 SELECT over the CTEs of its query, whose columns are keys of its scope. The screen has the same
 answer from the landmarks of the past as from all of it (`forensics.case.landmarks`), so for those
 columns not the news are followed but the suspects. Landmarks are read beside what is connected.
+
+And where a document or a sum over all history bears on what no key connects with the news, `again`
+says which sightings or keys that are.
 """
 
 from __future__ import annotations

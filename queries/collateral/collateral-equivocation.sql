@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-equivocation"
 -- title = "Two versions of what can only have one"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -11,6 +11,7 @@
 -- inputs = ["collateral", "crl", "verdict"]
 -- scope = ["observation_id"]
 -- widens = true
+-- sums = ["judged"]
 -- apart = ["collateral", "crl"]
 -- discriminator = ["kind", "issued_at", "number", "version"]
 -- grain = "one row per series, date, evaluation number and document version"
@@ -20,7 +21,7 @@
 -- attack = ["equivocation", "stolen collateral signing key"]
 -- spec = ["Intel PCS: TCB info and enclave identity", "RFC 5280, section 5.1.2.4 (thisUpdate)", "detector D28"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "tcb_info, qe_identity or crl"

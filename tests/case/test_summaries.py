@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from forensics.case.case import open_case
+from forensics.case.case import Case, create_case, open_case
 from forensics.case.contract import VIEWS
 from forensics.case.query import open_locked
 from forensics.detect.cases import FOLLOWING
 from forensics.detect.detector import FEED_VIEWS
+from forensics.sources import ingest_paths
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
 
 COLUMNS = "platform_id, backend_verifier, took_ms, answers, one_peer, other_peer"
 
@@ -88,9 +92,102 @@ def test_no_temporary_table_is_taken_for_a_view(audited: Path, view: str) -> Non
     assert read(connection, query) == before
 
 
+SECOND = timedelta(seconds=1)
+NUMBERS = {"one": [7, 8, 10, 9, 9, 13], "other": [8, 0, 1, 1], "silent": [-3, None]}
+"""The numbers that writers give their events, in the order of time."""
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    attests = {"event_type": "enclave_attestation"}
+    events = [
+        attests | {"backend_verifier": writer, "sequence_no": number}
+        for writer, numbers in NUMBERS.items()
+        for number in numbers
+    ]
+    return ingest_events(tmp_path_factory.mktemp("numbered"), events)
+
+
+def test_a_stretch_of_numbers_ends_where_one_is_missing(numbered: Case) -> None:
+    connection = open_locked(numbered, check_results=False)
+    rows = read(connection, "FROM stretch ORDER BY ALL")
+    assert [(row["backend_verifier"], row["first_no"], row["last_no"]) for row in rows] == [
+        ("one", 7, 10),
+        ("one", 13, 13),
+        ("other", 0, 1),
+        ("other", 8, 8),
+    ]
+    seconds = [((row["first_at"] - START) / SECOND, (row["last_at"] - START) / SECOND)
+               for row in rows]  # fmt: skip
+    assert seconds == [(0, 2), (5, 5), (7, 8), (6, 6)]
+    ids = {
+        (row["backend_verifier"], row["sequence_no"]): row["observation_id"]
+        for row in read(connection, "SELECT * FROM observation ORDER BY observation_id DESC")
+    }
+    ends = [(row["first_id"], row["last_id"]) for row in rows]
+    assert ends == [(ids[who, first], ids[who, last]) for who, first, last in (
+        ("one", 7, 10), ("one", 13, 13), ("other", 0, 1), ("other", 8, 8))]  # fmt: skip
+
+
+def test_what_nothing_was_found_for_is_listed(tmp_path: Path) -> None:
+    tied, stray, open_end = "aa" * 16, "bb" * 16, "cc" * 16
+    attests = {"event_type": "enclave_attestation", "enclave_id": "e1", "session_id": "s1"}
+    asks = {"event_type": "nonce_issued", "enclave_id": "e1"}
+    gives = {"event_type": "secret_released", "secret_id": "k"}
+    case = ingest_events(
+        tmp_path,
+        [
+            attests | {"nonce": tied},
+            attests | {"nonce": stray},
+            {"event_type": "policy_changed", "session_id": "s2"},  # is no evidence
+            asks | {"nonce": tied},
+            *[asks | {"nonce": open_end}] * 2,
+            {"event_type": "nonce_issued", "nonce": "dd" * 16},  # for nobody in particular
+            gives | {"session_id": "s1"},
+            gives | {"session_id": "s2"},
+            gives | {"enclave_id": "e1"},
+            *[gives | {"enclave_id": "e2"}] * 2,
+        ],
+    )
+    rows = read(open_locked(case, check_results=False), "FROM loose_end ORDER BY ALL")
+    told = [(row["kind"], row["key_id"], row["subject_id"]) for row in rows]
+    assert told == [
+        ("answer", None, "e1"),
+        ("challenge", open_end, "e1"),
+        ("release", "s2", "s2"),
+        ("release", None, "e2"),
+        ("release", None, "e2"),
+    ]
+    seconds = [(row["happened_at"] - START) / SECOND for row in rows]
+    assert seconds == [1, 4, 8, 10, 11]
+    connection = open_locked(case, check_results=False)
+    [answer] = read(connection, f"SELECT * FROM observation WHERE nonce = '{stray}'")
+    assert [row["observation_no"] for row in rows] == [answer["observation_no"], *[None] * 4]
+
+
+def test_without_a_log_of_challenges_no_answer_is_strange(tmp_path: Path) -> None:
+    case = ingest_events(tmp_path, [{"event_type": "enclave_attestation", "nonce": "aa" * 16}])
+    assert read(open_locked(case, check_results=False), "FROM loose_end") == []
+
+
+def ingest_events(folder: Path, events: list[dict[str, Any]]) -> Case:
+    """A case of events, one a second."""
+    log = folder / "log.jsonl"
+    lines = [{"timestamp": (START + SECOND * at).isoformat()} | event
+             for at, event in enumerate(events)]  # fmt: skip
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    case = create_case(folder / "case", name="events", at=START, anchors=[])
+    with case.writer(action="ingest", at=START, who="test") as writer:
+        ingest_paths(writer, [log])
+    return case
+
+
 @pytest.mark.parametrize("view", FOLLOWING)
-def test_what_tests_of_detectors_fill_in_is_the_view(audited: Path, view: str) -> None:
-    connection = open_locked(open_case(audited), check_results=False)
+def test_what_tests_of_detectors_fill_in_is_the_view(
+    audited: Path, numbered: Case, view: str
+) -> None:
+    case = numbered if view == "stretch" else open_case(audited)
+    connection = open_locked(case, check_results=False)
     filled = read(connection, f"SELECT * FROM ({FOLLOWING[view]}) ORDER BY ALL")
     assert filled
     names = ", ".join(filled[0])

@@ -162,6 +162,35 @@ def test_a_scope_is_held_to_the_views(changes: dict[str, Any], problem: str) -> 
     assert any(p.startswith("scope:") and problem in p for p in found), found
 
 
+@pytest.mark.parametrize(
+    ("again", "problem"),
+    [
+        ("SELECT observation_no FROM observation", None),
+        ("SELECT enclave_id FROM fresh_crl CROSS JOIN observation", None),
+        ("SELECT o.observation_no FROM late JOIN observation AS o USING (observation_id)", None),
+        ("SELECT nonce FROM observation", "not numbers of sightings or columns of the scope"),
+        ("SELECT observation_no FROM fresh_nonce CROSS JOIN observation", "are no inputs"),
+        ("SELECT * FROM nobody", "are no inputs"),
+        ("SELECT nothing FROM observation", "nothing"),
+        ("SELECT observation_no FROM observation; SELECT 1", "not exactly one SELECT"),
+    ],
+)
+def test_what_is_judged_again_is_of_the_scope(again: str, problem: str | None) -> None:
+    """And what is dated may be held against sightings."""
+    changes: dict[str, Any] = {"scope": ("enclave_id",), "dated": ("crl",), "again": again}
+    found = lint_detector(replace(make(HELD), inputs=("crl", "observation"), **changes))
+    if problem is None:
+        assert found == []
+    else:
+        assert any(p.startswith("scope:") and problem in p for p in found), found
+
+
+def test_only_of_documents_it_is_known_what_came_when() -> None:
+    asked = {"scope": ("enclave_id",), "again": "SELECT observation_no FROM observation"}
+    found = lint_detector(replace(make(), dated=("observation",), **asked))  # type: ignore[arg-type]
+    assert "scope: of ['observation'] nobody knows what came when" in found
+
+
 def test_an_input_without_a_key_of_the_scope_would_be_lost() -> None:
     launches = replace(
         make(SQL.replace("FROM observation WHERE", "FROM launch CROSS JOIN observation WHERE")),
@@ -197,6 +226,8 @@ COUNTED = Blindness("why", "SELECT count(*) AS unjudged FROM crl")
         (ASKED, {"apart": ("crl",), "widens_when": "SELECT 1 FROM seen"}, "are held against"),
         (ASKED, {"apart": ("crl",), "suspects": "SELECT enclave_id FROM seen"}, "are held against"),
         (NAMED, {"apart": ("crl",), "suspects": "SELECT enclave_id FROM late"}, None),
+        (NAMED, {"apart": ("crl",), "again": "SELECT enclave_id FROM late"}, None),
+        (ASKED, {"apart": ("crl",), "again": "SELECT enclave_id FROM seen"}, "are held against"),
         (HELD, {"apart": ("crl",), "not_evaluable": (replace(COUNTED, widens=True),)}, None),
         (APART, {"apart": ("crl",), "not_evaluable": (COUNTED,)}, "and not anew"),
         (APART, {"apart": ("crl",), "not_evaluable": (replace(COUNTED, anew=True),)}, None),
