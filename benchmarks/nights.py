@@ -1,4 +1,5 @@
-"""The nightly audit: the first night, a second with nothing new, and one with a thousand events.
+"""The nightly audit: the first night, two with nothing new, one with a thousand events, and one
+with as many and collateral that was issued two days before.
 
     python benchmarks/nights.py DIR [--quotes 300000] [--platforms 100] [--news 1000]
 
@@ -53,8 +54,12 @@ def main() -> None:
     if not folder.exists():
         write_evidence(options.directory / "draft", options.quotes, options.platforms)
         (options.directory / "draft").rename(folder)
-    late = folder / "evidence" / "events" / "late.jsonl"
-    late.unlink(missing_ok=True)
+    events, archive = folder / "evidence" / "events", folder / "evidence" / "collateral"
+    for log in events.glob("late-*.jsonl"):
+        log.unlink()
+    newest = max(path.name for path in archive.iterdir() if path.is_dir() and path.name < f"{END}")
+    aside = folder / "aside"
+    (archive / newest).rename(aside)
     case = options.directory / "case"
     shutil.rmtree(case, ignore_errors=True)
     nights = [
@@ -62,8 +67,14 @@ def main() -> None:
         audit("second, nothing new", case, folder, END + timedelta(days=1)),
         audit("third, nothing new", case, folder, END + timedelta(days=2)),
     ]
-    late.write_bytes(b"".join(emit_news(options.quotes, options.platforms, options.news)))
-    nights.append(audit(f"{options.news:,} new events", case, folder, END + timedelta(days=3)))
+    for night, what in enumerate(("new events", "and new collateral")):
+        first = options.quotes + night * options.news // 2
+        news = emit_news(first, options.platforms, options.news, END + timedelta(days=2 * night))
+        (events / f"late-{night}.jsonl").write_bytes(b"".join(news))
+        if night:
+            aside.rename(archive / newest)
+        now = END + timedelta(days=3 + 2 * night)
+        nights.append(audit(f"{options.news:,} {what}", case, folder, now))
     print(describe(nights))
 
 
@@ -110,12 +121,12 @@ def emit_release(label: str, number: int, at: datetime) -> str:
     )  # fmt: skip
 
 
-def emit_news(quotes: int, platforms: int, count: int) -> Iterator[bytes]:
-    """Attestations of the days after the corpus, each with its challenge."""
+def emit_news(first: int, platforms: int, count: int, start: datetime) -> Iterator[bytes]:
+    """Attestations of two days, each with its challenge."""
     made = corpus.make_platforms(SEED, platforms)
     templates = [corpus.make_template(platform) for platform in made]
-    for number in range(quotes, quotes + count // 2):
-        at = END + timedelta(days=2) / count * (number - quotes)
+    for number in range(first, first + count // 2):
+        at = start + timedelta(days=2) / count * (number - first)
         yield emit_nonce(made[number % platforms].label, number, at).encode()
         yield corpus.emit_line(templates[number % platforms], SEED, number, at)
 
