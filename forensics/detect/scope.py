@@ -105,7 +105,7 @@ class Scope:
         """What the header asks to judge again: numbers of sightings, or values of keys."""
         for column in note_again(self._connection, detector, params):
             if column == "observation_no":
-                self._reach.add_sightings(f"FROM {AGAIN}")
+                self._reach.add_sightings(f"FROM {AGAIN} WHERE observation_no IS NOT NULL")
             else:
                 self._reach.add_values(column, f"FROM {AGAIN}")
 

@@ -13,11 +13,18 @@
 -- waits_for = ["observation"]
 -- scope = ["session_id"]
 -- widens_when = """
--- SELECT subject_id FROM judged WHERE step = 6
--- UNION ALL
--- SELECT subject_id FROM given WHERE subject_type = 'enclave'"""
+-- SELECT j.subject_id
+-- FROM judged AS j
+-- CROSS JOIN clocks AS c
+-- WHERE j.step = 6 AND NOT coalesce(c.releases >= $skew_sample AND c.longest >= 0, FALSE)"""
 -- apart = ["extent", "loose_end", "traffic"]
--- again = "SELECT session_id FROM unearned"
+-- again = """
+-- SELECT session_id, CAST(NULL AS BIGINT) AS observation_no FROM unearned
+-- UNION ALL
+-- SELECT NULL, o.observation_no
+-- FROM observation AS o
+-- JOIN (SELECT DISTINCT enclave_id FROM release WHERE session_id IS NULL) AS r
+--     ON r.enclave_id = o.enclave_id"""
 -- discriminator = ["kind", "secret_id"]
 -- grain = "one row per session, else enclave, and kind and secret"
 -- nulls = "a release without a session is held against the enclave's evidence; without session and enclave, or without a time, it is counted; a verdict that is undetermined, or a verifier that said nothing of a quote that holds, contradicts nothing"

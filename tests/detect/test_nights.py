@@ -60,22 +60,33 @@ def make_night(night: int) -> Events:
         at = datetime.fromisoformat(events[1]["received_at"]) - timedelta(hours=20)
         events[1] |= {"timestamp": write_time(at), "received_at": write_time(at)}
     challenges = [make_challenge(event) for event in events]
-    if night == 0:  # the logs begin with an answer without a challenge, and after a release
+    releases = add_releases(night, events)
+    if night == 0:  # the log of them begins after the first answer
         del challenges[0]
-        challenges.append(shift(events[0], -900, "secret_released", secret_id="payments/key"))
-        challenges[-1]["session_id"] = "ses-early"
-    if night == 1:  # and the last that the log has waits for its answer
-        challenges += [leave_open(challenges[n], n) for n in (5, -4, -3, -2, -1)]
+    if night == 1:  # and the last has no answer yet
+        challenges += [leave_open(challenges[n], n) for n in (5, 8, 9, 10, 11)]
     if night == 2:
         challenges[0]["expires_at"] = challenges[0]["timestamp"]
-        del events[3]  # of which the numbers of its verifier tell
-    return [*events, *challenges, *map(make_release, events), *add_lies(night)]
+        del events[3], releases[3]  # of which the numbers of its verifier tell
+    return [*events, *challenges, *releases, *add_lies(night)]
+
+
+def add_releases(night: int, events: Events) -> Events:
+    """One for each; in the first night one before any evidence, in the second one of no session."""
+    releases = [make_release(event) for event in events]
+    if night == 0:
+        early = shift(events[0], -900, "secret_released", secret_id="payments/key")
+        releases.append(early | {"session_id": "ses-early"})
+    if night == 1:
+        releases.append(make_release(events[2]))
+        del releases[-1]["session_id"]
+    return releases
 
 
 def leave_open(challenge: dict[str, Any], number: int) -> dict[str, Any]:
     """Another one of that time, that nobody answers: but for two all are one instance's."""
-    whose = {5: "enc-0001", -1: "enc-0002"}.get(number, "enc-0005")
-    return challenge | {"nonce": f"{number % 100:064x}", "enclave_id": whose}
+    whose = {5: "enc-0001", 11: "enc-0002"}.get(number, "enc-0005")
+    return challenge | {"nonce": f"{number:064x}", "enclave_id": whose}
 
 
 def time_answer(event: dict[str, Any], number: int, *, slow: bool) -> dict[str, Any]:
