@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from forensics.case.counts import STRETCHES
 from forensics.case.latencies import LATENCIES
 from forensics.case.loose_ends import LOOSE_ENDS
+from forensics.case.stretches import STRETCHES
 from forensics.case.summary import Summary
 
 SUMMARIES: Final[tuple[Summary, ...]] = (LATENCIES, LOOSE_ENDS, STRETCHES)

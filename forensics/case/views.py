@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from forensics.case import extras
 from forensics.case.contract import REFERENCE_PAGE
-from forensics.case.counts import STRETCH_SQL
 from forensics.case.expressions import (
     CLAIMED_OK,
     RECEIVED,
@@ -20,6 +19,7 @@ from forensics.case.expressions import (
 from forensics.case.latencies import LATENCY_SQL
 from forensics.case.loose_ends import LOOSE_END_SQL
 from forensics.case.quote_views import RESHOWN, show_quotes
+from forensics.case.stretches import STRETCH_SQL
 from forensics.case.tables import (
     DETECTION,
     FINDING,
