@@ -42,7 +42,7 @@ def run_narrowed(
         return reason
     changed = not changed_aspects.isdisjoint(name_aspects(detector))
     given = [finding for finding in previous if was_given(finding)]
-    if detector.sums and (reason := _find_unsummed(record, given, near, changed=changed)):
+    if detector.sums and (reason := _find_unsummed(record, given, changed=changed)):
         return reason
     scope = _find_touched(connection, detector, previous, params, near)
     if not scope.close():
@@ -70,21 +70,21 @@ def run_narrowed(
         full_because=None,
         observations_read=scope.size,
     )
-    if not detector.sums:
+    if not detector.sums or not (given or findings):
         return run
+    if not near.fetched:
+        return _TOO_MUCH
     run = replace(run, observations_read=scope.size + near.size)
     return _sum_up(connection, run, given, scope, changed=changed)
 
 
 def _find_unsummed(
-    record: Mapping[str, Any], given: Sequence[Finding], near: Near, *, changed: bool
+    record: Mapping[str, Any], given: Sequence[Finding], *, changed: bool
 ) -> str | None:
     """Why the sums of what the run before found, `given`, cannot be gone on from."""
     if record["findings"] and changed:
         return _OTHER_VERDICTS
-    if record["findings"] != len(given):
-        return "what it found before is not at hand"
-    return None if near.fetched else _TOO_MUCH
+    return None if record["findings"] == len(given) else "what it found before is not at hand"
 
 
 def _sum_up(

@@ -190,10 +190,14 @@ within AS (
 clocks AS (
     SELECT CASE WHEN count(took) >= $skew_sample THEN min(took) END AS skew
     FROM (
-        SELECT epoch(min(o.received_at)) - epoch(w.issued_at) AS took
+        SELECT epoch(a.answered_at) - epoch(w.issued_at) AS took
         FROM within AS w
-        JOIN observation AS o ON o.nonce = w.nonce
-        GROUP BY w.nonce, w.issued_at
+        JOIN (
+            SELECT nonce, min(received_at) AS answered_at
+            FROM observation
+            WHERE nonce IN (SELECT nonce FROM within)
+            GROUP BY nonce
+        ) AS a ON a.nonce = w.nonce
     ) AS answered
 ),
 surrounded AS (

@@ -274,7 +274,7 @@ def test_challenges_may_be_held_against_sightings_by_another_key(scope: tuple[st
     counted = Blindness("counted", "SELECT count(*) AS unjudged FROM nonce", widens=False)
     detector = replace(
         CATALOG["unknown-nonce"], scope=scope, sql=MET, params=(), widens=False,
-        not_evaluable=(counted,),
+        not_evaluable=(counted,), apart=(), again=None,
     )  # fmt: skip
     rows: Rows = {view.name: [] for view in VIEWS}
     for number in range(6):
