@@ -18,9 +18,9 @@
 -- CROSS JOIN (
 --     SELECT min(issued_at) AS first_at
 --     FROM (
---         SELECT issued_at FROM fresh_collateral
+--         SELECT issued_at FROM fresh_collateral WHERE authentic
 --         UNION ALL
---         SELECT this_update AS issued_at FROM fresh_crl
+--         SELECT this_update AS issued_at FROM fresh_crl WHERE authentic
 --     ) AS document
 -- ) AS i
 -- WHERE o.received_at >= i.first_at OR o.collateral_fetched_at >= i.first_at"""

@@ -15,7 +15,11 @@
 -- again = """
 -- SELECT o.observation_no
 -- FROM observation AS o
--- CROSS JOIN (SELECT min(issued_at) AS first_at FROM fresh_collateral) AS i
+-- CROSS JOIN (
+--     SELECT min(issued_at) AS first_at
+--     FROM fresh_collateral
+--     WHERE kind = 'tcb_info' AND authentic
+-- ) AS i
 -- WHERE o.received_at >= i.first_at"""
 -- discriminator = ["series"]
 -- grain = "one row per verifier, else instance, and platform family"
