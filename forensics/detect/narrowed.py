@@ -157,7 +157,8 @@ def _find_touched(
             scope.seed_values(screen(connection, detector, params))
     else:
         scope.seed_news()
-    scope.seed_changes(name_aspects(detector))
+    # Of what only the counts look at a change is no reason to judge again: they are made anew then.
+    scope.seed_changes(name_aspects(replace(detector, not_evaluable=())))
     if detector.again:
         scope.seed_again(detector, params)
     if not detector.sums:  # else what stands is told by the landmarks

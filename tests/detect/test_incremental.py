@@ -29,6 +29,7 @@ from forensics.detect.findings import make_finding, rank
 from forensics.detect.incremental import Past, recall, why_in_full
 from forensics.detect.parameters import bind
 from forensics.detect.run import DetectorRun, Gap
+from forensics.detect.scope import name_aspects
 from forensics.detect.store import (
     describe_run,
     load_detections,
@@ -458,6 +459,13 @@ def test_what_keeps_a_detector_from_going_on(
     detector = CATALOG[name]
     params = bind(detector.params, AS_OF, {})
     assert why_in_full(detector, past_of(detector, **changes), params) == reason
+
+
+def test_what_a_query_looks_at_is_told_from_what_its_counts_do() -> None:
+    """What a verdict rests on, in this one: by that no platform lags that did not before."""
+    detector = CATALOG["tcb-recovery-lag"]
+    assert name_aspects(detector) == ("receipt", "receipt grounds")
+    assert name_aspects(replace(detector, not_evaluable=())) == ("receipt",)
 
 
 def test_rules_that_bindings_are_made_by_are_read_whole() -> None:
