@@ -1,5 +1,5 @@
 """The nightly audit: the first night, two with nothing new, one with a thousand events, and one
-with as many and collateral that was issued two days before.
+with as many and the collateral that was issued last.
 
     python benchmarks/nights.py DIR [--quotes 300000] [--platforms 100] [--news 1000]
 
@@ -57,9 +57,12 @@ def main() -> None:
     events, archive = folder / "evidence" / "events", folder / "evidence" / "collateral"
     for log in events.glob("late-*.jsonl"):
         log.unlink()
-    newest = max(path.name for path in archive.iterdir() if path.is_dir() and path.name < f"{END}")
     aside = folder / "aside"
-    (archive / newest).rename(aside)
+    aside.mkdir(exist_ok=True)
+    for held_back in aside.iterdir():  # by a run that did not end
+        held_back.rename(archive / held_back.name)
+    newest = max(path.name for path in archive.iterdir() if path.is_dir() and path.name < f"{END}")
+    (archive / newest).rename(aside / newest)
     case = options.directory / "case"
     shutil.rmtree(case, ignore_errors=True)
     nights = [
@@ -72,7 +75,7 @@ def main() -> None:
         news = emit_news(first, options.platforms, options.news, END + timedelta(days=2 * night))
         (events / f"late-{night}.jsonl").write_bytes(b"".join(news))
         if night:
-            aside.rename(archive / newest)
+            (aside / newest).rename(archive / newest)
         now = END + timedelta(days=3 + 2 * night)
         nights.append(audit(f"{options.news:,} {what}", case, folder, now))
     print(describe(nights))

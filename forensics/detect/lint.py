@@ -49,7 +49,6 @@ _ANONYMOUS: Final = frozenset({"to_json"})  # unknown to sqlglot, spelled alike 
 
 _NEWS = """
 CREATE TEMP TABLE fresh_observation (observation_no BIGINT);
-CREATE TEMP TABLE known_count (backend_verifier VARCHAR, highest BIGINT);
 """ + "".join(
     f"CREATE TEMP VIEW {side}_{view} AS FROM {view};\n"
     for view in (*EVENTS, *ARCHIVE)

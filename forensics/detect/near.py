@@ -30,15 +30,6 @@ SIGHTINGS: Final = {
 
 NEWS: Final = "news"
 """The table of the sightings that are new, or show again what is: `observation_no`."""
-# What a screen may ask beside the query's own CTEs: how far each writer had counted.
-_KNOWN_COUNT: Final = f"""
-CREATE OR REPLACE TEMP VIEW known_count AS
-SELECT backend_verifier, max(sequence_no) AS highest
-FROM {MAIN}.observation
-WHERE sequence_no >= 0
-  AND observation_no NOT IN (SELECT observation_no FROM fresh_observation)
-GROUP BY backend_verifier
-"""
 MEMBERS: Final = "near"
 """The table of the sightings that are near: `observation_no`."""
 
@@ -78,7 +69,6 @@ class Near:
         self._followed: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
         self._fetched: dict[str, Sequence[str]] = {}
         self._touched: Touched | None = None
-        connection.execute(_KNOWN_COUNT)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {NEWS} AS {_IN_THE_NEWS}")
         seen = sorted({seen for finding in findings for seen in finding.observation_ids})
         connection.execute(
