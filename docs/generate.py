@@ -338,12 +338,13 @@ def _describe_reading(detector: Detector) -> str:
         if detector.around:
             reach += f"; with what came within `{detector.around}` of it"
     if detector.dated and detector.again:
-        reach += "; and what came since the issue of documents that are new"
+        reach += "; and what came in the time that new documents or logs are of"
     elif detector.again:
         reach += "; and what the sums of all history make suspect"
     reasons = ["finds something"] if detector.widens else []
     if detector.widens_when:
-        reasons.append("looks at what no key leads to")
+        tipped = "finds what it weighs against all history tipped"
+        reasons.append(tipped if detector.totals else "looks at what no key leads to")
     if any(blindness.widens for blindness in detector.not_evaluable):
         reasons.append("meets what it could not judge for want of other history")
     return f"{reach}; everything once it {' or '.join(reasons)}" if reasons else reach

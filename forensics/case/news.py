@@ -46,8 +46,14 @@ if TYPE_CHECKING:
 EVENTS = ("launch", "stop", "nonce", "release")
 """Views of evidence that is no sighting of a quote; each row names its source."""
 
-ARCHIVE = {"collateral": "collateral_id", "crl": "crl_id"}
-"""Views of documents that are held against sightings, and what names each."""
+_FRESH_DOCUMENT = "SELECT item_id FROM fresh_item"
+_FRESH_SOURCE = "SELECT source_id FROM fresh_source"
+DATED = {
+    "collateral": ("collateral_id", _FRESH_DOCUMENT),
+    "crl": ("crl_id", _FRESH_DOCUMENT),
+    "source_extent": ("source_id", _FRESH_SOURCE),
+}
+"""Views of what bears on a stretch of time -> what names each row, and a query for new names."""
 
 # A certificate that comes after a report has it proven again, and it and its past are others.
 _OF_QUOTES = (FACT_QUOTE, FACT_CERTIFICATION, FACT_CHAIN, SUBJECT)
@@ -191,8 +197,8 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
     `aspect` (a moment, or one of `GROUNDS_OF`), known ones whose verdict is another now.
     `fresh_launch`, `known_launch` and so on are the rows of the event views on either side of the
-    horizon; so are those of the archive, by when each document first came. `landmark` holds numbers
-    too (`forensics.case.landmarks`).
+    horizon; so are those of `DATED`, by when each document first came, or the source. `landmark`
+    holds numbers too (`forensics.case.landmarks`).
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE fresh_observation AS "
@@ -207,9 +213,7 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     )
     connection.execute(_FRESH_ITEM, [since.entry])
     for view in EVENTS:
-        _divide(connection, view, "source_id", "SELECT source_id FROM fresh_source")
-    for view, key in ARCHIVE.items():
-        _divide(connection, view, key, "SELECT item_id FROM fresh_item")
+        _divide(connection, view, "source_id", _FRESH_SOURCE)
     rows = connection.execute("SELECT DISTINCT aspect FROM changed_observation").fetchall()
     aspects = frozenset(aspect for (aspect,) in rows)
     # A receipt that changed may tell of a certificate that came later: then kinds are others too.
@@ -222,6 +226,8 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     renew_landmarks(connection, after, holds=holds)
     for summary in SUMMARIES:
         summary.renew(connection, after, holds=holds)
+    for view, (key, fresh) in DATED.items():
+        _divide(connection, view, key, fresh)
     declare_landmarks(connection)
     return aspects
 

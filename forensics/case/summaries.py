@@ -6,7 +6,8 @@ from typing import Final
 
 from forensics.case.latencies import LATENCIES
 from forensics.case.loose_ends import LOOSE_ENDS
+from forensics.case.source_extents import SOURCE_EXTENTS
 from forensics.case.stretches import STRETCHES
 from forensics.case.summary import Summary
 
-SUMMARIES: Final[tuple[Summary, ...]] = (LATENCIES, LOOSE_ENDS, STRETCHES)
+SUMMARIES: Final[tuple[Summary, ...]] = (LATENCIES, LOOSE_ENDS, STRETCHES, SOURCE_EXTENTS)

@@ -19,6 +19,7 @@ from forensics.case.expressions import (
 from forensics.case.latencies import LATENCY_SQL
 from forensics.case.loose_ends import LOOSE_END_SQL
 from forensics.case.quote_views import RESHOWN, show_quotes
+from forensics.case.source_extents import SOURCE_EXTENT_SQL
 from forensics.case.stretches import STRETCH_SQL
 from forensics.case.tables import (
     DETECTION,
@@ -368,6 +369,7 @@ VIEW_SQL = {
     "latency": LATENCY_SQL,
     "loose_end": LOOSE_END_SQL,
     "stretch": STRETCH_SQL,
+    "source_extent": SOURCE_EXTENT_SQL,
     "traffic": _TRAFFIC,
     "source": _SOURCE,
     "quarantine": _QUARANTINE,

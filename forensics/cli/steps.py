@@ -137,7 +137,7 @@ def detect(
             progress=progress,
         )
         bases = {
-            run.detector.id: past.describe(run.detector, run.cut_off or as_of)
+            run.detector.id: past.describe(run, run.cut_off or as_of)
             for run in detection.runs
             if run.failure is None
         }

@@ -151,11 +151,18 @@ SELECT backend_verifier, min(sequence_no) AS first_no, max(sequence_no) AS last_
 FROM placed
 GROUP BY backend_verifier, stretch
 """
+_SOURCE_EXTENT: Final = """
+SELECT source_id, count(*) AS events, min(received_at) AS first_at, max(received_at) AS last_at
+FROM observation
+WHERE event_id IS NOT NULL AND source_id IS NOT NULL
+GROUP BY source_id
+"""
 FOLLOWING: Final = {
     "reshown": RESHOWN,
     "latency": _LATENCY,
     "loose_end": _LOOSE_END,
     "stretch": _STRETCH,
+    "source_extent": _SOURCE_EXTENT,
     "traffic": _TRAFFIC,
     "extent": _EXTENT,
 }

@@ -18,6 +18,7 @@ from typing import Final
 
 from forensics.detect.headers import Header, header_error
 from forensics.detect.parameters import Parameter, parse_parameters
+from forensics.detect.totals import TYPES, Totals
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")  # most severe first
 STATUSES: Final = ("draft", "stable", "deprecated")
@@ -47,7 +48,8 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Subjects that a detector could not judge: why, and a query that counts them.
+    """Subjects that a detector could not judge: why, and a query that counts them, of views or of
+    what the detector's own query makes of them.
 
     `widens`: whether it counts one depends on other history than what the scope holds. `anew`: it
     counts them from landmarks, and from views that are read whole, as from everything.
@@ -77,7 +79,8 @@ class Detector:
     what comes into those that are `dated`: it bears on what the screen leaves, or on what `again`
     asks for. By the columns that it `follows` the sightings of new events are read too: what could
     not be judged changes with an event. `sums` names the keys of `details` that count rows of what
-    the scope connects, and so add up over it. Without a scope every run reads everything, and
+    the scope connects, and so add up over it; `totals` says the same of a row that the query weighs
+    against all history (`forensics.detect.totals`). Without a scope every run reads everything, and
     `in_full` says why.
     """
 
@@ -103,6 +106,7 @@ class Detector:
     again: str | None
     follows: tuple[str, ...]
     sums: tuple[str, ...]
+    totals: Totals | None
     in_full: str | None
     grain: str
     discriminator: tuple[str, ...]
@@ -210,6 +214,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         again=header.text("again", empty=True),
         follows=header.texts("follows", empty=True),
         sums=header.texts("sums", empty=True),
+        totals=_read_totals(header),
         in_full=header.text("in_full", empty=True),
         grain=header.text("grain"),
         discriminator=header.texts("discriminator", empty=True),
@@ -239,6 +244,19 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
     )
     _check_agreement(detector, header.where)
     return detector
+
+
+def _read_totals(header: Header) -> Totals | None:
+    """What `[totals.NAME]` says, of which there is one or none."""
+    tables = header.tables("totals")
+    if len(tables) > 1:
+        raise header_error(header.where, f"totals of {sorted(tables)}, which are more than one")
+    for part, table in tables.items():
+        columns = table.rest()
+        if not columns or not set(columns.values()) <= set(TYPES):
+            raise header_error(table.where, f"its columns are none of {list(TYPES)}")
+        return Totals(part, tuple(columns.items()))
+    return None
 
 
 def _check_agreement(detector: Detector, where: str) -> None:
@@ -273,6 +291,8 @@ def _check_scope(detector: Detector, where: str) -> None:
         raise header_error(where, "again means nothing where nothing is apart or dated")
     if detector.sums and (detector.suspects or not detector.scope):
         raise header_error(where, "sums are over a scope, without suspects")
+    if detector.totals and (detector.suspects or not detector.keys):
+        raise header_error(where, "totals are over what keys connect, without suspects")
     if (detector.around or detector.follows) and not detector.suspects:
         raise header_error(where, "around and follows mean nothing without suspects")
     intervals = {parameter.name for parameter in detector.params if parameter.type == "INTERVAL"}

@@ -74,6 +74,10 @@ class Header:
             raise header_error(self.where, f"[{key}] is not a table of texts")
         return value
 
+    def rest(self) -> dict[str, str]:
+        """All keys that nobody asked for: texts."""
+        return {key: self.text(key) for key in list(self._values)}
+
     def tables(self, key: str) -> dict[str, Header]:
         """A table of tables; absent means none."""
         value = self._values.pop(key, {})

@@ -99,6 +99,7 @@ class Past:
             gaps=make_gaps(dict(json.loads(record["gaps"]))),
             full_because=None,
             observations_read=0,
+            totals=_read_basis(record)[1].get("totals"),
         )
 
     def _still_holds(
@@ -117,7 +118,6 @@ class Past:
         unread = self.still and self.changed_aspects.isdisjoint(name_aspects(detector))
         return (
             (unread or NARROWED.isdisjoint(detector.inputs))
-            and basis.get("header") == detector.header_sha256
             and all(basis["views"].get(view) == self.digests[view] for view in grown)
             and _find_change(detector, self, params, record) is None
         )
@@ -169,8 +169,9 @@ class Past:
             changed_aspects=self.changed_aspects,
         )
 
-    def describe(self, detector: Detector, as_of: datetime) -> str:
-        """What the next run must know of this one, as JSON."""
+    def describe(self, run: DetectorRun, as_of: datetime) -> str:
+        """What the next run must know of one that judged up to `as_of`, as JSON."""
+        detector = run.detector
         views = {view: self.digests[view] for view in _whole_inputs(detector)}
         return describe(
             self.now,
@@ -178,6 +179,7 @@ class Past:
             views=views,
             header=detector.header_sha256,
             tool=TOOL_VERSION,
+            totals=run.totals,
         )
 
 
@@ -253,6 +255,8 @@ def _find_change(
     horizon, basis = _read_basis(record)
     if record["sql_sha256"] != detector.sql_sha256:
         return "its query changed"
+    if basis.get("header") != detector.header_sha256:
+        return "its header changed"
     if _plain(json.loads(record["params"])) != _plain(json.loads(_write(detector, params))):
         return "its parameters changed"
     if basis.get("tool") != TOOL_VERSION:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Final
@@ -19,12 +20,13 @@ from sqlglot import exp
 
 from forensics.case.connection import lock_out
 from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
-from forensics.case.news import ARCHIVE, EVENTS
+from forensics.case.news import DATED, EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import name_columns
-from forensics.detect.run import note_again, screen, widens
+from forensics.detect.reading import complete, continue_query, name_columns, put_rows
+from forensics.detect.run import note_again, screen, sum_up, widens
 from forensics.detect.scope import NARROWED
+from forensics.detect.totals import TYPES
 from forensics.errors import DetectorError
 
 # Views that detection itself writes: a detector over them would depend on the order of runs.
@@ -51,7 +53,7 @@ _NEWS = """
 CREATE TEMP TABLE fresh_observation (observation_no BIGINT);
 """ + "".join(
     f"CREATE TEMP VIEW {side}_{view} AS FROM {view};\n"
-    for view in (*EVENTS, *ARCHIVE)
+    for view in (*EVENTS, *DATED)
     for side in ("fresh", "known")
 )
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,7 +127,7 @@ def _check_whole(
 
 
 def _check_inputs(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
-    read = set().union(*(_tables(tree) for tree in trees))
+    read = set().union(*(_look_behind(trees[0], tree) for tree in trees))
     if set(detector.inputs) != read:
         yield f"the header names {sorted(detector.inputs)}, the SQL reads {sorted(read)}"
     if not read <= _READABLE:
@@ -169,8 +171,9 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
     values = bind(detector.params, _LONG_AGO, {})
     try:
         for gap in detector.not_evaluable:
-            used = connection.extract_statements(gap.count)[0].named_parameters
-            relation = connection.sql(gap.count, params={name: values[name] for name in used})
+            count = complete(detector.sql, gap.count)
+            used = connection.extract_statements(count)[0].named_parameters
+            relation = connection.sql(count, params={name: values[name] for name in used})
             if [str(kind) for kind in relation.types] != ["BIGINT"]:
                 yield f"not_evaluable {gap.reason!r} does not give one BIGINT"
         relation = connection.sql(detector.sql, params=values)
@@ -200,8 +203,31 @@ def _check_scope(
         if read and not detector.suspects and not set(detector.scope) & set(view.names):
             yield f"{view.name} has none of these columns, so none of its rows would be read"
     connection.execute(_NEWS)
+    yield from _check_totals(connection, detector, query)
     yield from _check_suspects(connection, detector)
     yield from _check_again(connection, detector, query)
+
+
+def _check_totals(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, query: exp.Query
+) -> Iterator[str]:
+    """They are one row of a CTE, of numbers that follow from evidence, however it is judged."""
+    if detector.totals is None:
+        return
+    try:
+        select = continue_query(detector.sql, detector.totals.select)
+        used = connection.extract_statements(select)[0].named_parameters
+        values = bind(detector.params, _LONG_AGO, {})
+        relation = connection.sql(select, params={name: values[name] for name in used})
+        sum_up(connection, detector, values)
+    except (duckdb.Error, DetectorError) as error:
+        yield f"totals: {_first_line(error)}"
+        return
+    wanted = [TYPES[kind] for _, kind in detector.totals.columns]
+    if (got := list(map(str, relation.types))) != wanted:
+        yield f"totals of {detector.totals.part} are {got}, not {wanted}"
+    if "verdict" in _find_views(query, sqlglot.parse_one(detector.totals.select, read="duckdb")):
+        yield "totals are of verdicts, which may be others for the same evidence"
 
 
 def _check_again(
@@ -210,7 +236,7 @@ def _check_again(
     """Sightings or keys of the scope, from the CTEs of the query, its inputs, and from what is new
     or known of them.
     """
-    if strange := sorted(set(detector.dated) - ARCHIVE.keys()):
+    if strange := sorted(set(detector.dated) - DATED.keys()):
         yield f"of {strange} nobody knows what came when"
     if detector.again is None:
         return
@@ -236,6 +262,10 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
     what `widens_when` asks.
     """
     params = bind(detector.params, _LONG_AGO, {})
+    if detector.totals:
+        row = dict.fromkeys(detector.totals.names)
+        sql = put_rows(detector.sql, detector.totals.write(row, row))
+        detector = replace(detector, sql=sql)
     for key, select, ask in (
         ("suspects", detector.suspects, screen),
         ("widens_when", detector.widens_when, widens),
@@ -266,10 +296,10 @@ def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
     if narrowed := sorted(apart & NARROWED):
         yield f"{narrowed} are not read whole"
     for gap, tree in zip(detector.not_evaluable, trees[1:], strict=True):
-        if apart & _tables(tree) and not (gap.anew or gap.widens):
+        if apart & _look_behind(trees[0], tree) and not (gap.anew or gap.widens):
             yield f"not_evaluable {gap.reason!r} counts them, and not anew"
     counted = (t for t, gap in zip(trees[1:], detector.not_evaluable, strict=True) if gap.widens)
-    asked = _find_asked(detector, trees[0]).union(*map(_tables, counted))
+    asked = _find_asked(detector, trees[0]).union(*(_look_behind(trees[0], t) for t in counted))
     if detector.widens or apart & asked:
         return
     for select in trees[0].find_all(exp.Select):
@@ -292,6 +322,11 @@ def _list_views(tree: exp.Query, select: exp.Select) -> list[set[str]]:
     """The views behind each part of a SELECT."""
     parts = [part for part in select.iter_expressions() if not isinstance(part, exp.With)]
     return [_find_views(tree, part) for part in parts]
+
+
+def _look_behind(query: exp.Query, tree: exp.Query) -> set[str]:
+    """The views that a statement of the header reads: one without CTEs may use the query's."""
+    return _find_views(tree if tree.find(exp.CTE) else query, tree)
 
 
 def _find_views(tree: exp.Query, part: exp.Expr) -> set[str]:

@@ -12,14 +12,18 @@ from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding, was_given
 from forensics.detect.near import Near
 from forensics.detect.parameters import Value
-from forensics.detect.run import DetectorRun, count_gaps, judge, make_gaps, screen, widens
+from forensics.detect.reading import put_rows
+from forensics.detect.run import DetectorRun, count_gaps, judge, make_gaps, screen, sum_up, widens
 from forensics.detect.scope import Scope, name_aspects
+from forensics.detect.totals import Row
 
 if TYPE_CHECKING:
     import duckdb
 
 _TOO_MUCH: Final = "new evidence touches most of the history"
 _OTHER_VERDICTS: Final = "verdicts changed that its sums are of"
+_TIPPED: Final = "what it weighs against all history tipped"
+_UNTOLD: Final = "what was largest of all may be gone"
 _OTHER_HISTORY: Final = "what it finds is told with other history"
 
 
@@ -47,9 +51,34 @@ def run_narrowed(
     scope = _find_touched(connection, detector, previous, params, near)
     if not scope.close():
         return _TOO_MUCH
+    judged, totals = _weigh(connection, scope, detector, params, record)
+    if judged is None:
+        return _UNTOLD
+    run = _judge_touched(connection, scope, judged, params, before, changed=changed)
+    if isinstance(run, str):
+        return run
+    run = replace(run, detector=detector, totals=totals)
+    if not detector.sums or not (given or run.findings):
+        return run
+    if not near.fetched:
+        return _TOO_MUCH
+    run = replace(run, observations_read=scope.size + near.size)
+    return _sum_up(connection, run, given, scope, changed=changed)
+
+
+def _judge_touched(
+    connection: duckdb.DuckDBPyConnection,
+    scope: Scope,
+    detector: Detector,
+    params: Mapping[str, Value],
+    before: Mapping[str, int],
+    *,
+    changed: bool,
+) -> DetectorRun | str:
+    """The run over the scope; `before` are the counts of what the run before could not judge."""
     with scope.narrow(detector):
         if widens(connection, detector, params):
-            return "no key leads to all that it looks at"
+            return _TIPPED if detector.totals else "no key leads to all that it looks at"
         findings = judge(connection, detector, params)
         counts = count_gaps(connection, detector, params)
     if reason := _find_wider(detector, findings, counts):
@@ -61,7 +90,7 @@ def run_narrowed(
             known = count_gaps(connection, detector, params)
         added = {b.reason for b in detector.not_evaluable if not (b.anew or b.widens)}
         counts |= {why: before.get(why, 0) - known[why] + counts[why] for why in added}
-    run = DetectorRun(
+    return DetectorRun(
         detector,
         params,
         evaluated=True,
@@ -70,12 +99,30 @@ def run_narrowed(
         full_because=None,
         observations_read=scope.size,
     )
-    if not detector.sums or not (given or findings):
-        return run
-    if not near.fetched:
-        return _TOO_MUCH
-    run = replace(run, observations_read=scope.size + near.size)
-    return _sum_up(connection, run, given, scope, changed=changed)
+
+
+def _weigh(
+    connection: duckdb.DuckDBPyConnection,
+    scope: Scope,
+    detector: Detector,
+    params: Mapping[str, Value],
+    record: Mapping[str, Any],
+) -> tuple[Detector | None, Row | None]:
+    """The detector with its totals over everything in the place of their CTE, and these; no
+    detector where they cannot be told.
+    """
+    if detector.totals is None:
+        return detector, None
+    before = json.loads(record["basis"])["totals"]
+    with scope.narrow(detector, known_only=True):
+        known = sum_up(connection, detector, params)
+    with scope.narrow(detector):
+        now = sum_up(connection, detector, params)
+    totals = detector.totals.go_on(before, known, now)
+    if totals is None:
+        return None, None
+    rows = detector.totals.write(before, totals)
+    return replace(detector, sql=put_rows(detector.sql, rows)), totals
 
 
 def _find_unsummed(

@@ -65,6 +65,33 @@ def continue_query(query: str, select: str) -> str:
     return _ask("SELECT json_deserialize_sql(CAST(? AS JSON))", json.dumps(tree))
 
 
+def put_rows(query: str, rows: Mapping[str, str]) -> str:
+    """The query with these SELECTs, by name, for CTEs of it or beside them."""
+    tree, *parts = (json.loads(_serialize(text)) for text in (query, *rows.values()))
+    [[statement], *selects] = [part["statements"] for part in (tree, *parts)]
+    entries = statement["node"]["cte_map"]["map"]
+    values = {entry["key"]: entry["value"] for entry in entries}
+    like = next(iter(values.values()))
+    for name, [select] in zip(rows, selects, strict=True):
+        values[name] = {**values.get(name, like), "query_node": select["node"]}
+    statement["node"]["cte_map"]["map"] = [{"key": k, "value": v} for k, v in values.items()]
+    return _ask("SELECT json_deserialize_sql(CAST(? AS JSON))", json.dumps(tree))
+
+
+@cache  # asked of each count, at each turn
+def complete(query: str, select: str) -> str:
+    """The statement that a SELECT beside a query means: over the query's CTEs where it has none of
+    its own and names one of them, else what it says.
+    """
+    whole, tree = (json.loads(_serialize(statement)) for statement in (query, select))
+    if whole["error"] or tree["error"]:
+        return select  # who runs it is told why
+    [[source], [node]] = [[part["node"] for part in found["statements"]] for found in (whole, tree)]
+    parts = {entry["key"] for entry in source["cte_map"]["map"]}
+    own = node["cte_map"]["map"]
+    return select if own or parts.isdisjoint(_name_tables(node)) else continue_query(query, select)
+
+
 def name_columns(select: str) -> list[str]:
     """The columns of a SELECT, or of the first of a UNION, by the names that it gives them."""
     [statement] = json.loads(_serialize(select))["statements"]
@@ -110,6 +137,15 @@ def _find(node: Any, names: _Names) -> Iterator[tuple[str, str]]:
                 yield from _resolve([name.lower()], names)
         for item in node.values():
             yield from _find(item, names)
+
+
+def _name_tables(node: Any) -> Iterator[str]:
+    """What a syntax tree names as a table, wherever it does."""
+    if isinstance(node, dict) and "table_name" in node:
+        yield node["table_name"]
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for item in items:
+        yield from _name_tables(item)
 
 
 def _list_sources(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,8 @@ from forensics.case.connection import only_reads
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.findings import Finding, make_finding
 from forensics.detect.parameters import AS_OF, Value, bind, write_value
-from forensics.detect.reading import continue_query, name_columns, only_selects
+from forensics.detect.reading import complete, continue_query, name_columns, only_selects
+from forensics.detect.totals import Row
 from forensics.errors import DetectorError, UsageError
 
 AGAIN: Final = "again"
@@ -47,7 +48,7 @@ class DetectorRun:
     `full_because` says why everything was read; None when only what new evidence touches was, and
     then `observations_read` is the number of sightings read. `waiting` are findings that will
     stand unless a feed that lags behind brings what is missing; `cut_off` is the end of what was
-    judged, where a detector waits.
+    judged, where a detector waits. `totals` are those of the detector's that has such.
     """
 
     detector: Detector
@@ -60,6 +61,7 @@ class DetectorRun:
     cut_off: datetime.datetime | None = None
     waiting: tuple[Finding, ...] = ()
     failure: str | None = None
+    totals: Row | None = None
 
     @property
     def mode(self) -> Literal["full", "incremental"]:
@@ -102,7 +104,8 @@ def run_detector(
         return DetectorRun(detector, params, False, (), missing)
     findings = judge(connection, detector, params)
     gaps = make_gaps(count_gaps(connection, detector, params))
-    return DetectorRun(detector, params, True, findings, gaps)
+    totals = sum_up(connection, detector, params) if detector.totals else None
+    return DetectorRun(detector, params, True, findings, gaps, totals=totals)
 
 
 def fail(
@@ -138,6 +141,18 @@ def screen(
     """The key values that the detector's own screen leaves in the views as they are."""
     assert detector.suspects
     return _ask(connection, detector, detector.suspects, params)
+
+
+def sum_up(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
+) -> Row:
+    """The row of the detector's totals in the views as they are."""
+    assert detector.totals
+    rows = _ask(connection, detector, detector.totals.select, params)
+    if len(rows) != 1:
+        raise DetectorError("detector-output", f"{detector.path}: its totals are {len(rows)} rows")
+    [row] = rows
+    return row  # type: ignore[return-value]
 
 
 def widens(
@@ -205,7 +220,7 @@ def _count(
     sql: str,
     params: Mapping[str, Value],
 ) -> int:
-    [row] = _select(connection, detector, sql, params)
+    [row] = _select(connection, detector, complete(detector.sql, sql), params)
     [count] = row.values()
     if not isinstance(count, int):
         raise DetectorError("detector-output", f"{detector.path}: a count is {count!r}")

@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 9
+-- version = 10
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -12,11 +12,6 @@
 -- requires = ["release", "observation"]
 -- waits_for = ["observation"]
 -- scope = ["session_id"]
--- widens_when = """
--- SELECT j.subject_id
--- FROM judged AS j
--- CROSS JOIN clocks AS c
--- WHERE j.step = 6 AND NOT coalesce(c.releases >= $skew_sample AND c.longest >= 0, FALSE)"""
 -- apart = ["extent", "loose_end", "traffic"]
 -- again = """
 -- SELECT session_id, CAST(NULL AS BIGINT) AS observation_no FROM unearned
@@ -35,6 +30,9 @@
 -- created = 2026-11-23
 -- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [totals.clocks]
+-- releases = "sum"
+-- longest = "max"
 -- [params.evidence_lifetime]
 -- type = "INTERVAL"
 -- default = "1h"
@@ -75,21 +73,6 @@
 -- reason = "session without evidence outside the time that the verifiers' logs cover, or in a hole of them"
 -- anew = true
 -- count = """
--- WITH log AS (
---     SELECT first_at, last_at FROM extent WHERE kind = 'observation'
--- ),
--- bare AS (
---     SELECT subject_id, happened_at, floor(epoch(happened_at) / 3600) AS hour_no
---     FROM loose_end
---     WHERE kind = 'release'
--- ),
--- hole AS (
---     SELECT b.hour_no
---     FROM bare AS b
---     JOIN traffic AS t ON t.hour_no = b.hour_no
---     GROUP BY b.hour_no, t.releases
---     HAVING count(*) = t.releases AND count(DISTINCT b.subject_id) >= $gap_size
--- )
 -- SELECT count(DISTINCT b.subject_id) AS unjudged
 -- FROM bare AS b
 -- CROSS JOIN log AS l
@@ -157,21 +140,39 @@ linked AS (
     JOIN observation AS o ON o.enclave_id = s.subject_id
     WHERE s.subject_type = 'enclave'
 ),
-evidence AS (
+-- What of it has a time.
+dated AS (
     SELECT
-        k.subject_type, k.subject_id, o.observation_no, o.enclave_id, o.received_at,
-        CASE
-            WHEN coalesce(o.claimed_ok, v.outcome <> 'rejected', FALSE) THEN
-                CASE WHEN v.outcome = 'rejected' THEN 'fails_verification' ELSE 'good' END
-            WHEN o.claimed_ok IS NULL AND v.outcome = 'rejected' THEN 'fails_verification'
-            WHEN o.claimed_ok IS NULL AND v.outcome IS NULL THEN 'silent'
-            ELSE 'refused'
-        END AS worth
+        k.subject_type, k.subject_id, o.observation_no, o.enclave_id, o.received_at, o.claimed_ok
     FROM linked AS k
     JOIN observation AS o ON o.observation_no = k.observation_no
-    LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
     WHERE o.received_at IS NOT NULL
         AND (o.event_type = 'enclave_attestation' OR o.quote_id IS NOT NULL)
+),
+evidence AS (
+    SELECT
+        d.subject_type, d.subject_id, d.observation_no, d.enclave_id, d.received_at,
+        CASE
+            WHEN coalesce(d.claimed_ok, v.outcome <> 'rejected', FALSE) THEN
+                CASE WHEN v.outcome = 'rejected' THEN 'fails_verification' ELSE 'good' END
+            WHEN d.claimed_ok IS NULL AND v.outcome = 'rejected' THEN 'fails_verification'
+            WHEN d.claimed_ok IS NULL AND v.outcome IS NULL THEN 'silent'
+            ELSE 'refused'
+        END AS worth
+    FROM dated AS d
+    LEFT JOIN verdict AS v ON v.observation_no = d.observation_no AND v.moment = 'receipt'
+),
+-- By one pair of clocks no release comes before its evidence: what all of them show is skew.
+clocks AS (
+    SELECT
+        count(*) AS releases,
+        max(epoch(g.released_at) - epoch(s.oldest_at)) AS longest
+    FROM given AS g
+    JOIN (
+        SELECT subject_type, subject_id, min(received_at) AS oldest_at
+        FROM dated
+        GROUP BY subject_type, subject_id
+    ) AS s ON s.subject_type = g.subject_type AND s.subject_id = g.subject_id
 ),
 said AS (
     SELECT min(max_quote_age_ms) AS age_ms FROM policy
@@ -285,14 +286,6 @@ best AS (
     JOIN shown AS s ON s.subject_type = g.subject_type AND s.subject_id = g.subject_id
     LEFT JOIN earned AS e ON e.release_no = g.release_no
     CROSS JOIN lifetime AS l
-),
--- By one pair of clocks no release comes before its evidence: what all of them show is skew.
-clocks AS (
-    SELECT
-        count(*) AS releases,
-        max(epoch(g.released_at) - epoch(b.oldest_at)) AS longest
-    FROM given AS g
-    JOIN best AS b ON b.release_no = g.release_no
 ),
 judged AS (
     SELECT

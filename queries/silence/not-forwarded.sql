@@ -1,19 +1,37 @@
 -- ---
 -- id = "not-forwarded"
 -- title = "Evidence that the SIEM never got"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
 -- sig = false
 -- question = "Which attestation events were kept from the SIEM, by the verifier's own word or by their absence from the SIEM's log?"
 -- why = "What is not forwarded is not watched. An attacker who controls the forwarding needs no other disguise."
--- inputs = ["observation", "source"]
--- scope = ["observation_id"]
+-- inputs = ["observation", "source", "source_extent"]
+-- scope = ["event_id"]
 -- widens_when = """
--- SELECT source_id
--- FROM named
--- WHERE $siem_source <> '' AND strpos(lower(name), lower($siem_source)) > 0"""
+-- SELECT s.events
+-- FROM share AS s
+-- CROSS JOIN known_share AS k
+-- WHERE (s.kept < $least_share * s.events) <> (k.kept < $least_share * k.events)"""
+-- dated = ["source_extent"]
+-- again = """
+-- SELECT o.observation_no
+-- FROM observation AS o
+-- CROSS JOIN siem_log AS l
+-- CROSS JOIN (
+--     SELECT coalesce(sum(x.events), 0) AS events, min(x.first_at) AS first_at, max(x.last_at) AS last_at
+--     FROM known_source_extent AS x
+--     JOIN named AS n ON n.source_id = x.source_id AND n.in_siem
+-- ) AS k
+-- WHERE l.events > 0
+--     AND o.event_type = 'enclave_attestation'
+--     AND (
+--         k.events = 0
+--         OR coalesce(o.received_at >= l.first_at AND o.received_at <= l.last_at, TRUE)
+--         <> coalesce(o.received_at >= k.first_at AND o.received_at <= k.last_at, TRUE)
+--     )"""
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "an event that does not say whether it was forwarded says nothing; without an event id it cannot be looked up in the SIEM's log, and is counted, and so is one from outside the time of that log; an event without a time is looked up whatever that log covers"
@@ -22,8 +40,11 @@
 -- attack = ["log suppression"]
 -- spec = ["detector catalogue, not-forwarded"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [totals.share]
+-- events = "sum"
+-- kept = "sum"
 -- [params.siem_source]
 -- type = "VARCHAR"
 -- default = "siem"
@@ -39,90 +60,12 @@
 -- [[not_evaluable]]
 -- reason = "event without an event id cannot be looked up in the SIEM's log"
 -- count = """
--- WITH named AS (
---     SELECT
---         source_id,
---         CASE
---             WHEN strpos(above, '/') = 0 THEN path
---             ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
---         END AS name
---     FROM (
---         SELECT
---             source_id, path,
---             substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
---             substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
---         FROM source
---     ) AS split
--- ),
--- placed AS (
---     SELECT
---         o.event_type, o.event_id,
---         $siem_source <> '' AND strpos(lower(s.name), lower($siem_source)) > 0 AS in_siem
---     FROM observation AS o
---     JOIN named AS s ON s.source_id = o.source_id
--- ),
--- log AS (
---     SELECT count(event_id) AS events FROM placed WHERE in_siem
--- )
 -- SELECT count(*) AS unjudged
--- FROM placed AS p
--- CROSS JOIN log AS l
--- WHERE l.events > 0
---     AND NOT p.in_siem
---     AND p.event_type = 'enclave_attestation'
---     AND p.event_id IS NULL"""
+-- FROM logged
+-- WHERE event_id IS NULL"""
 -- [[not_evaluable]]
 -- reason = "event outside the time that the SIEM's log covers, or missing from what is an extract of it"
 -- count = """
--- WITH named AS (
---     SELECT
---         source_id,
---         CASE
---             WHEN strpos(above, '/') = 0 THEN path
---             ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
---         END AS name
---     FROM (
---         SELECT
---             source_id, path,
---             substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
---             substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
---         FROM source
---     ) AS split
--- ),
--- placed AS (
---     SELECT
---         o.event_type, o.event_id, o.received_at,
---         $siem_source <> '' AND strpos(lower(s.name), lower($siem_source)) > 0 AS in_siem
---     FROM observation AS o
---     JOIN named AS s ON s.source_id = o.source_id
--- ),
--- siem_event AS (
---     SELECT DISTINCT event_id FROM placed WHERE in_siem AND event_id IS NOT NULL
--- ),
--- siem_log AS (
---     SELECT count(event_id) AS events, min(received_at) AS first_at, max(received_at) AS last_at
---     FROM placed
---     WHERE in_siem AND event_id IS NOT NULL
--- ),
--- looked_up AS (
---     SELECT
---         p.event_id, e.event_id IS NOT NULL AS there,
---         coalesce(p.received_at >= l.first_at AND p.received_at <= l.last_at, TRUE) AS covered
---     FROM placed AS p
---     CROSS JOIN siem_log AS l
---     LEFT JOIN siem_event AS e ON e.event_id = p.event_id
---     WHERE l.events > 0
---         AND NOT p.in_siem
---         AND p.event_type = 'enclave_attestation'
---         AND p.event_id IS NOT NULL
--- ),
--- share AS (
---     SELECT
---         count(DISTINCT event_id) AS events,
---         count(DISTINCT CASE WHEN there THEN event_id END) AS kept
---     FROM looked_up
---     WHERE covered
--- )
 -- SELECT count(*) AS unjudged
 -- FROM looked_up AS k
 -- CROSS JOIN share AS s
@@ -132,17 +75,30 @@
 WITH named AS (
     SELECT
         source_id,
-        CASE
-            WHEN strpos(above, '/') = 0 THEN path
-            ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
-        END AS name
+        $siem_source <> '' AND coalesce(strpos(lower(name), lower($siem_source)) > 0, FALSE)
+            AS in_siem
     FROM (
         SELECT
-            source_id, path,
-            substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
-            substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
-        FROM source
-    ) AS split
+            source_id,
+            CASE
+                WHEN strpos(above, '/') = 0 THEN path
+                ELSE substr(path, length(path) - length(name) - strpos(above, '/') + 1)
+            END AS name
+        FROM (
+            SELECT
+                source_id, path,
+                substr(reverse(path), 1, strpos(reverse(path), '/')) AS name,
+                substr(reverse(path), strpos(reverse(path), '/') + 1) AS above
+            FROM source
+        ) AS split
+    ) AS folder
+),
+-- A log that is not in the case cannot miss anything, nor can it miss what came before or after.
+siem_log AS (
+    SELECT
+        coalesce(sum(x.events), 0) AS events, min(x.first_at) AS first_at, max(x.last_at) AS last_at
+    FROM source_extent AS x
+    JOIN named AS n ON n.source_id = x.source_id AND n.in_siem
 ),
 placed AS (
     SELECT
@@ -154,32 +110,29 @@ placed AS (
             ELSE 'observation'
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.observation_id) AS subject_id,
-        $siem_source <> ''
-        AND coalesce(strpos(lower(s.name), lower($siem_source)) > 0, FALSE) AS in_siem
+        coalesce(s.in_siem, FALSE) AS in_siem
     FROM observation AS o
     LEFT JOIN named AS s ON s.source_id = o.source_id
+),
+logged AS (
+    SELECT
+        p.subject_type, p.subject_id, p.observation_id, p.observation_no, p.received_at,
+        p.backend_verifier, p.event_id,
+        coalesce(p.received_at >= l.first_at AND p.received_at <= l.last_at, TRUE) AS covered
+    FROM placed AS p
+    CROSS JOIN siem_log AS l
+    WHERE l.events > 0 AND NOT p.in_siem AND p.event_type = 'enclave_attestation'
 ),
 siem_event AS (
     SELECT DISTINCT event_id FROM placed WHERE in_siem AND event_id IS NOT NULL
 ),
--- A log that is not in the case cannot miss anything, nor can it miss what came before or after.
-siem_log AS (
-    SELECT count(event_id) AS events, min(received_at) AS first_at, max(received_at) AS last_at
-    FROM placed
-    WHERE in_siem AND event_id IS NOT NULL
-),
 looked_up AS (
     SELECT
-        p.subject_type, p.subject_id, p.observation_id, p.observation_no, p.received_at,
-        p.backend_verifier, p.event_id, e.event_id IS NOT NULL AS there
-    FROM placed AS p
-    CROSS JOIN siem_log AS l
-    LEFT JOIN siem_event AS e ON e.event_id = p.event_id
-    WHERE l.events > 0
-        AND NOT p.in_siem
-        AND p.event_type = 'enclave_attestation'
-        AND p.event_id IS NOT NULL
-        AND coalesce(p.received_at >= l.first_at AND p.received_at <= l.last_at, TRUE)
+        k.subject_type, k.subject_id, k.observation_id, k.observation_no, k.received_at,
+        k.backend_verifier, k.event_id, k.covered, e.event_id IS NOT NULL AS there
+    FROM logged AS k
+    LEFT JOIN siem_event AS e ON e.event_id = k.event_id
+    WHERE k.event_id IS NOT NULL
 ),
 -- What was taken out of the SIEM for somebody is not the SIEM's log.
 share AS (
@@ -187,6 +140,7 @@ share AS (
         count(DISTINCT event_id) AS events,
         count(DISTINCT CASE WHEN there THEN event_id END) AS kept
     FROM looked_up
+    WHERE covered
 ),
 suppressed AS (
     SELECT
@@ -200,7 +154,7 @@ suppressed AS (
         k.backend_verifier, 'not_in_siem' AS kind
     FROM looked_up AS k
     CROSS JOIN share AS s
-    WHERE NOT k.there AND s.kept >= $least_share * s.events
+    WHERE k.covered AND NOT k.there AND s.kept >= $least_share * s.events
 )
 SELECT
     subject_type,

@@ -10,6 +10,7 @@ import pytest
 from forensics.detect.detector import Blindness, Detector, parse_detector
 from forensics.detect.lint import lint_detector
 from forensics.detect.parameters import Parameter
+from forensics.detect.totals import Totals
 
 HEADER = """\
 -- ---
@@ -183,6 +184,41 @@ def test_what_is_judged_again_is_of_the_scope(again: str, problem: str | None) -
         assert found == []
     else:
         assert any(p.startswith("scope:") and problem in p for p in found), found
+
+
+TOTALLED = SQL.replace(
+    "WITH late", "WITH far AS (SELECT count(*) AS n, min(status) AS least FROM verdict),\nlate"
+)
+"""With a part that gives one row, which is of verdicts."""
+
+
+@pytest.mark.parametrize(
+    ("part", "columns", "problem"),
+    [
+        ("late", ("observation_id",), "its totals are 0 rows"),
+        ("far", ("least",), "totals of far are ['VARCHAR'], not ['BIGINT']"),
+        ("nowhere", ("n",), "does not exist"),
+        ("far", ("n",), "totals are of verdicts"),
+    ],
+)
+def test_totals_are_numbers_of_evidence(part: str, columns: tuple[str, ...], problem: str) -> None:
+    totals = Totals(part, tuple((name, "sum") for name in columns))
+    counted = replace(make(TOTALLED), inputs=("observation", "verdict"), scope=("peer",))
+    found = lint_detector(replace(counted, totals=totals))
+    assert any(p.startswith("scope:") and problem in p for p in found), found
+
+
+def test_a_count_may_be_of_what_the_query_makes_of_views() -> None:
+    def lint(count: str, *inputs: str) -> list[str]:
+        gap = Blindness("missed", count)
+        return lint_detector(replace(make(), not_evaluable=(gap,), inputs=inputs))
+
+    assert lint("SELECT count(*) AS unjudged FROM late", "observation") == []
+    assert lint("SELECT count(*) AS unjudged FROM latest", "observation") != []
+    own = "WITH late AS (SELECT quote_id FROM quote) SELECT count(quote_id) AS unjudged FROM late"
+    assert lint(own, "observation", "quote") == []
+    [problem] = lint("SELECT max(received_at) AS unjudged FROM late", "observation")
+    assert "does not give one BIGINT" in problem
 
 
 def test_only_of_documents_it_is_known_what_came_when() -> None:

@@ -224,7 +224,7 @@ def go_through(case: Case, sources: list[Path], at: datetime) -> Detection:
         past = recall(case, connection, records, CATALOG.values())
         detection = detect(connection, CATALOG, as_of=at, past=past)
         assert "its query failed over what is new" not in {r.full_because for r in detection.runs}
-        bases = {detector.id: past.describe(detector, at) for detector in CATALOG.values()}
+        bases = {run.detector.id: past.describe(run, at) for run in detection.runs}
         save_detection(writer, detection.findings, detection.runs, records, bases)
         store_look(connection, writer)
     connection = open_locked(case, check_results=False, custody_problems=True)

@@ -72,7 +72,7 @@ def test_a_scaffold_overwrites_nothing(rules: Path) -> None:
     ("old", "new", "rule"),
     [
         ('inputs = ["observation"]', 'inputs = ["quote"]', "inputs"),
-        ('scope = ["observation_id"]', 'scope = ["weather"]', "scope"),
+        ('scope = ["enclave_id"]', 'scope = ["weather"]', "scope"),
         ("HAVING count(*) >= $fewest", "", "parameters"),
         ("'refusals': count(*)", "'refused': count(*)", "details"),
         ("FROM observation\n    WHERE NOT", "FROM read_csv('x') WHERE NOT", "sources (query)"),

@@ -12,7 +12,14 @@ from forensics.case.contract import COLUMNS, VIEWS
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import continue_query, name_columns, only_selects, read_columns
+from forensics.detect.reading import (
+    complete,
+    continue_query,
+    name_columns,
+    only_selects,
+    put_rows,
+    read_columns,
+)
 from forensics.errors import DetectorError
 
 CATALOG = load_catalog()
@@ -64,7 +71,8 @@ def test_each_detector_runs_over_what_it_is_said_to_read(detector: Detector):
         for view, names in read_columns(detector).items():
             listed = ", ".join(f'"{name}" {types[view][name]}' for name in names) or "nothing INT"
             connection.execute(f'CREATE TABLE "{view}" ({listed})')
-        for sql in detector.statements:
+        for text in detector.statements:
+            sql = complete(detector.sql, text)
             [statement] = connection.extract_statements(sql)
             params = bind(detector.params, datetime(2026, 1, 1, tzinfo=UTC), {})
             used = {name: params[name] for name in statement.named_parameters}
@@ -72,6 +80,30 @@ def test_each_detector_runs_over_what_it_is_said_to_read(detector: Detector):
 
 
 QUERY = "WITH a AS (SELECT 1 AS x), b AS (SELECT x + $more AS y FROM a) SELECT y FROM b ORDER BY y"
+
+
+@pytest.mark.parametrize(
+    ("select", "rows"),
+    [
+        ("SELECT y FROM b", [(3,)]),
+        ("SELECT x FROM (SELECT x FROM a) AS inner_one", [(1,)]),
+        ("WITH a AS (SELECT 7 AS x) SELECT x FROM a", [(7,)]),  # which has its own
+        ("SELECT count(*) FROM c", [(0,)]),  # and who names none needs none
+    ],
+)
+def test_a_select_beside_a_query_may_name_its_parts(select: str, rows: list[tuple[int]]):
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE c (z INTEGER)")
+        query = complete(QUERY, select)
+        values = {"more": 2} if "more" in query else None
+        assert connection.execute(query, values).fetchall() == rows
+
+
+def test_a_row_stands_in_the_place_of_a_part_or_beside_it():
+    query = put_rows(QUERY, {"a": "SELECT 40 AS x", "known_a": "SELECT 3 AS x"})
+    query = continue_query(query, "SELECT b.y, k.x FROM b CROSS JOIN known_a AS k")
+    with duckdb.connect() as connection:
+        assert connection.execute(query, {"more": 2}).fetchall() == [(42, 3)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from forensics.case.contract.archive import CERTIFICATE, COLLATERAL, CRL, TCB_COMPONENT
 from forensics.case.contract.events import LAUNCH, NONCE, QUARANTINE, RELEASE, SOURCE, STOP
-from forensics.case.contract.history import EXTENT, LATENCY, LOOSE_END, STRETCH, TRAFFIC
+from forensics.case.contract.history import (
+    EXTENT,
+    LATENCY,
+    LOOSE_END,
+    SOURCE_EXTENT,
+    STRETCH,
+    TRAFFIC,
+)
 from forensics.case.contract.manifests import LISTED_PLATFORM, POLICY, REFERENCE_VALUE, WORKLOAD
 from forensics.case.contract.results import (
     CUSTODY_PROBLEM,
@@ -55,6 +62,7 @@ VIEWS = (
     LATENCY,
     LOOSE_END,
     STRETCH,
+    SOURCE_EXTENT,
     TRAFFIC,
     EXTENT,
     SOURCE,

@@ -65,6 +65,17 @@ STRETCH = View(
     ),
 )
 
+SOURCE_EXTENT = View(
+    "source_extent",
+    "One row per source of observations that have an event id: the time that these cover.",
+    list_columns(
+        ("source_id", TEXT, "the source"),
+        ("events", INTEGER, "how many there are"),
+        ("first_at", TIME, "the first received_at; null when none has any"),
+        ("last_at", TIME, "the last"),
+    ),
+)
+
 EXTENT = View(
     "extent",
     "From when to when each kind of event is on record.",

@@ -131,7 +131,22 @@ STRETCH = Table(
     ),
 )
 
-FINDING_TABLES = (FINDING, DETECTION, VERDICT_STATE, LANDMARK, LATENCY, LOOSE_END, STRETCH)
+SOURCE_EXTENT = Table(
+    "source_extent",
+    "derived",
+    "What the newest `detect` knew of the time that each source covers: see the view.",
+    (
+        Column("source_id", "text", "the source"),
+        Column("events", "i64", "its events that have an id"),
+        Column("first_at", "time", "when the first of them was received"),
+        Column("last_at", "time", "and the last"),
+    ),
+)
+
+FINDING_TABLES = (
+    *(FINDING, DETECTION, VERDICT_STATE, LANDMARK),
+    *(LATENCY, LOOSE_END, STRETCH, SOURCE_EXTENT),
+)
 
 TRIAGE = Table(
     "triage",
