@@ -254,7 +254,7 @@ def _read_totals(header: Header) -> Totals | None:
     for part, table in tables.items():
         columns = table.rest()
         if not columns or not set(columns.values()) <= set(TYPES):
-            raise header_error(table.where, f"its columns are none of {list(TYPES)}")
+            raise header_error(table.where, f"its columns are not each one of {list(TYPES)}")
         return Totals(part, tuple(columns.items()))
     return None
 
@@ -291,8 +291,8 @@ def _check_scope(detector: Detector, where: str) -> None:
         raise header_error(where, "again means nothing where nothing is apart or dated")
     if detector.sums and (detector.suspects or not detector.scope):
         raise header_error(where, "sums are over a scope, without suspects")
-    if detector.totals and (detector.suspects or not detector.keys):
-        raise header_error(where, "totals are over what keys connect, without suspects")
+    if detector.totals and not detector.keys:
+        raise header_error(where, "totals are over what keys connect")
     if (detector.around or detector.follows) and not detector.suspects:
         raise header_error(where, "around and follows mean nothing without suspects")
     intervals = {parameter.name for parameter in detector.params if parameter.type == "INTERVAL"}

@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 
     from forensics.case.case import Case
 
-# A source is about the evidence that came with it, and about nothing that was there before.
-_NEVER_OLD = {"source"}
+# A source is about the evidence that came with it, and about nothing that was there before. Nor is
+# a certificate: no quote is trusted before its own is known, and what one says never changes.
+_NEVER_OLD = {"source", "certificate"}
 # Rules are applied to evidence when it is verified: other manifests, other bindings.
 _BEHIND_BINDINGS = ("reference_value", "workload")
 
@@ -284,7 +285,8 @@ def _tells_time(detector: Detector) -> bool:
 def _whole_inputs(detector: Detector) -> list[str]:
     """The inputs that even an incremental run reads whole."""
     more = _BEHIND_BINDINGS if "binding" in detector.inputs else ()
-    return sorted({*detector.inputs, *more} - NARROWED - _NEVER_OLD)
+    kept = _NEVER_OLD - {*detector.apart, *detector.dated}
+    return sorted({*detector.inputs, *more} - NARROWED - kept)
 
 
 def _may_move(detector: Detector, before: str, now: Value) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Final
@@ -23,8 +22,8 @@ from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import DATED, EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
 from forensics.detect.parameters import bind
-from forensics.detect.reading import complete, continue_query, name_columns, put_rows
-from forensics.detect.run import note_again, screen, sum_up, widens
+from forensics.detect.reading import complete, continue_query, name_columns
+from forensics.detect.run import note_again, put_totals, screen, sum_up, widens
 from forensics.detect.scope import NARROWED
 from forensics.detect.totals import TYPES
 from forensics.errors import DetectorError
@@ -211,7 +210,7 @@ def _check_scope(
 def _check_totals(
     connection: duckdb.DuckDBPyConnection, detector: Detector, query: exp.Query
 ) -> Iterator[str]:
-    """They are one row of a CTE, of numbers that follow from evidence, however it is judged."""
+    """They are the rows of a CTE, and follow from evidence, however it is judged."""
     if detector.totals is None:
         return
     try:
@@ -263,9 +262,7 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
     """
     params = bind(detector.params, _LONG_AGO, {})
     if detector.totals:
-        row = dict.fromkeys(detector.totals.names)
-        sql = put_rows(detector.sql, detector.totals.write(row, row))
-        detector = replace(detector, sql=sql)
+        detector = put_totals(connection, detector, ())
     for key, select, ask in (
         ("suspects", detector.suspects, screen),
         ("widens_when", detector.widens_when, widens),
@@ -283,8 +280,9 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
         except (duckdb.Error, DetectorError) as error:
             yield f"{key}: {_first_line(error)}"
             continue
-        if key == "suspects" and not set(name_columns(select)) <= set(detector.scope):
-            yield f"suspects gives {name_columns(select)}, not columns of the scope"
+        allowed = {*detector.scope, *OBSERVATION.names}
+        if key == "suspects" and not set(name_columns(select)) <= allowed:
+            yield f"suspects gives {name_columns(select)}, not columns of scope or sightings"
 
 
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:

@@ -12,10 +12,18 @@ from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding, was_given
 from forensics.detect.near import Near
 from forensics.detect.parameters import Value
-from forensics.detect.reading import put_rows
-from forensics.detect.run import DetectorRun, count_gaps, judge, make_gaps, screen, sum_up, widens
+from forensics.detect.run import (
+    DetectorRun,
+    count_gaps,
+    judge,
+    make_gaps,
+    put_totals,
+    screen,
+    sum_up,
+    widens,
+)
 from forensics.detect.scope import Scope, name_aspects
-from forensics.detect.totals import Row
+from forensics.detect.totals import Rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 _TOO_MUCH: Final = "new evidence touches most of the history"
 _OTHER_VERDICTS: Final = "verdicts changed that its sums are of"
 _TIPPED: Final = "what it weighs against all history tipped"
-_UNTOLD: Final = "what was largest of all may be gone"
+_UNTOLD: Final = "what was outermost of all may be gone"
 _OTHER_HISTORY: Final = "what it finds is told with other history"
 
 
@@ -107,7 +115,7 @@ def _weigh(
     detector: Detector,
     params: Mapping[str, Value],
     record: Mapping[str, Any],
-) -> tuple[Detector | None, Row | None]:
+) -> tuple[Detector | None, Rows | None]:
     """The detector with its totals over everything in the place of their CTE, and these; no
     detector where they cannot be told.
     """
@@ -121,8 +129,7 @@ def _weigh(
     totals = detector.totals.go_on(before, known, now)
     if totals is None:
         return None, None
-    rows = detector.totals.write(before, totals)
-    return replace(detector, sql=put_rows(detector.sql, rows)), totals
+    return put_totals(connection, detector, totals, before), totals
 
 
 def _find_unsummed(

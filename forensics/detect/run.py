@@ -11,8 +11,8 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal, cast
 
 import duckdb
 
@@ -20,8 +20,14 @@ from forensics.case.connection import only_reads
 from forensics.detect.detector import OUTPUT_COLUMNS, Detector
 from forensics.detect.findings import Finding, make_finding
 from forensics.detect.parameters import AS_OF, Value, bind, write_value
-from forensics.detect.reading import complete, continue_query, name_columns, only_selects
-from forensics.detect.totals import Row
+from forensics.detect.reading import (
+    complete,
+    continue_query,
+    name_columns,
+    only_selects,
+    put_rows,
+)
+from forensics.detect.totals import TYPES, Rows
 from forensics.errors import DetectorError, UsageError
 
 AGAIN: Final = "again"
@@ -61,7 +67,7 @@ class DetectorRun:
     cut_off: datetime.datetime | None = None
     waiting: tuple[Finding, ...] = ()
     failure: str | None = None
-    totals: Row | None = None
+    totals: Rows | None = None
 
     @property
     def mode(self) -> Literal["full", "incremental"]:
@@ -102,9 +108,12 @@ def run_detector(
     params = bind(detector.params, as_of, overrides or {})
     if missing := find_missing(connection, detector):
         return DetectorRun(detector, params, False, (), missing)
-    findings = judge(connection, detector, params)
-    gaps = make_gaps(count_gaps(connection, detector, params))
-    totals = sum_up(connection, detector, params) if detector.totals else None
+    judged, totals = detector, None
+    if detector.totals:  # they are asked for once, and not once more in the query
+        totals = sum_up(connection, detector, params)
+        judged = put_totals(connection, detector, totals)
+    findings = judge(connection, judged, params)
+    gaps = make_gaps(count_gaps(connection, judged, params))
     return DetectorRun(detector, params, True, findings, gaps, totals=totals)
 
 
@@ -145,14 +154,32 @@ def screen(
 
 def sum_up(
     connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
-) -> Row:
-    """The row of the detector's totals in the views as they are."""
+) -> Rows:
+    """The detector's totals in the views as they are."""
     assert detector.totals
     rows = _ask(connection, detector, detector.totals.select, params)
-    if len(rows) != 1:
-        raise DetectorError("detector-output", f"{detector.path}: its totals are {len(rows)} rows")
-    [row] = rows
-    return row  # type: ignore[return-value]
+    return detector.totals.order(cast("Rows", [list(row.values()) for row in rows]))
+
+
+def put_totals(
+    connection: duckdb.DuckDBPyConnection, detector: Detector, now: Rows, before: Rows = ()
+) -> Detector:
+    """The detector with these totals for those of everything and of the run before.
+
+    They stand in temporary tables: what is in evidence is no text of a query.
+    """
+    assert detector.totals
+    parts = {}
+    for part, rows in ((detector.totals.part, now), (f"known_{detector.totals.part}", before)):
+        table = f"total_{part}"
+        columns = ", ".join(f'"{name}" {TYPES[kind]}' for name, kind in detector.totals.columns)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
+        values = ", ".join(f"unnest(?::{TYPES[kind]}[])" for _, kind in detector.totals.columns)
+        if rows:
+            lists = [list(column) for column in zip(*rows, strict=True)]
+            connection.execute(f"INSERT INTO {table} SELECT {values}", lists)
+        parts[part] = f"SELECT {', '.join(detector.totals.names)} FROM {table}"
+    return replace(detector, sql=put_rows(detector.sql, parts))
 
 
 def widens(

@@ -12,7 +12,8 @@ as temporary tables, in the place of the views; the query itself stays as it is.
 
 Where news comes from every key, that is everything. So a detector that screens first (which states
 did each key show, and from when to when?) says in `suspects` which keys its own screen leaves: a
-SELECT over the CTEs of its query, whose columns are keys of its scope. The screen has the same
+SELECT over the CTEs of its query, whose columns are keys of its scope, or other columns of
+sightings of which all history is read, and leads no further by them. The screen has the same
 answer from the landmarks of the past as from all of it (`forensics.case.landmarks`), so for those
 columns not the news are followed but the suspects. Landmarks are read beside what is connected.
 
@@ -37,7 +38,7 @@ from forensics.detect.findings import Finding
 from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
 from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
-from forensics.detect.reading import read_columns
+from forensics.detect.reading import name_columns, read_columns
 from forensics.detect.run import AGAIN, note_again
 
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
@@ -68,6 +69,7 @@ class Scope:
         self._near = near
         self._reach = Reach(connection, "scope", detector.keys, detector.inputs)
         self._screens = detector.suspects is not None
+        self._screened = name_columns(detector.suspects) if detector.suspects else []
         self._followed = near.list_followed(detector)
         self._run(f"CREATE OR REPLACE TEMP TABLE {_BESIDE} (observation_no BIGINT)")
 
@@ -127,18 +129,26 @@ class Scope:
                 "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
                 [sightings],
             )
-        for key in self._reach.keys:
+        for key in {**dict.fromkeys(self._reach.keys), **dict.fromkeys(self._screened)}:
             self._add_values(key, (v for finding in findings for v in _name_values(finding, key)))
 
     def seed_values(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Values of keys; the columns are named as the keys are."""
+        """What the columns of a screen say: values of keys, or of other columns of sightings, whose
+        sightings are then taken in and lead no further by them.
+        """
         for key in rows[0] if rows else ():
             self._add_values(key, (row[key] for row in rows))
 
     def _add_values(self, key: str, values: Iterable[object]) -> None:
         known = sorted({str(value) for value in values if value is not None})
-        if known:
+        if known and key in self._reach.keys:
             self._reach.add_values(key, f'SELECT unnest(?::VARCHAR[]) AS "{key}"', [known])
+        elif known:
+            self._reach.add_sightings(
+                f"SELECT observation_no FROM {MAIN}.observation "
+                f'WHERE "{key}" IN (SELECT unnest(?::VARCHAR[]))',
+                [known],
+            )
 
     def close(self) -> bool:
         """Take in all that is connected to the seeds; false where more sightings than enough are to
@@ -226,5 +236,4 @@ def _name_values(finding: Finding, key: str) -> Iterator[str]:
     if finding.subject_type == key.removesuffix("_id"):
         yield finding.subject_id
     value = json.loads(finding.details).get(key)
-    if isinstance(value, str):
-        yield value
+    yield from [value] if isinstance(value, str) else value if isinstance(value, list) else ()

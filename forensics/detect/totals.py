@@ -1,23 +1,26 @@
-"""What a rule weighs against all history in one row, and goes on with from run to run.
+"""What a rule weighs against all history in few rows, and goes on with from run to run.
 
 Whether a log is an extract, or how far clocks are apart, all of the history tells, and no part of
-it. A header's `[totals.NAME]` names the CTE of the query that gives the row, and says of each
-column whether it is a "sum" (BIGINT) or a maximum ("max", DOUBLE) over what no key of the scope
-connects. Then the row is that of the run before, less what the rows in the scope gave then, with
-what they give now; and it stands in the place of the CTE while the rest of the query looks at the
-scope alone. `known_NAME`, which `widens_when` may ask, is the row of the run before.
+it. A header's `[totals.NAME]` names the CTE of the query that gives the rows, and says what each of
+its columns is: a "key" by which it groups (VARCHAR), or the "sum" (BIGINT), the smallest ("min") or
+the largest ("max", DOUBLE) over what no key of the scope connects. Without keys it is one row. Each
+row is then that of the run before, less what the rows in the scope gave then, with what they give
+now; and these stand in the place of the CTE while the rest of the query looks at the scope alone.
+`known_NAME`, which `widens_when` may ask, are those of the run before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-TYPES: Final = {"sum": "BIGINT", "max": "DOUBLE"}
+TYPES: Final = {"key": "VARCHAR", "sum": "BIGINT", "min": "DOUBLE", "max": "DOUBLE"}
 """What columns may be -> their type."""
 
-Row = Mapping[str, int | float | None]
+Value = str | int | float | None
+Rows = Sequence[Sequence[Value]]
+"""In the order of the header's columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +31,90 @@ class Totals:
     columns: tuple[tuple[str, str], ...]
 
     @property
-    def select(self) -> str:
-        """A query for the row, over the CTEs of the detector's."""
-        return f"SELECT {', '.join(self.names)} FROM {self.part}"
-
-    def go_on(self, before: Row, known: Row, now: Row) -> Row | None:
-        """The row of everything; None where that cannot be told.
-
-        `before` is the row of the run before; `known` and `now` are of what is in the scope: of
-        what that run saw, and of all.
-        """
-        row = {
-            name: before[name] - known[name] + now[name]  # type: ignore[operator]
-            if kind == "sum"
-            else _raise(before[name], known[name], now[name])
-            for name, kind in self.columns
-        }
-        lowered = any(
-            kind == "max" and before[name] is not None and row[name] is None
-            for name, kind in self.columns
-        )
-        return None if lowered else row
-
-    @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.columns)
 
-    def write(self, before: Row, now: Row) -> Mapping[str, str]:
-        """Queries for the row of the run before and for that of everything, by what they stand
-        for.
+    @property
+    def select(self) -> str:
+        """A query for the rows, over the CTEs of the detector's."""
+        return f"SELECT {', '.join(self.names)} FROM {self.part}"
+
+    def go_on(self, before: Rows, known: Rows, now: Rows) -> Rows | None:
+        """The rows of everything, in the order of their keys; None where one cannot be told.
+
+        `before` are those of the run before; `known` and `now` are of what is in the scope: of
+        what that run saw, and of all.
         """
-        return {self.part: self._write(now), f"known_{self.part}": self._write(before)}
-
-    def _write(self, row: Row) -> str:
-        values = (
-            f"CAST({'NULL' if row[name] is None else repr(str(row[name]))} AS {TYPES[kind]}) "
-            f"AS {name}"
-            for name, kind in self.columns
+        groups = [self._group(rows) for rows in (before, known, now)]
+        touched = groups[1].keys() | groups[2].keys()
+        told = dict(groups[0])
+        for key in touched:
+            row = self._add_up(*(group.get(key, self._nothing) for group in groups))
+            if row is None:
+                return None
+            told[key] = row
+        return self.order(
+            [self._spread(k, row) for k, row in told.items() if not k or row != self._nothing]
         )
-        return f"SELECT {', '.join(values)}"
+
+    def order(self, rows: Rows) -> Rows:
+        """The rows in the order of their keys."""
+        groups = self._group(rows)
+        return [self._spread(key, groups[key]) for key in sorted(groups, key=_rank)]
+
+    def _group(self, rows: Rows) -> dict[tuple[Value, ...], Sequence[Value]]:
+        """Values by keys."""
+        kinds = [kind == "key" for _, kind in self.columns]
+        return {
+            tuple(v for v, is_key in zip(row, kinds, strict=True) if is_key): [
+                v for v, is_key in zip(row, kinds, strict=True) if not is_key
+            ]
+            for row in rows
+        }
+
+    def _spread(self, key: Sequence[Value], values: Sequence[Value]) -> Sequence[Value]:
+        keys, others = iter(key), iter(values)
+        return [next(keys if kind == "key" else others) for _, kind in self.columns]
+
+    @property
+    def _kinds(self) -> Sequence[str]:
+        return [kind for _, kind in self.columns if kind != "key"]
+
+    @property
+    def _nothing(self) -> Sequence[Value]:
+        return [0 if kind == "sum" else None for kind in self._kinds]
+
+    def _add_up(
+        self, before: Sequence[Value], known: Sequence[Value], now: Sequence[Value]
+    ) -> Sequence[Value] | None:
+        row: list[Value] = []
+        for kind, *parts in zip(self._kinds, before, known, now, strict=True):
+            if kind == "sum":
+                row.append(_sum(*parts))
+            elif _may_be_gone(kind, *parts):
+                return None
+            else:
+                row.append(_choose(kind, parts[0], parts[2]))
+        return row
 
 
-def _raise(before: float | None, known: float | None, now: float | None) -> float | None:
-    """The largest of everything; None where there is none, or where what was largest before may be
-    gone: it was in the scope, or as large, and is smaller now.
-    """
-    if before is None or (now is not None and now >= before):
-        return now
-    return before if known is None or known < before else None
+def _rank(key: Sequence[Value]) -> list[tuple[bool, str]]:
+    return [(value is None, str(value)) for value in key]
+
+
+def _sum(before: Value, known: Value, now: Value) -> int:
+    assert isinstance(before, int)
+    assert isinstance(known, int)
+    assert isinstance(now, int)
+    return before - known + now
+
+
+def _choose(kind: str, one: Value, other: Value) -> Value:
+    """The smaller or larger of two, of which either may be none."""
+    there = [float(value) for value in (one, other) if value is not None]
+    return (min if kind == "min" else max)(there, default=None)
+
+
+def _may_be_gone(kind: str, before: Value, known: Value, now: Value) -> bool:
+    """Whether what was outermost was in the scope, and is there no more."""
+    return known is not None and known == before and _choose(kind, before, now) != now

@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -9,9 +9,9 @@
 -- question = "Which evidence contradicts the order of time: received before its challenge, its making or its certificate existed, or out of the writer's own order?"
 -- why = "A quote answers a nonce under a certificate, so it is younger than both. Where the record says otherwise, somebody wrote the record, or a clock is worthless."
 -- inputs = ["certificate", "nonce", "observation", "quote"]
--- scope = ["nonce", "backend_verifier"]
+-- scope = ["nonce"]
 -- suspects = """
--- SELECT backend_verifier FROM impossible
+-- SELECT backend_verifier FROM counted WHERE received_at + $clock_tolerance < reached_at
 -- UNION ALL
 -- SELECT backend_verifier FROM restarted
 -- UNION ALL
@@ -25,7 +25,6 @@
 -- ) AS k ON k.backend_verifier = n.backend_verifier
 -- WHERE n.observation_no IN (SELECT observation_no FROM fresh_observation)
 --     AND (n.sequence_no <= k.last_no OR n.received_at + $clock_tolerance < k.last_at)"""
--- widens_when = "SELECT verifier FROM impossible WHERE verifier = 'verifier'"
 -- discriminator = ["kind"]
 -- grain = "one row per instance and kind"
 -- nulls = "times that were not logged contradict nothing; evidence that has other times but no time of receipt is counted; where fewer than ten sightings share the clocks, their skew is not known"
@@ -34,8 +33,13 @@
 -- attack = ["back-dated evidence", "edited log"]
 -- spec = ["RFC 9334, section 10 (freshness)", "RFC 5280, section 4.1.2.5 (validity)", "detector D52"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [totals.timed]
+-- kind = "key"
+-- host = "key"
+-- verifier = "key"
+-- sightings = "sum"
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
 -- default = "1m"
@@ -48,6 +52,7 @@
 -- clock_impossible = "how many of them are impossible as well"
 -- skew_ms = "by how much the clocks disagree as a rule: the smallest margin where a tenth of ten and more sightings are impossible, else 0; null: too few to tell"
 -- skew_explains = "the margin is at most twice the known skew; null: not known"
+-- backend_verifier = "writers whose count they are against; null for other kinds"
 -- accepted = "sightings that the verifier called good"
 -- sightings = "number of sightings"
 -- [[not_evaluable]]
@@ -151,37 +156,36 @@ broken AS (
 ),
 -- How many sightings of each verifier, or of each with each host, have both times.
 timed AS (
-    SELECT
-        kind, count(*) AS sightings,
-        CASE kind WHEN 'before_making' THEN coalesce(node_id, 'host') ELSE '' END AS host,
-        coalesce(backend_verifier, 'verifier') AS verifier
+    SELECT kind, host, verifier, count(*) AS sightings
     FROM (
-        SELECT 'before_nonce' AS kind, backend_verifier, CAST(NULL AS VARCHAR) AS node_id
+        SELECT
+            'before_nonce' AS kind, '' AS host, coalesce(backend_verifier, 'verifier') AS verifier
         FROM observation
         WHERE nonce_issued_at IS NOT NULL AND received_at IS NOT NULL
         UNION ALL
-        SELECT 'before_nonce', backend_verifier, NULL
+        SELECT 'before_nonce', '', coalesce(backend_verifier, 'verifier')
         FROM observation
         WHERE nonce_issued_at IS NULL AND received_at IS NOT NULL
             AND nonce IN (SELECT nonce FROM nonce WHERE timestamp IS NOT NULL)
         UNION ALL
-        SELECT 'before_making', backend_verifier, node_id
+        SELECT 'before_making', coalesce(node_id, 'host'), coalesce(backend_verifier, 'verifier')
         FROM observation
         WHERE quote_generated_at IS NOT NULL AND received_at IS NOT NULL
         UNION ALL
-        SELECT 'verified_first', backend_verifier, NULL
+        SELECT 'verified_first', '', coalesce(backend_verifier, 'verifier')
         FROM observation
         WHERE received_at IS NOT NULL AND verified_at IS NOT NULL
         UNION ALL
-        SELECT 'before_certificate', backend_verifier, NULL
+        SELECT 'before_certificate', '', coalesce(backend_verifier, 'verifier')
         FROM certified
         WHERE not_before IS NOT NULL AND received_at IS NOT NULL
         UNION ALL
-        SELECT 'against_sequence', backend_verifier, NULL
-        FROM counted
-        WHERE reached_at IS NOT NULL AND received_at IS NOT NULL
+        SELECT 'against_sequence', '', backend_verifier
+        FROM observation
+        WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
+            AND received_at IS NOT NULL
     ) AS claim
-    GROUP BY kind, backend_verifier, node_id
+    GROUP BY kind, host, verifier
 ),
 -- Few sightings are impossible.
 sighting AS (
@@ -202,14 +206,14 @@ impossible AS (
 usual AS (
     SELECT
         i.kind, i.host, i.verifier, i.smallest, i.impossible,
-        CAST(sum(t.sightings) AS BIGINT) AS sightings
+        -- The first of a count has none before it.
+        t.sightings - CASE i.kind WHEN 'against_sequence' THEN 1 ELSE 0 END AS sightings
     FROM (
         SELECT kind, host, verifier, min(margin) AS smallest, count(*) AS impossible
         FROM impossible
         GROUP BY kind, host, verifier
     ) AS i
     JOIN timed AS t ON t.kind = i.kind AND t.host = i.host AND t.verifier = i.verifier
-    GROUP BY i.kind, i.host, i.verifier, i.smallest, i.impossible
 ),
 weighed AS (
     SELECT
@@ -251,6 +255,7 @@ told AS (
         max(sightings) AS clock_sightings,
         max(impossible) AS clock_impossible,
         max(known_skew) AS known_skew,
+        list_sort(list(DISTINCT clocks) FILTER (WHERE kind = 'against_sequence')) AS writers,
         bool_and(known_skew > 0 AND margin <= 2 * known_skew) AS explained,
         CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
         count(*) AS seen
@@ -286,6 +291,7 @@ SELECT
         'clock_impossible': clock_impossible,
         'skew_ms': CAST(known_skew * 1000 AS BIGINT),
         'skew_explains': explained,
+        'backend_verifier': writers,
         'accepted': accepted,
         'sightings': seen
     }) AS VARCHAR) AS details

@@ -10,9 +10,7 @@
 -- why = "An expiry bounds the time in which somebody can relay a challenge or work on an answer. A verifier that does not keep to it has no such bound."
 -- inputs = ["nonce", "observation"]
 -- requires = ["nonce"]
--- scope = ["nonce", "backend_verifier"]
--- suspects = "SELECT verifier AS backend_verifier FROM pair"
--- widens_when = "SELECT verifier FROM pair WHERE verifier = ''"
+-- scope = ["nonce"]
 -- discriminator = []
 -- grain = "one row per instance"
 -- nulls = "a challenge without an expiry is counted, and so is one that was issued to many; an event without a time cannot be late and is counted; no word from the verifier counts as accepted; a verifier or issuer that is not named has a clock of its own"
@@ -23,6 +21,11 @@
 -- created = 2026-11-23
 -- updated = 2026-11-30
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [totals.pace]
+-- verifier = "key"
+-- issuer = "key"
+-- answers = "sum"
+-- shortest = "min"
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
 -- default = "2s"
@@ -62,36 +65,8 @@
 -- count = """
 -- SELECT count(*) AS unjudged FROM observation WHERE nonce IN (SELECT nonce FROM often)"""
 -- ---
--- Few answers are late: only whoever issued their challenges and verified them is looked at.
-WITH expiry AS (
-    SELECT nonce, min(expires_at) AS expires_at
-    FROM nonce
-    WHERE nonce IS NOT NULL
-    GROUP BY nonce
-),
-overdue AS (
-    SELECT DISTINCT o.nonce, coalesce(o.backend_verifier, '') AS verifier
-    FROM observation AS o
-    JOIN expiry AS c
-        ON c.nonce = o.nonce
-        AND epoch(o.received_at) - epoch(c.expires_at) >= epoch($clock_tolerance)
-    WHERE coalesce(o.claimed_ok, TRUE)
-),
-pair AS (
-    SELECT DISTINCT d.verifier, coalesce(c.issuer, '') AS issuer
-    FROM overdue AS d
-    JOIN nonce AS c ON c.nonce = d.nonce
-),
-challenge AS (
-    SELECT
-        nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
-        min(timestamp) AS issued_at, max(expires_at) AS expires_at
-    FROM nonce
-    WHERE nonce IS NOT NULL AND coalesce(issuer, '') IN (SELECT issuer FROM pair)
-    GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
-),
 -- Of a nonce that occurs seldom nobody has to ask how often it was issued.
-repeated AS (
+WITH repeated AS (
     SELECT substr(nonce, 1, 12) AS beginning
     FROM nonce
     WHERE expires_at IS NOT NULL
@@ -109,27 +84,64 @@ often AS (
     GROUP BY nonce
     HAVING count(*) > $max_issues
 ),
+-- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
+pace AS (
+    SELECT
+        coalesce(o.backend_verifier, '') AS verifier, c.issuer,
+        count(*) AS answers,
+        min(epoch(o.received_at) - epoch(c.issued_at)) AS shortest
+    FROM observation AS o
+    JOIN (
+        SELECT
+            nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
+            min(timestamp) AS issued_at
+        FROM nonce
+        WHERE nonce IS NOT NULL
+        GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
+    ) AS c
+        ON c.nonce = o.nonce
+        AND coalesce(c.session_id = o.session_id, TRUE)
+        AND coalesce(c.enclave_id = o.enclave_id, TRUE)
+    LEFT JOIN often AS f ON f.nonce = o.nonce
+    WHERE o.received_at IS NOT NULL AND f.nonce IS NULL
+    GROUP BY coalesce(o.backend_verifier, ''), c.issuer
+),
+skew AS (
+    SELECT verifier, issuer, shortest AS seconds FROM pace WHERE answers >= $skew_sample
+),
+-- Few answers are late: only their challenges are looked at.
+overdue AS (
+    SELECT DISTINCT o.nonce
+    FROM observation AS o
+    JOIN (
+        SELECT nonce, min(expires_at) AS expires_at
+        FROM nonce
+        WHERE nonce IS NOT NULL
+        GROUP BY nonce
+    ) AS c
+        ON c.nonce = o.nonce
+        AND epoch(o.received_at) - epoch(c.expires_at) >= epoch($clock_tolerance)
+    WHERE coalesce(o.claimed_ok, TRUE)
+),
+challenge AS (
+    SELECT
+        nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
+        max(expires_at) AS expires_at
+    FROM nonce
+    WHERE nonce IN (SELECT nonce FROM overdue)
+    GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
+),
 answer AS (
     SELECT
-        o.observation_no, p.verifier, p.issuer,
-        coalesce(o.claimed_ok, TRUE) AS accepted,
-        epoch(o.received_at) - epoch(c.issued_at) AS took,
+        o.observation_no, coalesce(o.backend_verifier, '') AS verifier, c.issuer,
         epoch(o.received_at) - epoch(c.expires_at) AS margin
     FROM observation AS o
     JOIN challenge AS c
         ON c.nonce = o.nonce
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
-    JOIN pair AS p ON p.verifier = coalesce(o.backend_verifier, '') AND p.issuer = c.issuer
     LEFT JOIN often AS f ON f.nonce = o.nonce
-    WHERE o.received_at IS NOT NULL AND f.nonce IS NULL
-),
--- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
-skew AS (
-    SELECT verifier, issuer, min(took) AS seconds
-    FROM answer
-    GROUP BY verifier, issuer
-    HAVING count(*) >= $skew_sample
+    WHERE o.received_at IS NOT NULL AND f.nonce IS NULL AND coalesce(o.claimed_ok, TRUE)
 ),
 -- A nonce that was issued more than once is late when it is late for every issue.
 late AS (
@@ -140,10 +152,6 @@ late AS (
         bool_and(a.margin <= k.seconds) AS explained
     FROM answer AS a
     LEFT JOIN skew AS k ON k.verifier = a.verifier AND k.issuer = a.issuer
-    WHERE a.accepted
-        AND a.observation_no IN (
-            SELECT observation_no FROM answer WHERE margin >= epoch($clock_tolerance)
-        )
     GROUP BY a.observation_no, a.verifier
     HAVING min(a.margin) >= epoch($clock_tolerance) AND count(a.margin) = count(*)
 ),

@@ -152,7 +152,7 @@ def test_a_count_of_what_was_not_judged_is_one_number(count: str) -> None:
         ({"scope": ("enclave_id",), "suspects": "SELECT 1; SELECT 2"}, "not exactly one SELECT"),
         ({"scope": ("enclave_id",), "suspects": "SELECT enclave_id FROM launch"}, "reads views"),
         ({"scope": ("enclave_id",), "suspects": "SELECT enclave_id FROM nobody"}, "nobody"),
-        ({"scope": ("enclave_id",), "suspects": "SELECT 'n' AS nonce"}, "of the scope"),
+        ({"scope": ("enclave_id",), "suspects": "SELECT 'n' AS weather"}, "of scope or sightings"),
         ({"scope": ("enclave_id",), "widens_when": "SELECT 1 FROM launch"}, "reads views"),
         ({"scope": ("enclave_id",), "widens_when": "SELECT 1 FROM nobody"}, "nobody"),
         ({"scope": ("enclave_id",), "follows": ("container_id",)}, "sightings and events"),
@@ -189,13 +189,13 @@ def test_what_is_judged_again_is_of_the_scope(again: str, problem: str | None) -
 TOTALLED = SQL.replace(
     "WITH late", "WITH far AS (SELECT count(*) AS n, min(status) AS least FROM verdict),\nlate"
 )
-"""With a part that gives one row, which is of verdicts."""
+"""With a part that is of verdicts."""
 
 
 @pytest.mark.parametrize(
     ("part", "columns", "problem"),
     [
-        ("late", ("observation_id",), "its totals are 0 rows"),
+        ("late", ("observation_id",), "totals of late are ['VARCHAR'], not ['BIGINT']"),
         ("far", ("least",), "totals of far are ['VARCHAR'], not ['BIGINT']"),
         ("nowhere", ("n",), "does not exist"),
         ("far", ("n",), "totals are of verdicts"),

@@ -44,16 +44,15 @@ Events = list[dict[str, Any]]
 
 def make_night(night: int) -> Events:
     """What happened that night: every platform attests, and from the second on one of them lies."""
-    templates = [CORPUS.make_template(p) for p in CORPUS.make_platforms(1, PLATFORMS)]
+    templates = [CORPUS.make_template(p) for p in CORPUS.make_platforms(1, PLATFORMS + 1)]
     first = 0 if night == 0 else PAST + (night - 1) * EACH
     events = []
     for number in range(first, first + (EACH if night else PAST)):
         at = CORPUS.START + timedelta(minutes=10) * number + timedelta(hours=2) * night
-        line = CORPUS.emit_line(templates[number % PLATFORMS], 1, number, at)
-        verifier = {
-            "backend_verifier": f"verifier-{number % PLATFORMS}",
-            "sequence_no": number // PLATFORMS,
-        }
+        joins = night == 1 and number == PAST + 7  # a platform that nobody knew
+        platform = PLATFORMS if joins else number % PLATFORMS
+        line = CORPUS.emit_line(templates[platform], 1, number, at)
+        verifier = name_verifier(number)
         event = time_answer(json.loads(line), number, slow=number == PAST + 3)
         events.append(tell(event | verifier, night))
     if night == 3:  # a verifier's first of that night is by its clock of the day before
@@ -69,6 +68,14 @@ def make_night(night: int) -> Events:
         challenges[0]["expires_at"] = challenges[0]["timestamp"]
         del events[3], releases[3]  # of which the numbers of its verifier tell
     return [*events, *challenges, *releases, *add_lies(night)]
+
+
+def name_verifier(number: int) -> dict[str, Any]:
+    """One for nearly all, as in most fleets: whoever reads its history reads everything."""
+    turn, platform = divmod(number, PLATFORMS)
+    if platform == PLATFORMS - 1:
+        return {"backend_verifier": "verifier-alone", "sequence_no": turn}
+    return {"backend_verifier": "verifier", "sequence_no": number - turn}
 
 
 def add_releases(night: int, events: Events) -> Events:

@@ -468,3 +468,21 @@ def test_where_a_log_turns_out_to_be_an_extract_everything_is_looked_up_again() 
     reasons = {outcome for outcome in outcomes if isinstance(outcome, str)}
     assert reasons == {"what it weighs against all history tipped"}
     assert any(isinstance(outcome, DetectorRun) for outcome in outcomes)
+
+
+def test_who_broke_the_order_of_a_count_is_read_again_while_that_stands() -> None:
+    """What contradicts it lies between landmarks: neither the first, nor the last, nor the highest
+    of its kind.
+    """
+    rows: Rows = {view.name: [] for view in VIEWS}
+    for number, hours in enumerate([0, 10, 1, 20, 21]):
+        at = {"received_at": CUT_OFF - timedelta(hours=99 - hours), "observation_no": number}
+        sight = {"observation_id": f"o{number}", "enclave_id": "e", "backend_verifier": "v"}
+        rows["observation"].append(sight | at | {"sequence_no": number})
+    outcome, full = go_on(CATALOG["impossible-time"], {}, rows, New(4))
+    assert isinstance(outcome, DetectorRun)
+    assert outcome.findings == full.findings
+    [finding] = full.findings
+    assert finding.observation_ids == ("o2",)
+    assert json.loads(finding.details)["margin_ms"] == 9 * 3_600_000
+    assert json.loads(finding.details)["backend_verifier"] == ["v"]

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
-from forensics.detect.totals import Row, Totals
+from forensics.detect.catalog import load_catalog
+from forensics.detect.run import put_totals
+from forensics.detect.totals import Totals, Value
 
-TOTALS = Totals("part", (("seen", "sum"), ("longest", "max")))
+ONE = Totals("part", (("seen", "sum"), ("least", "min"), ("most", "max")))
 
 
 @pytest.mark.parametrize(
     ("before", "known", "now", "expected"),
     [
-        ((9, 7.0), (2, 3.0), (5, 4.0), (12, 7.0)),
-        ((9, 7.0), (2, 3.0), (5, 8.0), (12, 8.0)),
-        ((9, 7.0), (2, 7.0), (5, 7.0), (12, 7.0)),
-        ((9, 7.0), (2, 7.0), (5, 9.0), (12, 9.0)),
-        ((9, 7.0), (2, 7.0), (5, 6.0), None),  # it was that one, and others are not at hand
-        ((9, 7.0), (2, 7.0), (5, None), None),
-        ((9, 7.0), (0, None), (0, None), (9, 7.0)),
-        ((0, None), (0, None), (0, None), (0, None)),
-        ((0, None), (0, None), (1, -2.5), (1, -2.5)),
+        ([9, -7.0, 7.0], [2, -3.0, 3.0], [5, -4.0, 4.0], [12, -7.0, 7.0]),
+        ([9, -7.0, 7.0], [2, -3.0, 3.0], [5, -8.0, 8.0], [12, -8.0, 8.0]),
+        ([9, -7.0, 7.0], [2, -7.0, 7.0], [5, -7.0, 7.0], [12, -7.0, 7.0]),
+        ([9, -7.0, 7.0], [2, -7.0, 7.0], [5, -9.0, 9.0], [12, -9.0, 9.0]),
+        # It was that one, and the others are not at hand.
+        ([9, -7.0, 7.0], [2, -3.0, 7.0], [5, -3.0, 6.0], None),
+        ([9, -7.0, 7.0], [2, -7.0, 3.0], [5, -6.0, 3.0], None),
+        ([9, -7.0, 7.0], [2, -7.0, 7.0], [5, None, None], None),
+        ([9, -7.0, 7.0], [0, None, None], [0, None, None], [9, -7.0, 7.0]),
+        ([0, None, None], [0, None, None], [0, None, None], [0, None, None]),
+        ([0, None, None], [0, None, None], [1, -2.5, -2.5], [1, -2.5, -2.5]),
     ],
 )
 def test_totals_are_gone_on_with(
-    before: tuple[int, float | None],
-    known: tuple[int, float | None],
-    now: tuple[int, float | None],
-    expected: tuple[int, float | None] | None,
+    before: list[Value], known: list[Value], now: list[Value], expected: list[Value] | None
 ) -> None:
-    def name(row: tuple[int, float | None]) -> Row:
-        return dict(zip(TOTALS.names, row, strict=True))
-
-    assert TOTALS.go_on(name(before), name(known), name(now)) == (expected and name(expected))
+    assert ONE.go_on([before], [known], [now]) == (expected and [expected])
 
 
-def test_a_row_is_written_as_it_is() -> None:
-    queries = TOTALS.write({"seen": 3, "longest": None}, {"seen": 4, "longest": 0.1})
-    assert queries == {
-        "part": "SELECT CAST('4' AS BIGINT) AS seen, CAST('0.1' AS DOUBLE) AS longest",
-        "known_part": "SELECT CAST('3' AS BIGINT) AS seen, CAST(NULL AS DOUBLE) AS longest",
-    }
+GROUPED = Totals("part", (("seen", "sum"), ("who", "key"), ("where", "key")))
+
+
+def test_each_group_is_gone_on_with_and_those_of_nothing_are_gone() -> None:
+    before = [[1, "a", "x"], [5, "a", "y"], [3, "b", None]]
+    known = [[1, "a", "x"], [2, "b", None]]
+    now = [[4, "b", None], [6, "c", "x"], [2, "a", None]]
+    told = [[5, "a", "y"], [2, "a", None], [5, "b", None], [6, "c", "x"]]
+    assert GROUPED.go_on(before, known, now) == told
+    assert GROUPED.order(told[::-1]) == told
+
+
+def test_what_evidence_says_is_no_text_of_a_query() -> None:
+    detector = load_catalog()["late-nonce"]
+    said = "'; DROP TABLE x; --"
+    with duckdb.connect() as connection:
+        judged = put_totals(connection, detector, [[said, "", 10, 0.25]])
+        assert said not in judged.sql
+        rows = connection.execute("SELECT * FROM total_pace").fetchall()
+        assert rows == [(said, "", 10, 0.25)]
+        assert connection.execute("SELECT * FROM total_known_pace").fetchall() == []
