@@ -255,6 +255,9 @@ def _read_totals(header: Header) -> Totals | None:
         columns = table.rest()
         if not columns or not set(columns.values()) <= set(TYPES):
             raise header_error(table.where, f"its columns are not each one of {list(TYPES)}")
+        kinds = list(columns.values())
+        if "key" in kinds[kinds.count("key") :]:
+            raise header_error(table.where, "its keys come first")
         return Totals(part, tuple(columns.items()))
     return None
 

@@ -155,10 +155,15 @@ def screen(
 def sum_up(
     connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
 ) -> Rows:
-    """The detector's totals in the views as they are."""
+    """The detector's totals in the views as they are, in the order of their keys."""
     assert detector.totals
-    rows = _ask(connection, detector, detector.totals.select, params)
-    return detector.totals.order(cast("Rows", [list(row.values()) for row in rows]))
+    found = _ask(connection, detector, detector.totals.select, params)
+    rows = cast("Rows", [list(row.values()) for row in found])
+    groups = detector.totals.group(rows)
+    if len(groups) < len(rows) or not (groups or detector.totals.keyed):
+        problem = f"its totals are {len(rows)} rows of {len(groups)} keys"
+        raise DetectorError("detector-output", f"{detector.path}: {problem}")
+    return [[*key, *values] for key, values in groups.items()]
 
 
 def put_totals(

@@ -25,7 +25,7 @@ Rows = Sequence[Sequence[Value]]
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """`part` is the name of the CTE, `columns` are its columns and what they are."""
+    """`part` is the name of the CTE, `columns` are its columns and what they are: keys first."""
 
     part: str
     columns: tuple[tuple[str, str], ...]
@@ -33,6 +33,11 @@ class Totals:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.columns)
+
+    @property
+    def keyed(self) -> bool:
+        """Whether there is one row of each key, and not just one."""
+        return any(kind == "key" for _, kind in self.columns)
 
     @property
     def select(self) -> str:
@@ -45,39 +50,25 @@ class Totals:
         `before` are those of the run before; `known` and `now` are of what is in the scope: of
         what that run saw, and of all.
         """
-        groups = [self._group(rows) for rows in (before, known, now)]
-        touched = groups[1].keys() | groups[2].keys()
+        groups = [self.group(rows) for rows in (before, known, now)]
         told = dict(groups[0])
-        for key in touched:
+        for key in groups[1].keys() | groups[2].keys():
             row = self._add_up(*(group.get(key, self._nothing) for group in groups))
             if row is None:
                 return None
             told[key] = row
-        return self.order(
-            [self._spread(k, row) for k, row in told.items() if not k or row != self._nothing]
-        )
+        there = [key for key in told if not key or told[key] != self._nothing]
+        return [[*key, *told[key]] for key in sorted(there, key=_rank)]
 
-    def order(self, rows: Rows) -> Rows:
-        """The rows in the order of their keys."""
-        groups = self._group(rows)
-        return [self._spread(key, groups[key]) for key in sorted(groups, key=_rank)]
-
-    def _group(self, rows: Rows) -> dict[tuple[Value, ...], Sequence[Value]]:
-        """Values by keys."""
-        kinds = [kind == "key" for _, kind in self.columns]
-        return {
-            tuple(v for v, is_key in zip(row, kinds, strict=True) if is_key): [
-                v for v, is_key in zip(row, kinds, strict=True) if not is_key
-            ]
-            for row in rows
-        }
-
-    def _spread(self, key: Sequence[Value], values: Sequence[Value]) -> Sequence[Value]:
-        keys, others = iter(key), iter(values)
-        return [next(keys if kind == "key" else others) for _, kind in self.columns]
+    def group(self, rows: Rows) -> dict[tuple[Value, ...], Sequence[Value]]:
+        """The values of each key, in the order of the keys."""
+        keys = len(self.columns) - len(self._kinds)
+        groups = {tuple(row[:keys]): list(row[keys:]) for row in rows}
+        return {key: groups[key] for key in sorted(groups, key=_rank)}
 
     @property
     def _kinds(self) -> Sequence[str]:
+        """Of the columns that are no keys."""
         return [kind for _, kind in self.columns if kind != "key"]
 
     @property

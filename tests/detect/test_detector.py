@@ -111,6 +111,11 @@ def test_the_text_of_a_detector_reads_back(detector: object) -> None:
         ("[details]", '[totals.x]\n-- n = "mean"\n-- [details]', "its columns are"),
         ("[details]", "[totals.x]\n-- [details]", "its columns are"),
         ("[details]", '[totals.x]\n-- n = "sum"\n-- [details]', "over what keys connect"),
+        (
+            "[details]",
+            '[totals.x]\n-- n = "sum"\n-- k = "key"\n-- [details]',
+            "its keys come first",
+        ),
         ("[details]", "[totals.x]\n-- [totals.y]\n-- [details]", "more than one"),
         ('grain = "one row', 'requires = ["quote"]\n-- grain = "one row', "not in inputs"),
         ("SELECT 1\n", "", "no query"),

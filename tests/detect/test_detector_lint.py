@@ -195,7 +195,7 @@ TOTALLED = SQL.replace(
 @pytest.mark.parametrize(
     ("part", "columns", "problem"),
     [
-        ("late", ("observation_id",), "totals of late are ['VARCHAR'], not ['BIGINT']"),
+        ("late", ("observation_id",), "its totals are 0 rows of 0 keys"),
         ("far", ("least",), "totals of far are ['VARCHAR'], not ['BIGINT']"),
         ("nowhere", ("n",), "does not exist"),
         ("far", ("n",), "totals are of verdicts"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
 from forensics.detect.catalog import load_catalog
-from forensics.detect.run import put_totals
+from forensics.detect.run import put_totals, sum_up
 from forensics.detect.totals import Totals, Value
+from forensics.errors import DetectorError
 
 ONE = Totals("part", (("seen", "sum"), ("least", "min"), ("most", "max")))
 
@@ -34,16 +37,40 @@ def test_totals_are_gone_on_with(
     assert ONE.go_on([before], [known], [now]) == (expected and [expected])
 
 
-GROUPED = Totals("part", (("seen", "sum"), ("who", "key"), ("where", "key")))
+GROUPED = Totals("part", (("who", "key"), ("where", "key"), ("seen", "sum")))
 
 
 def test_each_group_is_gone_on_with_and_those_of_nothing_are_gone() -> None:
-    before = [[1, "a", "x"], [5, "a", "y"], [3, "b", None]]
-    known = [[1, "a", "x"], [2, "b", None]]
-    now = [[4, "b", None], [6, "c", "x"], [2, "a", None]]
-    told = [[5, "a", "y"], [2, "a", None], [5, "b", None], [6, "c", "x"]]
+    before = [["a", "x", 1], ["a", "y", 5], ["b", None, 3]]
+    known = [["a", "x", 1], ["b", None, 2]]
+    now = [["b", None, 4], ["c", "x", 6], ["a", None, 2]]
+    told = [["a", "y", 5], ["a", None, 2], ["b", None, 5], ["c", "x", 6]]
     assert GROUPED.go_on(before, known, now) == told
-    assert GROUPED.order(told[::-1]) == told
+    assert [[*key, *row] for key, row in GROUPED.group(told[::-1]).items()] == told
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ((("sighting", "key"), ("kind", "key")), None),
+        ((("kind", "key"),), "2 rows of 1 keys"),
+        ((("kind", "sum"),), "2 rows of 1 keys"),
+    ],
+)
+def test_totals_are_one_row_of_each_key(
+    columns: tuple[tuple[str, str], ...], problem: str | None
+) -> None:
+    part = "part AS (SELECT 1 AS kind, 2 AS sighting UNION ALL SELECT 1, 3)"
+    sql = f"WITH {part} SELECT kind FROM part"
+    detector = replace(load_catalog()["late-nonce"], sql=sql, totals=Totals("part", columns))
+    with duckdb.connect() as connection:
+        if problem is None:
+            assert sum_up(connection, detector, {}) == [[2, 1], [3, 1]]
+            return
+        with pytest.raises(DetectorError) as caught:
+            sum_up(connection, detector, {})
+    assert caught.value.code == "detector-output"
+    assert problem in caught.value.message
 
 
 def test_what_evidence_says_is_no_text_of_a_query() -> None:
