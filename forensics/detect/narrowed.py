@@ -56,10 +56,11 @@ def run_narrowed(
     given = [finding for finding in previous if was_given(finding)]
     if detector.sums and (reason := _find_unsummed(record, given, changed=changed)):
         return reason
-    scope = _find_touched(connection, detector, previous, params, near)
+    known = json.loads(record["basis"]).get("totals") if detector.totals else None
+    scope = _find_touched(connection, detector, previous, params, near, known)
     if not scope.close():
         return _TOO_MUCH
-    judged, totals = _weigh(connection, scope, detector, params, record)
+    judged, totals = _weigh(connection, scope, detector, params, known)
     if judged is None:
         return _UNTOLD
     run = _judge_touched(connection, scope, judged, params, before, changed=changed)
@@ -114,14 +115,13 @@ def _weigh(
     scope: Scope,
     detector: Detector,
     params: Mapping[str, Value],
-    record: Mapping[str, Any],
+    before: Rows | None,
 ) -> tuple[Detector | None, Rows | None]:
     """The detector with its totals over everything in the place of their CTE, and these; no
-    detector where they cannot be told.
+    detector where they cannot be told. `before` are those of the run before.
     """
-    if detector.totals is None:
+    if detector.totals is None or before is None:
         return detector, None
-    before = json.loads(record["basis"])["totals"]
     with scope.narrow(detector, known_only=True):
         known = sum_up(connection, detector, params)
     with scope.narrow(detector):
@@ -202,13 +202,15 @@ def _find_touched(
     previous: Sequence[Finding],
     params: Mapping[str, Value],
     near: Near,
+    totals: Rows | None,
 ) -> Scope:
-    """What has to be judged again, not closed yet."""
+    """What has to be judged again, not closed yet. `totals` are those of the run before, if any."""
     scope = Scope(connection, detector, near)
     if detector.suspects:
         scope.put_beside(detector, params)
+        screening = detector if totals is None else put_totals(connection, detector, totals)
         with scope.narrow(detector):
-            scope.seed_values(screen(connection, detector, params))
+            scope.seed_values(screen(connection, screening, params))
     else:
         scope.seed_news()
     # Of what only the counts look at a change is no reason to judge again: they are made anew then.

@@ -38,7 +38,7 @@ from forensics.detect.findings import Finding
 from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
 from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
-from forensics.detect.reading import name_columns, read_columns
+from forensics.detect.reading import read_columns
 from forensics.detect.run import AGAIN, note_again
 
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
@@ -69,7 +69,6 @@ class Scope:
         self._near = near
         self._reach = Reach(connection, "scope", detector.keys, detector.inputs)
         self._screens = detector.suspects is not None
-        self._screened = name_columns(detector.suspects) if detector.suspects else []
         self._followed = near.list_followed(detector)
         self._run(f"CREATE OR REPLACE TEMP TABLE {_BESIDE} (observation_no BIGINT)")
 
@@ -129,7 +128,7 @@ class Scope:
                 "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
                 [sightings],
             )
-        for key in {**dict.fromkeys(self._reach.keys), **dict.fromkeys(self._screened)}:
+        for key in self._reach.keys:
             self._add_values(key, (v for finding in findings for v in _name_values(finding, key)))
 
     def seed_values(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -236,4 +235,5 @@ def _name_values(finding: Finding, key: str) -> Iterator[str]:
     if finding.subject_type == key.removesuffix("_id"):
         yield finding.subject_id
     value = json.loads(finding.details).get(key)
-    yield from [value] if isinstance(value, str) else value if isinstance(value, list) else ()
+    if isinstance(value, str):
+        yield value

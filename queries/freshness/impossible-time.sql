@@ -11,10 +11,6 @@
 -- inputs = ["certificate", "nonce", "observation", "quote"]
 -- scope = ["nonce"]
 -- suspects = """
--- SELECT backend_verifier FROM counted WHERE received_at + $clock_tolerance < reached_at
--- UNION ALL
--- SELECT backend_verifier FROM restarted
--- UNION ALL
 -- SELECT n.backend_verifier
 -- FROM counted AS n
 -- JOIN (
@@ -52,7 +48,6 @@
 -- clock_impossible = "how many of them are impossible as well"
 -- skew_ms = "by how much the clocks disagree as a rule: the smallest margin where a tenth of ten and more sightings are impossible, else 0; null: too few to tell"
 -- skew_explains = "the margin is at most twice the known skew; null: not known"
--- backend_verifier = "writers whose count they are against; null for other kinds"
 -- accepted = "sightings that the verifier called good"
 -- sightings = "number of sightings"
 -- [[not_evaluable]]
@@ -63,33 +58,64 @@
 -- WHERE received_at IS NULL AND coalesce(nonce_issued_at, quote_generated_at) IS NOT NULL"""
 -- [[not_evaluable]]
 -- reason = "writer that gave one number to several events: its count starts again, and orders nothing"
--- count = """
--- SELECT count(DISTINCT backend_verifier) AS unjudged
--- FROM (
---     SELECT backend_verifier
---     FROM observation
---     WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
---     GROUP BY backend_verifier, sequence_no
---     HAVING min(coalesce(event_id, CAST(received_at AS VARCHAR)))
---         <> max(coalesce(event_id, CAST(received_at AS VARCHAR)))
--- ) AS restarted"""
+-- anew = true
+-- count = "SELECT count(*) AS unjudged FROM restarted"
 -- ---
 WITH made AS (
     SELECT tbs_id, min(not_before) AS not_before
     FROM certificate
     GROUP BY tbs_id
 ),
--- A count that starts again orders nothing.
-restarted AS (
-    SELECT DISTINCT backend_verifier
+certified AS (
+    SELECT o.observation_no, o.backend_verifier, o.received_at, m.not_before
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no AND q.trusted
+    JOIN made AS m ON m.tbs_id = q.pck_id
+),
+-- How many sightings of each verifier, or of each with each host, have both times; and how many
+-- numbers each gave to several events.
+timed AS (
+    SELECT kind, host, verifier, count(*) AS sightings
     FROM (
-        SELECT backend_verifier
+        SELECT
+            'before_nonce' AS kind, '' AS host, coalesce(backend_verifier, 'verifier') AS verifier
+        FROM observation
+        WHERE nonce_issued_at IS NOT NULL AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'before_nonce', '', coalesce(backend_verifier, 'verifier')
+        FROM observation
+        WHERE nonce_issued_at IS NULL AND received_at IS NOT NULL
+            AND nonce IN (SELECT nonce FROM nonce WHERE timestamp IS NOT NULL)
+        UNION ALL
+        SELECT 'before_making', coalesce(node_id, 'host'), coalesce(backend_verifier, 'verifier')
+        FROM observation
+        WHERE quote_generated_at IS NOT NULL AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'verified_first', '', coalesce(backend_verifier, 'verifier')
+        FROM observation
+        WHERE received_at IS NOT NULL AND verified_at IS NOT NULL
+        UNION ALL
+        SELECT 'before_certificate', '', coalesce(backend_verifier, 'verifier')
+        FROM certified
+        WHERE not_before IS NOT NULL AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'against_sequence', '', backend_verifier
+        FROM observation
+        WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
+            AND received_at IS NOT NULL
+        UNION ALL
+        SELECT 'several_events', '', backend_verifier
         FROM observation
         WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
         GROUP BY backend_verifier, sequence_no
         HAVING min(coalesce(event_id, CAST(received_at AS VARCHAR)))
             <> max(coalesce(event_id, CAST(received_at AS VARCHAR)))
-    ) AS numbers
+    ) AS claim
+    GROUP BY kind, host, verifier
+),
+-- A count that starts again orders nothing.
+restarted AS (
+    SELECT verifier AS backend_verifier FROM timed WHERE kind = 'several_events'
 ),
 counted AS (
     SELECT
@@ -129,15 +155,9 @@ asked AS (
     LEFT JOIN challenge AS c ON c.nonce = o.nonce
     WHERE o.observation_no IN (SELECT observation_no FROM early)
 ),
-certified AS (
-    SELECT o.observation_no, o.backend_verifier, o.received_at, m.not_before
-    FROM observation AS o
-    JOIN quote AS q ON q.quote_no = o.quote_no AND q.trusted
-    JOIN made AS m ON m.tbs_id = q.pck_id
-),
 -- What had to be there first, and when it was: everything here should lie before received_at.
 broken AS (
-    SELECT observation_no, kind, epoch(earliest) - epoch(happened_at) AS margin
+    SELECT observation_no, kind, earliest, epoch(earliest) - epoch(happened_at) AS margin
     FROM (
         SELECT
             observation_no, 'before_nonce' AS kind, asked_at AS earliest,
@@ -153,39 +173,6 @@ broken AS (
         SELECT observation_no, 'against_sequence', reached_at, received_at FROM counted
     ) AS claim
     WHERE happened_at + $clock_tolerance < earliest
-),
--- How many sightings of each verifier, or of each with each host, have both times.
-timed AS (
-    SELECT kind, host, verifier, count(*) AS sightings
-    FROM (
-        SELECT
-            'before_nonce' AS kind, '' AS host, coalesce(backend_verifier, 'verifier') AS verifier
-        FROM observation
-        WHERE nonce_issued_at IS NOT NULL AND received_at IS NOT NULL
-        UNION ALL
-        SELECT 'before_nonce', '', coalesce(backend_verifier, 'verifier')
-        FROM observation
-        WHERE nonce_issued_at IS NULL AND received_at IS NOT NULL
-            AND nonce IN (SELECT nonce FROM nonce WHERE timestamp IS NOT NULL)
-        UNION ALL
-        SELECT 'before_making', coalesce(node_id, 'host'), coalesce(backend_verifier, 'verifier')
-        FROM observation
-        WHERE quote_generated_at IS NOT NULL AND received_at IS NOT NULL
-        UNION ALL
-        SELECT 'verified_first', '', coalesce(backend_verifier, 'verifier')
-        FROM observation
-        WHERE received_at IS NOT NULL AND verified_at IS NOT NULL
-        UNION ALL
-        SELECT 'before_certificate', '', coalesce(backend_verifier, 'verifier')
-        FROM certified
-        WHERE not_before IS NOT NULL AND received_at IS NOT NULL
-        UNION ALL
-        SELECT 'against_sequence', '', backend_verifier
-        FROM observation
-        WHERE sequence_no IS NOT NULL AND backend_verifier IS NOT NULL
-            AND received_at IS NOT NULL
-    ) AS claim
-    GROUP BY kind, host, verifier
 ),
 -- Few sightings are impossible.
 sighting AS (
@@ -243,19 +230,51 @@ placed AS (
     FROM weighed AS w
     JOIN sighting AS o ON o.observation_no = w.observation_no
 ),
+-- What a writer counted before, and its clock puts after: of one time the first by its count.
+reached AS (
+    SELECT backend_verifier, received_at, observation_no
+    FROM (
+        SELECT
+            backend_verifier, received_at, min(observation_no) AS observation_no,
+            row_number() OVER (
+                PARTITION BY backend_verifier, received_at ORDER BY sequence_no
+            ) AS place
+        FROM observation
+        WHERE sequence_no IS NOT NULL
+            AND backend_verifier IN (
+                SELECT backend_verifier FROM impossible WHERE kind = 'against_sequence'
+            )
+        GROUP BY backend_verifier, received_at, sequence_no
+    ) AS numbered
+    WHERE place = 1
+),
+held_against AS (
+    SELECT DISTINCT p.subject_type, p.subject_id, p.kind, r.observation_no
+    FROM placed AS p
+    JOIN broken AS b ON b.observation_no = p.observation_no AND b.kind = p.kind
+    JOIN sighting AS o ON o.observation_no = p.observation_no
+    JOIN reached AS r ON r.backend_verifier = o.backend_verifier AND r.received_at = b.earliest
+    WHERE p.kind = 'against_sequence'
+),
+contrary AS (
+    SELECT
+        h.subject_type, h.subject_id, h.kind,
+        string_agg(o.observation_id, ' ' ORDER BY o.received_at, o.observation_no) AS observations
+    FROM held_against AS h
+    JOIN observation AS o ON o.observation_no = h.observation_no
+    GROUP BY h.subject_type, h.subject_id, h.kind
+),
 told AS (
     SELECT
         subject_type, subject_id, kind,
         min(received_at) AS first_seen,
         max(received_at) AS last_seen,
-        string_split(string_agg(observation_id, ' ' ORDER BY received_at, observation_no), ' ')
-            AS observation_ids,
+        string_agg(observation_id, ' ' ORDER BY received_at, observation_no) AS observations,
         max(margin) AS margin,
         list_sort(list(DISTINCT clocks)) AS clocks,
         max(sightings) AS clock_sightings,
         max(impossible) AS clock_impossible,
         max(known_skew) AS known_skew,
-        list_sort(list(DISTINCT clocks) FILTER (WHERE kind = 'against_sequence')) AS writers,
         bool_and(known_skew > 0 AND margin <= 2 * known_skew) AS explained,
         CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
         count(*) AS seen
@@ -263,13 +282,13 @@ told AS (
     GROUP BY subject_type, subject_id, kind
 )
 SELECT
-    subject_type,
-    subject_id,
+    t.subject_type,
+    t.subject_id,
     first_seen,
     last_seen,
-    observation_ids,
+    string_split(coalesce(c.observations || ' ', '') || t.observations, ' ') AS observation_ids,
     CASE WHEN coalesce(explained, FALSE) THEN 'low' ELSE 'high' END AS severity,
-    CASE kind
+    CASE t.kind
         WHEN 'before_nonce' THEN 'Received before its challenge was issued, by '
         WHEN 'before_making' THEN 'Received before it was made, by '
         WHEN 'before_certificate' THEN 'Received before its PCK certificate existed, by '
@@ -284,16 +303,17 @@ SELECT
     END
     || ', ' || CAST(seen AS VARCHAR) || ' sighting(s)' AS summary,
     CAST(to_json({
-        'kind': kind,
+        'kind': t.kind,
         'margin_ms': CAST(margin * 1000 AS BIGINT),
         'clocks': clocks,
         'clock_sightings': clock_sightings,
         'clock_impossible': clock_impossible,
         'skew_ms': CAST(known_skew * 1000 AS BIGINT),
         'skew_explains': explained,
-        'backend_verifier': writers,
         'accepted': accepted,
         'sightings': seen
     }) AS VARCHAR) AS details
-FROM told
+FROM told AS t
+LEFT JOIN contrary AS c
+    ON c.subject_type = t.subject_type AND c.subject_id = t.subject_id AND c.kind = t.kind
 ORDER BY subject_type, subject_id, details

@@ -432,7 +432,7 @@ def test_what_is_slow_since_more_is_known_of_what_is_usual_is_found_between_land
     ("news", "offences", "unjudged"),
     [
         ([(9, 9), (10, 10)], [], 0),
-        ([(10, 5), (11, 12)], [("n0",)], 0),
+        ([(10, 5), (11, 12)], [("o8", "n0")], 0),
         ([(4, 9), (10, 10)], [], 1),
     ],
 )
@@ -470,19 +470,47 @@ def test_where_a_log_turns_out_to_be_an_extract_everything_is_looked_up_again() 
     assert any(isinstance(outcome, DetectorRun) for outcome in outcomes)
 
 
-def test_who_broke_the_order_of_a_count_is_read_again_while_that_stands() -> None:
-    """What contradicts it lies between landmarks: neither the first, nor the last, nor the highest
-    of its kind.
-    """
+def count_events(*hours: int, numbers: Sequence[int] = ()) -> Rows:
+    """A writer's events, one of each number, by its clock so many hours after a beginning."""
     rows: Rows = {view.name: [] for view in VIEWS}
-    for number, hours in enumerate([0, 10, 1, 20, 21]):
-        at = {"received_at": CUT_OFF - timedelta(hours=99 - hours), "observation_no": number}
-        sight = {"observation_id": f"o{number}", "enclave_id": "e", "backend_verifier": "v"}
+    for place, (hour, number) in enumerate(zip(hours, numbers or range(len(hours)), strict=True)):
+        at = {"received_at": CUT_OFF - timedelta(hours=99 - hour), "observation_no": place}
+        sight = {"observation_id": f"o{place}", "enclave_id": "e", "backend_verifier": "v"}
         rows["observation"].append(sight | at | {"sequence_no": number})
-    outcome, full = go_on(CATALOG["impossible-time"], {}, rows, New(4))
+    return rows
+
+
+def test_what_a_broken_order_is_held_against_is_at_hand_while_it_stands() -> None:
+    """It lies between landmarks: neither the first, nor the last, nor the highest of its kind. So
+    nobody has to read the writer's history again.
+    """
+    rows = count_events(0, 5, 10, 1, *range(20, 60))
+    outcome, full = go_on(CATALOG["impossible-time"], {}, rows, New(43))
     assert isinstance(outcome, DetectorRun)
     assert outcome.findings == full.findings
     [finding] = full.findings
-    assert finding.observation_ids == ("o2",)
+    assert finding.observation_ids == ("o2", "o3")
     assert json.loads(finding.details)["margin_ms"] == 9 * 3_600_000
-    assert json.loads(finding.details)["backend_verifier"] == ["v"]
+    assert json.loads(finding.details)["clock_sightings"] == 43
+    assert outcome.observations_read == 5  # first and last, what is new, and these two
+
+
+def test_a_count_that_started_again_long_ago_orders_nothing_whatever_is_at_hand() -> None:
+    again = count_events(*range(40), 12, numbers=[*range(20), *range(20), 1])
+    outcome, full = go_on(CATALOG["impossible-time"], {}, again, New(40))
+    assert isinstance(outcome, DetectorRun)
+    assert outcome.findings == full.findings == ()
+    assert outcome.unjudged == full.unjudged == 1
+    assert (outcome.observations_read or 0) < 10
+    assert outcome.totals == full.totals
+
+
+def test_an_event_out_of_order_has_its_writer_read_again() -> None:
+    """Once: for what it is held against, and for what is held against it."""
+    for news in (1, 30):  # earlier than what it counted before, later than what it counted after
+        rows = count_events(*range(20), news, numbers=[*range(0, 40, 2), 5])
+        outcome, full = go_on(CATALOG["impossible-time"], {}, rows, New(20))
+        assert isinstance(outcome, DetectorRun)
+        assert outcome.findings == full.findings
+        assert len(full.findings) == 1
+        assert outcome.observations_read == 21
