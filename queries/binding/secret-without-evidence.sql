@@ -124,6 +124,7 @@ given AS (
 subject AS (
     SELECT
         subject_type, subject_id,
+        count(*) AS releases,
         min(released_at) AS first_at, max(released_at) AS last_at,
         min(enclave_id) AS one_enclave, max(enclave_id) AS other_enclave
     FROM given
@@ -165,14 +166,14 @@ evidence AS (
 -- By one pair of clocks no release comes before its evidence: what all of them show is skew.
 clocks AS (
     SELECT
-        count(*) AS releases,
-        max(epoch(g.released_at) - epoch(s.oldest_at)) AS longest
-    FROM given AS g
+        coalesce(CAST(sum(s.releases) AS BIGINT), 0) AS releases,
+        max(epoch(s.last_at) - epoch(d.oldest_at)) AS longest
+    FROM subject AS s
     JOIN (
         SELECT subject_type, subject_id, min(received_at) AS oldest_at
         FROM dated
         GROUP BY subject_type, subject_id
-    ) AS s ON s.subject_type = g.subject_type AND s.subject_id = g.subject_id
+    ) AS d ON d.subject_type = s.subject_type AND d.subject_id = s.subject_id
 ),
 said AS (
     SELECT min(max_quote_age_ms) AS age_ms FROM policy

@@ -129,6 +129,7 @@ challenge AS (
         max(expires_at) AS expires_at
     FROM nonce
     WHERE nonce IN (SELECT nonce FROM overdue)
+        AND nonce NOT IN (SELECT nonce FROM often)
     GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
 ),
 answer AS (
@@ -140,8 +141,7 @@ answer AS (
         ON c.nonce = o.nonce
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
-    LEFT JOIN often AS f ON f.nonce = o.nonce
-    WHERE o.received_at IS NOT NULL AND f.nonce IS NULL AND coalesce(o.claimed_ok, TRUE)
+    WHERE o.received_at IS NOT NULL AND coalesce(o.claimed_ok, TRUE)
 ),
 -- A nonce that was issued more than once is late when it is late for every issue.
 late AS (
