@@ -1,33 +1,35 @@
-"""How long answers took, of each platform to each verifier, in whole milliseconds and counted.
+"""How long answers took, of each platform to each verifier, in whole milliseconds and counted; and
+by which ways those of each enclave came.
 
-That is little beside the sightings, and adds up.
+Both are little beside the sightings, and add up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from forensics.case.expressions import CLAIMED_OK, RECEIVED
 from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.summary import Summary
-from forensics.case.tables import LATENCY
+from forensics.case.tables import LATENCY, WAY
 
 TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BIGINT)"
 """How long an observation `o` took that was received at some moment."""
 
 
-def _tell_latencies(reshown: str, which: str = "true") -> str:
-    """A query for the rows of the view, of those observations `o` alone; `reshown` is the view of
-    that name, or its query.
+def _group_answers(group: str, sums: Sequence[str], reshown: str, which: str) -> str:
+    """A query for the answers of each platform in groups of their own: `group` are the columns of
+    an observation `o` that tell them apart, `sums` what is said of each. Of those observations
+    alone that `which` says; `reshown` is the view of that name, or its query.
 
     All evidence of one subject (`forensics.case.tables`) is of one platform, and trusted or not:
-    any quote of it tells. So there is one for all that took as long, not one for each sighting.
+    any quote of it tells. So there is one for all that are alike, not one for each sighting.
     """
     return f"""
-SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, p.backend_verifier,
-       p.took_ms, CAST(sum(p.answers) AS BIGINT) AS answers,
-       min(p.one_peer) AS one_peer, max(p.other_peer) AS other_peer
+SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
+       p.* EXCLUDE (subject_no)
 FROM (
-    SELECT f.subject_no, o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms,
-           count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer
+    SELECT f.subject_no, {", ".join((group, *sums))}
     FROM stored.observation AS o
     JOIN stored.filed AS f ON f.quote_no = o.quote_no
     LEFT JOIN {reshown} AS a
@@ -40,19 +42,60 @@ JOIN (SELECT subject_no, min(quote_no) AS quote_no FROM stored.filed GROUP BY su
   ON s.subject_no = p.subject_no
 JOIN ({show_quotes("stored.quote")}) AS q ON q.quote_no = s.quote_no
 WHERE q.trusted AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
-GROUP BY ALL
 """
 
 
-LATENCY_SQL = _tell_latencies(f"({RESHOWN})")
-_GONE_ON = f"""
+def _tell_latencies(reshown: str, which: str = "true") -> str:
+    return _group_answers(
+        f"o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms",
+        ("count(*) AS answers", "min(o.peer) AS one_peer", "max(o.peer) AS other_peer"),
+        reshown,
+        which,
+    )
+
+
+def _tell_ways(reshown: str, which: str = "true") -> str:
+    named = "o.enclave_id IS NOT NULL AND o.peer IS NOT NULL"
+    group = "o.enclave_id, o.peer"
+    return _group_answers(group, ("count(*) AS answers",), reshown, f"{named} AND {which}")
+
+
+def _add_latencies(parts: str) -> str:
+    return f"""
 SELECT platform_id, backend_verifier, took_ms, CAST(sum(answers) AS BIGINT) AS answers,
        min(one_peer) AS one_peer, max(other_peer) AS other_peer
-FROM (
-    SELECT {", ".join(LATENCY.names)} FROM stored.latency
-    UNION ALL {_tell_latencies("memory.main.reshown", "o.observation_no > $after")}
-)
+FROM ({parts})
 GROUP BY ALL
 """
 
-LATENCIES = Summary(LATENCY, _tell_latencies("memory.main.reshown"), _GONE_ON)
+
+def _add_ways(parts: str) -> str:
+    return f"""
+SELECT platform_id, enclave_id, peer, CAST(sum(answers) AS BIGINT) AS answers
+FROM ({parts})
+GROUP BY ALL
+"""
+
+
+_KNOWN = "memory.main.reshown"
+_SINCE = "o.observation_no > $after"
+
+LATENCY_SQL = _add_latencies(_tell_latencies(f"({RESHOWN})"))
+WAY_SQL = _add_ways(_tell_ways(f"({RESHOWN})"))
+
+LATENCIES = Summary(
+    LATENCY,
+    _add_latencies(_tell_latencies(_KNOWN)),
+    _add_latencies(
+        f"SELECT {', '.join(LATENCY.names)} FROM stored.latency "
+        f"UNION ALL BY NAME {_tell_latencies(_KNOWN, _SINCE)}"
+    ),
+)
+WAYS = Summary(
+    WAY,
+    _add_ways(_tell_ways(_KNOWN)),
+    _add_ways(
+        f"SELECT {', '.join(WAY.names)} FROM stored.way "
+        f"UNION ALL BY NAME {_tell_ways(_KNOWN, _SINCE)}"
+    ),
+)

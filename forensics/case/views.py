@@ -16,7 +16,7 @@ from forensics.case.expressions import (
     observation_id,
     to_hex,
 )
-from forensics.case.latencies import LATENCY_SQL
+from forensics.case.latencies import LATENCY_SQL, WAY_SQL
 from forensics.case.loose_ends import LOOSE_END_SQL
 from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.source_extents import SOURCE_EXTENT_SQL
@@ -367,6 +367,7 @@ VIEW_SQL = {
     "binding": _BINDING,
     "reshown": RESHOWN,
     "latency": LATENCY_SQL,
+    "way": WAY_SQL,
     "loose_end": LOOSE_END_SQL,
     "stretch": STRETCH_SQL,
     "source_extent": SOURCE_EXTENT_SQL,

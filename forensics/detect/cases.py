@@ -82,6 +82,18 @@ WHERE q.trusted AND a.observation_no IS NULL
   AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
 GROUP BY ALL
 """
+_WAY: Final = """
+SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.enclave_id, o.peer,
+       count(*) AS answers
+FROM observation AS o
+JOIN quote AS q ON q.quote_no = o.quote_no
+LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
+WHERE q.trusted AND a.observation_no IS NULL
+  AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL AND coalesce(o.claimed_ok, true)
+  AND o.enclave_id IS NOT NULL AND o.peer IS NOT NULL
+  AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
+GROUP BY ALL
+"""
 _TRAFFIC: Final = """
 SELECT CAST(floor(epoch(happened_at) / 3600) AS BIGINT) AS hour_no,
        count(*) FILTER (WHERE is_answer) AS answers,
@@ -160,6 +172,7 @@ GROUP BY source_id
 FOLLOWING: Final = {
     "reshown": RESHOWN,
     "latency": _LATENCY,
+    "way": _WAY,
     "loose_end": _LOOSE_END,
     "stretch": _STRETCH,
     "source_extent": _SOURCE_EXTENT,

@@ -1,17 +1,17 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 9
+-- version = 10
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which answers came much later than that platform usually answers that verifier, and by another way?"
 -- why = "A relay takes the challenge to a genuine enclave elsewhere and brings the answer back: detours take time, and the answer comes from another address. Latency alone never proves it."
--- inputs = ["observation", "quote", "reshown", "latency"]
+-- inputs = ["observation", "quote", "reshown", "latency", "way"]
 -- requires = ["quote"]
--- scope = ["enclave_id", "nonce"]
--- suspects = "SELECT enclave_id FROM slow"
+-- scope = ["nonce"]
+-- suspects = "SELECT nonce FROM slow"
 -- widens_when = """
 -- SELECT p.platform_id
 -- FROM slow_pair AS p
@@ -19,7 +19,7 @@
 --     SELECT platform_id, verifier, count(*) AS at_hand FROM slow GROUP BY platform_id, verifier
 -- ) AS f ON f.platform_id = p.platform_id AND f.verifier = p.verifier
 -- WHERE coalesce(f.at_hand, 0) < p.slow_answers"""
--- apart = ["latency"]
+-- apart = ["latency", "way"]
 -- discriminator = ["session_key"]
 -- grain = "one row per instance and session: the answer that says most"
 -- nulls = "an event that does not say when its challenge was issued, or when it came, is counted; events without a peer can only be slow (low); without PPID the attestation key stands for the platform; no word from the verifier counts as accepted"
@@ -160,28 +160,18 @@ slow AS (
     WHERE a.observation_no IS NULL AND coalesce(o.claimed_ok, TRUE)
 ),
 -- Where each enclave's answers came from.
-company AS (
-    SELECT observation_no, quote_no, enclave_id, peer
-    FROM observation
-    WHERE enclave_id IN (SELECT enclave_id FROM slow)
-        AND peer IS NOT NULL AND received_at IS NOT NULL AND nonce_issued_at IS NOT NULL
-        AND coalesce(claimed_ok, TRUE)
-),
-way AS (
+taken AS (
     SELECT
-        q.platform_id, o.enclave_id, o.peer, count(*) AS answers,
-        sum(count(*)) OVER (PARTITION BY q.platform_id, o.enclave_id) AS all_answers
-    FROM company AS o
-    JOIN shown AS q ON q.quote_no = o.quote_no
-    LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
-    WHERE a.observation_no IS NULL
-    GROUP BY q.platform_id, o.enclave_id, o.peer
+        platform_id, enclave_id, peer, answers,
+        sum(answers) OVER (PARTITION BY platform_id, enclave_id) AS all_answers
+    FROM way
+    WHERE enclave_id IN (SELECT enclave_id FROM slow)
 ),
 -- The others' ways that are usual; no more than twenty can be.
 usual_way AS (
     SELECT s.observation_no, list_sort(list(w.peer)) AS peers
     FROM slow AS s
-    JOIN way AS w
+    JOIN taken AS w
         ON w.platform_id = s.platform_id
         AND w.enclave_id = s.enclave_id
         AND w.answers * 20 >= w.all_answers
@@ -257,7 +247,7 @@ judged AS (
         coalesce(f.one_peer <> s.peer OR f.other_peer <> s.peer, FALSE) AS two_peers,
         CAST(coalesce(n.neighbours, 0) AS BIGINT) AS slow_neighbours
     FROM slow AS s
-    LEFT JOIN way AS w
+    LEFT JOIN taken AS w
         ON w.platform_id = s.platform_id AND w.enclave_id = s.enclave_id AND w.peer = s.peer
     LEFT JOIN usual_way AS u ON u.observation_no = s.observation_no
     LEFT JOIN forwarded AS f ON f.nonce = s.nonce

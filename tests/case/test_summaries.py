@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,13 @@ import pytest
 from forensics.case.case import Case, create_case, open_case
 from forensics.case.contract import VIEWS
 from forensics.case.query import open_locked
+from forensics.case.verification import verify_case
 from forensics.detect.cases import FOLLOWING
 from forensics.detect.detector import FEED_VIEWS
+from forensics.formats.pem import split_pem
 from forensics.sources import ingest_paths
 
+SAMPLE = Path(__file__).parents[2] / "sample_data"
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 COLUMNS = "platform_id, backend_verifier, took_ms, answers, one_peer, other_peer"
@@ -48,6 +52,42 @@ def test_answers_of_trusted_evidence_are_counted_by_how_long_they_took(audited: 
     ]
     found = connection.execute(f"SELECT {COLUMNS} FROM latency").fetchall()
     assert sorted(found) == sorted(expected)
+
+
+@pytest.fixture(scope="module")
+def travelled(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The sample, as a verifier would log it that tells where answers came from."""
+    folder = tmp_path_factory.mktemp("travelled")
+    log = folder / "log.jsonl"
+    lines = [
+        json.dumps(json.loads(line) | {"peer": f"192.0.2.{number % 3}"})
+        for path in sorted((SAMPLE / "evidence" / "events").glob("verifier-*.gz"))
+        for number, line in enumerate(gzip.decompress(path.read_bytes()).splitlines())
+    ]
+    log.write_text("\n".join(lines))
+    roots = [der for _, der in split_pem((SAMPLE / "root_ca.pem").read_bytes())]
+    case = create_case(folder / "case", name="travelled", at=START, anchors=roots)
+    with case.writer(action="ingest", at=START, who="test") as writer:
+        ingest_paths(writer, [log, SAMPLE / "evidence" / "collateral"])
+    verify_case(case, as_of=START + timedelta(days=30), at=START, who="test", threads=1)
+    return case
+
+
+def test_the_ways_of_an_enclaves_answers_are_counted(travelled: Case) -> None:
+    connection = open_locked(travelled, check_results=False)
+    ways: Counter[tuple[str, ...]] = Counter()
+    for row in connection.execute(
+        "SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id), o.enclave_id, o.peer "
+        "FROM observation AS o JOIN quote AS q ON q.quote_id = o.quote_id "
+        "WHERE q.trusted AND o.received_at IS NOT NULL AND o.nonce_issued_at IS NOT NULL "
+        "AND o.claimed_ok IS NOT FALSE AND o.observation_no NOT IN "
+        "(SELECT observation_no FROM reshown WHERE trusted_showing > 1)"
+    ).fetchall():
+        if None not in row:
+            ways[row] += 1
+    assert len(ways) > 1
+    found = connection.execute("SELECT platform_id, enclave_id, peer, answers FROM way").fetchall()
+    assert {row[:3]: row[3] for row in found} == ways
 
 
 def test_answers_are_counted_by_the_hour(audited: Path) -> None:
@@ -184,9 +224,9 @@ def ingest_events(folder: Path, events: list[dict[str, Any]]) -> Case:
 
 @pytest.mark.parametrize("view", FOLLOWING)
 def test_what_tests_of_detectors_fill_in_is_the_view(
-    audited: Path, numbered: Case, view: str
+    audited: Path, numbered: Case, travelled: Case, view: str
 ) -> None:
-    case = numbered if view == "stretch" else open_case(audited)
+    case = {"stretch": numbered, "way": travelled}.get(view) or open_case(audited)
     connection = open_locked(case, check_results=False)
     filled = read(connection, f"SELECT * FROM ({FOLLOWING[view]}) ORDER BY ALL")
     assert filled

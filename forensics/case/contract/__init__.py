@@ -16,6 +16,7 @@ from forensics.case.contract.history import (
     SOURCE_EXTENT,
     STRETCH,
     TRAFFIC,
+    WAY,
 )
 from forensics.case.contract.manifests import LISTED_PLATFORM, POLICY, REFERENCE_VALUE, WORKLOAD
 from forensics.case.contract.results import (
@@ -60,6 +61,7 @@ VIEWS = (
     BINDING,
     RESHOWN,
     LATENCY,
+    WAY,
     LOOSE_END,
     STRETCH,
     SOURCE_EXTENT,

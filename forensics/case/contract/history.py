@@ -28,6 +28,18 @@ TRAFFIC = View(
     ),
 )
 
+WAY = View(
+    "way",
+    "One row per platform, enclave and network peer: how many of its answers came from there, of "
+    "those that tell how long they took.",
+    list_columns(
+        ("platform_id", TEXT, "PPID or chip, else the attestation key"),
+        ("enclave_id", TEXT, "the enclave"),
+        ("peer", TEXT, "the peer"),
+        ("answers", INTEGER, "as counted by `latency`"),
+    ),
+)
+
 LOOSE_END = View(
     "loose_end",
     "What nothing was found for: one row per challenge of an enclave, answer or release. Answers "

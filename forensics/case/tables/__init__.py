@@ -64,6 +64,7 @@ from forensics.case.tables.findings import (
     STRETCH,
     TRIAGE,
     VERDICT_STATE,
+    WAY,
 )
 from forensics.case.tables.schema import (
     DUCKDB_TYPES,
@@ -114,6 +115,7 @@ __all__ = [
     "TIMESTAMP_TOKEN",
     "TRIAGE",
     "VERDICT_STATE",
+    "WAY",
     "Column",
     "Table",
 ]

@@ -103,6 +103,18 @@ LATENCY = Table(
     ),
 )
 
+WAY = Table(
+    "way",
+    "derived",
+    "What the newest `detect` knew of the ways that answers took: see the view.",
+    (
+        Column("platform_id", "text", "the platform"),
+        Column("enclave_id", "text", "the enclave"),
+        Column("peer", "text", "where they came from"),
+        Column("answers", "i64", "answers that came from there"),
+    ),
+)
+
 LOOSE_END = Table(
     "loose_end",
     "derived",
@@ -145,7 +157,7 @@ SOURCE_EXTENT = Table(
 
 FINDING_TABLES = (
     *(FINDING, DETECTION, VERDICT_STATE, LANDMARK),
-    *(LATENCY, LOOSE_END, STRETCH, SOURCE_EXTENT),
+    *(LATENCY, WAY, LOOSE_END, STRETCH, SOURCE_EXTENT),
 )
 
 TRIAGE = Table(
