@@ -44,6 +44,7 @@ ONE_BY_ONE: Final = "observation_id"
 _FENCE = "-- ---"
 _COMMENT = "--"
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,8 @@ def _read_totals(header: Header) -> Totals | None:
         columns = table.rest()
         if not columns or not set(columns.values()) <= set(TYPES):
             raise header_error(table.where, f"its columns are not each one of {list(TYPES)}")
+        if not all(_NAME.fullmatch(name) for name in (part, *columns)):
+            raise header_error(table.where, "it and its columns have names of a-z, 0-9 and _")
         kinds = list(columns.values())
         if "key" in kinds[kinds.count("key") :]:
             raise header_error(table.where, "its keys come first")

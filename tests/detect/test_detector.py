@@ -116,6 +116,8 @@ def test_the_text_of_a_detector_reads_back(detector: object) -> None:
             '[totals.x]\n-- n = "sum"\n-- k = "key"\n-- [details]',
             "its keys come first",
         ),
+        ("[details]", "[totals.'x; DROP']\n-- n = 'sum'\n-- [details]", "have names of a-z"),
+        ("[details]", "[totals.x]\n-- 'n m' = 'sum'\n-- [details]", "have names of a-z"),
         ("[details]", "[totals.x]\n-- [totals.y]\n-- [details]", "more than one"),
         ('grain = "one row', 'requires = ["quote"]\n-- grain = "one row', "not in inputs"),
         ("SELECT 1\n", "", "no query"),
