@@ -19,6 +19,7 @@ from forensics.case.news import EVENTS
 from forensics.detect.cases import CUT_OFF, FOLLOWING
 from forensics.detect.detector import Detector
 from forensics.detect.parameters import bind
+from forensics.detect.reading import complete
 from tests.detect.test_queries import BENCH, CATALOG, deal, read_cases
 
 SIZES = (60, 240)
@@ -60,7 +61,8 @@ def count_largest(detector: Detector, case: dict[str, Any], times: int, apart: s
         connection.execute("SET TimeZone = 'UTC'")
         deal(connection, random.Random(1))
         repeat(connection, times, apart | _ALWAYS)
-        return max(rows for sql in detector.statements for rows in explain(connection, sql, params))
+        statements = [complete(detector.sql, sql) for sql in detector.statements]
+        return max(rows for sql in statements for rows in explain(connection, sql, params))
 
 
 def explain(
