@@ -6,21 +6,21 @@ Both are little beside the sightings, and add up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from forensics.case.expressions import CLAIMED_OK, RECEIVED
 from forensics.case.quote_views import RESHOWN, show_quotes
 from forensics.case.summary import Summary
-from forensics.case.tables import LATENCY, WAY
+from forensics.case.tables import LATENCY, WAY, Table
 
 TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BIGINT)"
 """How long an observation `o` took that was received at some moment."""
 
 
-def _group_answers(group: str, sums: Sequence[str], reshown: str, which: str) -> str:
-    """A query for the answers of each platform in groups of their own: `group` are the columns of
-    an observation `o` that tell them apart, `sums` what is said of each. Of those observations
-    alone that `which` says; `reshown` is the view of that name, or its query.
+def _group_answers(columns: str, reshown: str, which: str) -> str:
+    """A query for the answers of each platform in groups of their own: `columns` of an observation
+    `o` tell them apart, and what is said of each. Of those observations alone that `which` says;
+    `reshown` is the view of that name, or its query.
 
     All evidence of one subject (`forensics.case.tables`) is of one platform, and trusted or not:
     any quote of it tells. So there is one for all that are alike, not one for each sighting.
@@ -29,7 +29,7 @@ def _group_answers(group: str, sums: Sequence[str], reshown: str, which: str) ->
 SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
        p.* EXCLUDE (subject_no)
 FROM (
-    SELECT f.subject_no, {", ".join((group, *sums))}
+    SELECT f.subject_no, {columns}
     FROM stored.observation AS o
     JOIN stored.filed AS f ON f.quote_no = o.quote_no
     LEFT JOIN {reshown} AS a
@@ -47,8 +47,8 @@ WHERE q.trusted AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NUL
 
 def _tell_latencies(reshown: str, which: str = "true") -> str:
     return _group_answers(
-        f"o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms",
-        ("count(*) AS answers", "min(o.peer) AS one_peer", "max(o.peer) AS other_peer"),
+        f"o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms, "
+        "count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer",
         reshown,
         which,
     )
@@ -56,8 +56,8 @@ def _tell_latencies(reshown: str, which: str = "true") -> str:
 
 def _tell_ways(reshown: str, which: str = "true") -> str:
     named = "o.enclave_id IS NOT NULL AND o.peer IS NOT NULL"
-    group = "o.enclave_id, o.peer"
-    return _group_answers(group, ("count(*) AS answers",), reshown, f"{named} AND {which}")
+    columns = "o.enclave_id, o.peer, count(*) AS answers"
+    return _group_answers(columns, reshown, f"{named} AND {which}")
 
 
 def _add_latencies(parts: str) -> str:
@@ -77,25 +77,17 @@ GROUP BY ALL
 """
 
 
-_KNOWN = "memory.main.reshown"
-_SINCE = "o.observation_no > $after"
+def _summarize(table: Table, tell: Callable[..., str], add: Callable[[str], str]) -> Summary:
+    """`tell` queries groups by the view `reshown` and which observations, `add` sums them up."""
+    known = f"SELECT {', '.join(table.names)} FROM stored.{table.name}"
+    since = tell("memory.main.reshown", "o.observation_no > $after")
+    return Summary(
+        table, add(tell("memory.main.reshown")), add(f"{known} UNION ALL BY NAME {since}")
+    )
+
 
 LATENCY_SQL = _add_latencies(_tell_latencies(f"({RESHOWN})"))
 WAY_SQL = _add_ways(_tell_ways(f"({RESHOWN})"))
 
-LATENCIES = Summary(
-    LATENCY,
-    _add_latencies(_tell_latencies(_KNOWN)),
-    _add_latencies(
-        f"SELECT {', '.join(LATENCY.names)} FROM stored.latency "
-        f"UNION ALL BY NAME {_tell_latencies(_KNOWN, _SINCE)}"
-    ),
-)
-WAYS = Summary(
-    WAY,
-    _add_ways(_tell_ways(_KNOWN)),
-    _add_ways(
-        f"SELECT {', '.join(WAY.names)} FROM stored.way "
-        f"UNION ALL BY NAME {_tell_ways(_KNOWN, _SINCE)}"
-    ),
-)
+LATENCIES = _summarize(LATENCY, _tell_latencies, _add_latencies)
+WAYS = _summarize(WAY, _tell_ways, _add_ways)

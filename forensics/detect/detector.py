@@ -80,7 +80,7 @@ class Detector:
     what comes into those that are `dated`: it bears on what the screen leaves, or on what `again`
     asks for. By the columns that it `follows` the sightings of new events are read too: what could
     not be judged changes with an event. `sums` names the keys of `details` that count rows of what
-    the scope connects, and so add up over it; `totals` says the same of a row that the query weighs
+    the scope connects, and so add up over it; `totals` says the same of rows that the query weighs
     against all history (`forensics.detect.totals`). Without a scope every run reads everything, and
     `in_full` says why.
     """

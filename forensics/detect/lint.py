@@ -7,7 +7,7 @@ answers the rest. A detector may use only functions that mean the same in DuckDB
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import permutations
@@ -21,7 +21,7 @@ from forensics.case.connection import lock_out
 from forensics.case.contract import OBSERVATION, QUOTE, VIEWS
 from forensics.case.news import DATED, EVENTS
 from forensics.detect.detector import ONE_BY_ONE, OUTPUT_COLUMNS, Detector
-from forensics.detect.parameters import bind
+from forensics.detect.parameters import Value, bind
 from forensics.detect.reading import complete, continue_query, name_columns
 from forensics.detect.run import note_again, put_totals, screen, sum_up, widens
 from forensics.detect.scope import NARROWED
@@ -170,10 +170,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
     values = bind(detector.params, _LONG_AGO, {})
     try:
         for gap in detector.not_evaluable:
-            count = complete(detector.sql, gap.count)
-            used = connection.extract_statements(count)[0].named_parameters
-            relation = connection.sql(count, params={name: values[name] for name in used})
-            if [str(kind) for kind in relation.types] != ["BIGINT"]:
+            if _find_types(connection, complete(detector.sql, gap.count), values) != ["BIGINT"]:
                 yield f"not_evaluable {gap.reason!r} does not give one BIGINT"
         relation = connection.sql(detector.sql, params=values)
     except duckdb.Error as error:
@@ -182,6 +179,15 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, detector: Detector) ->
     got = dict(zip(relation.columns, map(str, relation.types), strict=True))
     if list(got.items()) != list(OUTPUT_COLUMNS.items()):
         yield f"the query gives {got}"
+
+
+def _find_types(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Value]
+) -> list[str]:
+    """The types of the columns of a statement that may use some of these parameters."""
+    used = connection.extract_statements(sql)[0].named_parameters
+    relation = connection.sql(sql, params={name: values[name] for name in used})
+    return list(map(str, relation.types))
 
 
 def _check_scope(
@@ -215,15 +221,14 @@ def _check_totals(
         return
     try:
         select = continue_query(detector.sql, detector.totals.select)
-        used = connection.extract_statements(select)[0].named_parameters
         values = bind(detector.params, _LONG_AGO, {})
-        relation = connection.sql(select, params={name: values[name] for name in used})
+        got = _find_types(connection, select, values)
         sum_up(connection, detector, values)
     except (duckdb.Error, DetectorError) as error:
         yield f"totals: {_first_line(error)}"
         return
     wanted = [TYPES[kind] for _, kind in detector.totals.columns]
-    if (got := list(map(str, relation.types))) != wanted:
+    if got != wanted:
         yield f"totals of {detector.totals.part} are {got}, not {wanted}"
     if "verdict" in _find_views(query, sqlglot.parse_one(detector.totals.select, read="duckdb")):
         yield "totals are of verdicts, which may be others for the same evidence"
