@@ -14,7 +14,7 @@ import duckdb
 
 from forensics.case.damage import blaming_damage, refuse_irregular
 from forensics.case.lock import keep_reading
-from forensics.case.quote_views import CERTIFICATION, STATEMENT
+from forensics.case.quote_views import CERTIFICATION, RESHOWN, STATEMENT
 from forensics.case.scratch import find_spill_folder
 from forensics.case.tables import (
     CUSTODY_PROBLEM,
@@ -49,6 +49,7 @@ def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.Duc
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
     connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
+    connection.execute(f"CREATE VIEW stored.reshown AS {RESHOWN}")
     for name, sql in VIEW_SQL.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     return connection

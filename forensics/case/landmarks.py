@@ -134,7 +134,7 @@ LIMIT 1
 
 # It takes a look at all signatures, and is asked several times.
 _SHOWN_AGAIN = "CREATE OR REPLACE TEMP TABLE shown_again AS FROM memory.main.reshown"
-_KEPT = "CREATE OR REPLACE VIEW memory.main.reshown AS FROM temp.main.shown_again"
+_KEPT = "CREATE OR REPLACE VIEW stored.reshown AS FROM temp.main.shown_again"
 
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"

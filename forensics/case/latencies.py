@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.case.expressions import CLAIMED_OK, RECEIVED
-from forensics.case.quote_views import RESHOWN, show_quotes
+from forensics.case.quote_views import show_quotes
 from forensics.case.summary import Summary
 from forensics.case.tables import LATENCY, WAY, Table
 
@@ -17,10 +17,9 @@ TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BI
 """How long an observation `o` took that was received at some moment."""
 
 
-def _group_answers(columns: str, reshown: str, which: str) -> str:
+def _group_answers(columns: str, which: str) -> str:
     """A query for the answers of each platform in groups of their own: `columns` of an observation
-    `o` tell them apart, and what is said of each. Of those observations alone that `which` says;
-    `reshown` is the view of that name, or its query.
+    `o` tell them apart, and what is said of each. Of those observations alone that `which` says.
 
     All evidence of one subject (`forensics.case.tables`) is of one platform, and trusted or not:
     any quote of it tells. So there is one for all that are alike, not one for each sighting.
@@ -32,7 +31,7 @@ FROM (
     SELECT f.subject_no, {columns}
     FROM stored.observation AS o
     JOIN stored.filed AS f ON f.quote_no = o.quote_no
-    LEFT JOIN {reshown} AS a
+    LEFT JOIN stored.reshown AS a
            ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE a.observation_no IS NULL AND {RECEIVED} IS NOT NULL AND o.nonce_issued_at IS NOT NULL
       AND coalesce({CLAIMED_OK}, true) AND {which}
@@ -45,19 +44,18 @@ WHERE q.trusted AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NUL
 """
 
 
-def _tell_latencies(reshown: str, which: str = "true") -> str:
+def _tell_latencies(which: str = "true") -> str:
     return _group_answers(
         f"o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms, "
         "count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer",
-        reshown,
         which,
     )
 
 
-def _tell_ways(reshown: str, which: str = "true") -> str:
+def _tell_ways(which: str = "true") -> str:
     named = "o.enclave_id IS NOT NULL AND o.peer IS NOT NULL"
     columns = "o.enclave_id, o.peer, count(*) AS answers"
-    return _group_answers(columns, reshown, f"{named} AND {which}")
+    return _group_answers(columns, f"{named} AND {which}")
 
 
 def _add_latencies(parts: str) -> str:
@@ -78,16 +76,11 @@ GROUP BY ALL
 
 
 def _summarize(table: Table, tell: Callable[..., str], add: Callable[[str], str]) -> Summary:
-    """`tell` queries groups by the view `reshown` and which observations, `add` sums them up."""
+    """`tell` queries groups of which observations, `add` sums them up."""
     known = f"SELECT {', '.join(table.names)} FROM stored.{table.name}"
-    since = tell("memory.main.reshown", "o.observation_no > $after")
-    return Summary(
-        table, add(tell("memory.main.reshown")), add(f"{known} UNION ALL BY NAME {since}")
-    )
+    since = tell("o.observation_no > $after")
+    return Summary(table, add(tell()), add(f"{known} UNION ALL BY NAME {since}"))
 
-
-LATENCY_SQL = _add_latencies(_tell_latencies(f"({RESHOWN})"))
-WAY_SQL = _add_ways(_tell_ways(f"({RESHOWN})"))
 
 LATENCIES = _summarize(LATENCY, _tell_latencies, _add_latencies)
 WAYS = _summarize(WAY, _tell_ways, _add_ways)

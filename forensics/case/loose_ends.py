@@ -23,51 +23,38 @@ def _tell_loose_ends(challenges: str, sightings: str, releases: str) -> str:
     observations, `releases` `session_id`, `enclave_id` and `happened_at`.
     """
     return f"""
-WITH challenge AS MATERIALIZED (
-    SELECT nonce, enclave_id, min(happened_at) AS happened_at
-    FROM ({challenges}) AS asked
-    WHERE nonce IS NOT NULL AND enclave_id IS NOT NULL AND happened_at IS NOT NULL
-    GROUP BY ALL
-),
-answer AS MATERIALIZED (
-    SELECT o.nonce, coalesce(o.enclave_id, o.container_id, {observation_id("o")}) AS subject_id,
-           {RECEIVED} AS happened_at, o.observation_no
-    FROM ({sightings}) AS o
-    WHERE o.nonce IS NOT NULL AND EXISTS (SELECT 1 FROM stored.nonce)
-),
-released AS MATERIALIZED (
+WITH released AS (
     SELECT session_id, coalesce(session_id, enclave_id) AS subject_id, happened_at
     FROM ({releases}) AS given
     WHERE happened_at IS NOT NULL AND coalesce(session_id, enclave_id) IS NOT NULL
 )
 SELECT 'challenge' AS kind, {to_hex("c.nonce")} AS key_id, c.enclave_id AS subject_id,
-       c.happened_at, CAST(NULL AS BIGINT) AS observation_no
-FROM challenge AS c
-ANTI JOIN (
-    SELECT o.nonce FROM stored.observation AS o WHERE o.nonce IN (SELECT nonce FROM challenge)
-) AS a ON a.nonce = c.nonce
+       min(c.happened_at) AS happened_at, CAST(NULL AS BIGINT) AS observation_no
+FROM ({challenges}) AS c
+ANTI JOIN stored.observation AS o ON o.nonce = c.nonce
+WHERE c.nonce IS NOT NULL AND c.enclave_id IS NOT NULL AND c.happened_at IS NOT NULL
+GROUP BY c.nonce, c.enclave_id
 UNION ALL
-SELECT 'answer', NULL, a.subject_id, a.happened_at, a.observation_no
-FROM answer AS a
-ANTI JOIN (
-    SELECT n.nonce FROM stored.nonce AS n WHERE n.nonce IN (SELECT nonce FROM answer)
-) AS n ON n.nonce = a.nonce
+SELECT 'answer', NULL, coalesce(o.enclave_id, o.container_id, {observation_id("o")}),
+       {RECEIVED}, o.observation_no
+FROM ({sightings}) AS o
+WHERE o.observation_no IN (
+    SELECT a.observation_no
+    FROM ({sightings}) AS a
+    ANTI JOIN stored.nonce AS n ON n.nonce = a.nonce
+    WHERE a.nonce IS NOT NULL AND EXISTS (SELECT 1 FROM stored.nonce)
+)
 UNION ALL
 SELECT 'release', r.session_id, r.subject_id, r.happened_at, NULL
 FROM released AS r
-ANTI JOIN (
-    SELECT o.session_id FROM stored.observation AS o
-    WHERE o.session_id IN (SELECT session_id FROM released) AND {_IS_EVIDENCE}
-) AS s ON s.session_id = r.session_id
+ANTI JOIN (SELECT o.session_id FROM stored.observation AS o WHERE {_IS_EVIDENCE}) AS s
+    ON s.session_id = r.session_id
 WHERE r.session_id IS NOT NULL
 UNION ALL
 SELECT 'release', NULL, r.subject_id, r.happened_at, NULL
 FROM released AS r
-ANTI JOIN (
-    SELECT o.enclave_id FROM stored.observation AS o
-    WHERE o.enclave_id IN (SELECT subject_id FROM released WHERE session_id IS NULL)
-      AND {_IS_EVIDENCE}
-) AS e ON e.enclave_id = r.subject_id
+ANTI JOIN (SELECT o.enclave_id FROM stored.observation AS o WHERE {_IS_EVIDENCE}) AS e
+    ON e.enclave_id = r.subject_id
 WHERE r.session_id IS NULL
 """
 

@@ -100,7 +100,7 @@ def show_quotes(source: str) -> str:
 SELECT {to_hex("q.quote_id")} AS quote_id,
        q.quote_no,
        sha256({_SIGNED}) AS signed_id,
-       sha256(coalesce(c.key, e.key, ''::BLOB) || {_SIGNED} || coalesce(q.signature_r, q.wide_r))
+       sha256(coalesce(c.key, e.key, ''::BLOB) || ({_SIGNED}) || coalesce(q.signature_r, q.wide_r))
            AS signing_id,
        {to_hex("coalesce(q.signature_r, q.wide_r)")} AS signature_r,
        {to_hex("coalesce(q.signature_s, q.wide_s)")} AS signature_s,

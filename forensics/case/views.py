@@ -16,9 +16,9 @@ from forensics.case.expressions import (
     observation_id,
     to_hex,
 )
-from forensics.case.latencies import LATENCY_SQL, WAY_SQL
+from forensics.case.latencies import LATENCIES, WAYS
 from forensics.case.loose_ends import LOOSE_END_SQL
-from forensics.case.quote_views import RESHOWN, show_quotes
+from forensics.case.quote_views import show_quotes
 from forensics.case.source_extents import SOURCE_EXTENT_SQL
 from forensics.case.stretches import STRETCH_SQL
 from forensics.case.tables import (
@@ -365,9 +365,10 @@ VIEW_SQL = {
     "verdict": _VERDICT,
     "check_result": _CHECK_RESULT,
     "binding": _BINDING,
-    "reshown": RESHOWN,
-    "latency": LATENCY_SQL,
-    "way": WAY_SQL,
+    "reshown": "SELECT observation_id, observation_no, signing_id, showing, trusted_showing "
+    "FROM stored.reshown",
+    "latency": LATENCIES.anew,
+    "way": WAYS.anew,
     "loose_end": LOOSE_END_SQL,
     "stretch": STRETCH_SQL,
     "source_extent": SOURCE_EXTENT_SQL,

@@ -8,7 +8,7 @@ reads. Text of few values is numbered in them (an ENUM), and is compared and ord
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -28,14 +28,16 @@ _WORTH: Final = {
     "quote": {"quote_no"},
     "verdict": {"observation_no", "moment"},
     "binding": {"observation_no"},
-    "reshown": {"observation_no"},
     **{view: set() for view in ("latency", "loose_end", "stretch", "traffic", "extent")},
     **{view: {"source_id"} for view in EVENTS},
 }
 _SCOPED: Final = {"observation", "quote", *EVENTS}  # have the keys of scopes
-# What quotes share: small beside them, and numbered before they are joined to it.
+# What quotes share, if it is small beside them, and numbered before they are joined to it.
 _SHARED: Final = frozenset({"shown_statement", "shown_certification", "receipt", "hindsight"})
-# Values that hardly ever come back: DuckDB would look for what they share, and find little.
+# What takes a look at all signatures, and the views that read it.
+_RESHOWN: Final = "reshown"
+_RESHOWN_IN: Final = frozenset({_RESHOWN, "latency", "way"})
+# Values that hardly ever come back: neither looked through for what they share, nor numbered.
 _UNIQUE: Final = frozenset(
     {
         *("observation_id", "session_id", "event_id", "nonce", "claimed_report_data"),
@@ -60,8 +62,9 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
         return
     tables = _Tables(connection)
     try:
-        tables.replace("stored", _choose_shared(connection))
-        tables.replace("main", _choose_columns(detectors))
+        read = _find_read(detectors)
+        tables.replace("stored", _choose_shared(connection, read.keys()))
+        tables.replace("main", _choose_columns(read))
     except duckdb.Error as error:
         with suppress(duckdb.Error):  # a database that has no room left does nothing more
             tables.remove()
@@ -76,23 +79,32 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
         tables.remove()
 
 
-def _choose_shared(connection: duckdb.DuckDBPyConnection) -> _Columns:
-    """What of the shared is few rows, with all its columns."""
-    chosen = {}
-    for view in sorted(_SHARED & _read_definitions(connection, "stored").keys()):
-        query = f"SELECT count(*) FROM (FROM stored.{view} LIMIT {_FEW_VALUES + 1}) AS shown"
-        [(count,)] = connection.execute(query).fetchall()
-        if count <= _FEW_VALUES:
-            chosen[view] = ["*"]
-    return chosen
-
-
-def _choose_columns(detectors: Iterable[Detector]) -> _Columns:
-    """Of each view what any of the detectors reads."""
+def _find_read(detectors: Iterable[Detector]) -> Mapping[str, Set[str]]:
+    """View -> its columns that any of the detectors reads."""
     read: dict[str, set[str]] = defaultdict(set)
     for detector in detectors:
         for view, names in read_columns(detector).items():
             read[view].update(names, detector.scope if view in _SCOPED else ())
+    return read
+
+
+def _choose_shared(connection: duckdb.DuckDBPyConnection, views: Set[str]) -> _Columns:
+    """What is read behind these views, with all its columns."""
+    stored = _read_definitions(connection, "stored").keys()
+    chosen = [view for view in sorted(_SHARED & stored) if _is_small(connection, view)]
+    if _RESHOWN in stored and views & _RESHOWN_IN:
+        chosen.append(_RESHOWN)
+    return {view: ["*"] for view in chosen}
+
+
+def _is_small(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
+    query = f"SELECT count(*) FROM (FROM stored.{view} LIMIT {_FEW_VALUES + 1}) AS shown"
+    [(count,)] = connection.execute(query).fetchall()
+    return bool(count <= _FEW_VALUES)
+
+
+def _choose_columns(read: Mapping[str, Set[str]]) -> _Columns:
+    """Of each view that is worth a table what is read, and what else uses of it."""
     return {
         view: [f'"{name}"' for name in COLUMNS[view] if name in read[view] | needed]
         for view, needed in _WORTH.items()
@@ -170,7 +182,7 @@ class _Tables:
             "WHERE table_name = ? AND data_type = 'VARCHAR' ORDER BY column_index",
             [f"loaded_{view}"],
         ).fetchall()
-        names = [name for (name,) in rows]
+        names = [name for (name,) in rows if name not in _UNIQUE]
         if names:
             counts = ", ".join(f'approx_count_distinct("{name}")' for name in names)
             query = f"SELECT {counts} FROM {self._name(view)}"

@@ -1,7 +1,7 @@
 -- ---
 -- id = "late-nonce"
 -- title = "Evidence accepted after its challenge had expired"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["relay", "delayed evidence"]
 -- spec = ["RFC 9334, section 10.2", "detector D06"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [totals.pace]
 -- verifier = "key"
@@ -65,24 +65,38 @@
 -- count = """
 -- SELECT count(*) AS unjudged FROM observation WHERE nonce IN (SELECT nonce FROM often)"""
 -- ---
--- Of a nonce that occurs seldom nobody has to ask how often it was issued.
+-- Most nonces occur once: only what may repeat is grouped, and told apart by its first characters.
 WITH repeated AS (
     SELECT substr(nonce, 1, 12) AS beginning
     FROM nonce
-    WHERE expires_at IS NOT NULL
+    WHERE nonce IS NOT NULL
     GROUP BY substr(nonce, 1, 12)
-    HAVING count(*) > $max_issues
+    HAVING count(*) > 1
 ),
 often AS (
     SELECT nonce
     FROM (
         SELECT DISTINCT nonce, session_id, enclave_id, issuer
         FROM nonce
-        WHERE expires_at IS NOT NULL
-            AND substr(nonce, 1, 12) IN (SELECT beginning FROM repeated)
+        WHERE substr(nonce, 1, 12) IN (SELECT beginning FROM repeated)
     ) AS issue
     GROUP BY nonce
     HAVING count(*) > $max_issues
+),
+challenge AS NOT MATERIALIZED (
+    SELECT
+        nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
+        timestamp AS issued_at, expires_at AS first_expiry, expires_at AS last_expiry
+    FROM nonce
+    WHERE nonce IS NOT NULL AND substr(nonce, 1, 12) NOT IN (SELECT beginning FROM repeated)
+    UNION ALL
+    SELECT
+        nonce, session_id, enclave_id, coalesce(issuer, ''),
+        min(timestamp), min(expires_at), max(expires_at)
+    FROM nonce
+    WHERE substr(nonce, 1, 12) IN (SELECT beginning FROM repeated)
+        AND nonce NOT IN (SELECT nonce FROM often)
+    GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
 ),
 -- No answer takes less than no time: the shortest one bounds how far the clocks are apart.
 pace AS (
@@ -91,19 +105,11 @@ pace AS (
         count(*) AS answers,
         min(epoch(o.received_at) - epoch(c.issued_at)) AS shortest
     FROM observation AS o
-    JOIN (
-        SELECT
-            nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
-            min(timestamp) AS issued_at
-        FROM nonce
-        WHERE nonce IS NOT NULL
-        GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
-    ) AS c
+    JOIN challenge AS c
         ON c.nonce = o.nonce
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
-    LEFT JOIN often AS f ON f.nonce = o.nonce
-    WHERE o.received_at IS NOT NULL AND f.nonce IS NULL
+    WHERE o.received_at IS NOT NULL
     GROUP BY coalesce(o.backend_verifier, ''), c.issuer
 ),
 skew AS (
@@ -113,35 +119,23 @@ skew AS (
 overdue AS (
     SELECT DISTINCT o.nonce
     FROM observation AS o
-    JOIN (
-        SELECT nonce, min(expires_at) AS expires_at
-        FROM nonce
-        WHERE nonce IS NOT NULL
-        GROUP BY nonce
-    ) AS c
+    JOIN challenge AS c
         ON c.nonce = o.nonce
-        AND epoch(o.received_at) - epoch(c.expires_at) >= epoch($clock_tolerance)
+        AND epoch(o.received_at) - epoch(c.first_expiry) >= epoch($clock_tolerance)
     WHERE coalesce(o.claimed_ok, TRUE)
-),
-challenge AS (
-    SELECT
-        nonce, session_id, enclave_id, coalesce(issuer, '') AS issuer,
-        max(expires_at) AS expires_at
-    FROM nonce
-    WHERE nonce IN (SELECT nonce FROM overdue)
-        AND nonce NOT IN (SELECT nonce FROM often)
-    GROUP BY nonce, session_id, enclave_id, coalesce(issuer, '')
 ),
 answer AS (
     SELECT
         o.observation_no, coalesce(o.backend_verifier, '') AS verifier, c.issuer,
-        epoch(o.received_at) - epoch(c.expires_at) AS margin
+        epoch(o.received_at) - epoch(c.last_expiry) AS margin
     FROM observation AS o
     JOIN challenge AS c
         ON c.nonce = o.nonce
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
-    WHERE o.received_at IS NOT NULL AND coalesce(o.claimed_ok, TRUE)
+    WHERE o.nonce IN (SELECT nonce FROM overdue)
+        AND c.nonce IN (SELECT nonce FROM overdue)
+        AND o.received_at IS NOT NULL AND coalesce(o.claimed_ok, TRUE)
 ),
 -- A nonce that was issued more than once is late when it is late for every issue.
 late AS (
