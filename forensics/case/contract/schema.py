@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forensics.case.tables import Column
+from forensics.case.tables import DUCKDB_TYPES, Column, Table
 
 TEXT = "VARCHAR"
 TIME = "TIMESTAMP WITH TIME ZONE"
@@ -42,6 +42,15 @@ def list_fields(*columns: Column) -> tuple[ViewColumn, ...]:
         ViewColumn(c.name, INTEGER if c.type in ("u16", "u32", "u64") else TEXT, c.doc)
         for c in columns
     )
+
+
+def show_table(table: Table, doc: str | None = None, more: tuple[ViewColumn, ...] = ()) -> View:
+    """The view that shows a table of its name as it is stored, with `more` columns.
+
+    `doc` says what its rows are where it also shows them before they are stored.
+    """
+    columns = (ViewColumn(c.name, DUCKDB_TYPES[c.type], c.doc) for c in table.columns)
+    return View(table.name, doc or table.doc, (*columns, *more))
 
 
 WHO = list_columns(

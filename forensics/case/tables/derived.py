@@ -71,11 +71,11 @@ JUDGED_OUTCOME = Table(
 CUSTODY_PROBLEM = Table(
     "custody_problem",
     "derived",
-    "One row per difference between the case and its ledger; never stored, filled when asked for.",
+    "One row per difference between the case and its ledger, computed when asked for.",
     (
-        Column("level", "text", "failure or note"),
+        Column("level", "text", "failure, or note: worth a look, contradicts nothing"),
         Column("path", "text", "relative to the case"),
-        Column("code", "text", "stable code"),
+        Column("code", "text", "stable code, e.g. file-changed"),
         Column("message", "text", "one line"),
     ),
 )
