@@ -308,6 +308,7 @@ def _describe_detector(detector: Detector) -> list[str]:
         ("benign causes", "; ".join(detector.false_positives)),
         ("blind spots", "; ".join(detector.blind_spots)),
         ("not evaluable", "; ".join(gap.reason for gap in detector.not_evaluable)),
+        ("against each other", _describe_sides(detector)),
         ("attack", "; ".join(detector.attack)),
         ("specification", "; ".join(detector.spec)),
     ]
@@ -323,6 +324,15 @@ def _describe_detector(detector: Detector) -> list[str]:
         keys = [(f"`{key}`", meaning) for key, meaning in detector.details]
         parts.append(_table(("key of `details`", "meaning"), keys))
     return parts
+
+
+def _describe_sides(detector: Detector) -> str:
+    if not detector.sides:
+        return "the first sighting and the last"
+    one, other = (
+        f"{side.words} (`{side.key}`)" for side in (detector.sides.one, detector.sides.other)
+    )
+    return f"{detector.sides.fact}: {one}; {other}"
 
 
 def _describe_reading(detector: Detector) -> str:

@@ -19,7 +19,6 @@ from forensics.cli.detection import (
     NewOnlyOption,
     ParamOption,
     PatienceOption,
-    QueriesOption,
     Severity,
     StrictOption,
 )
@@ -37,6 +36,7 @@ from forensics.cli.options import (
     FormatOption,
     NoIntelRootOption,
     NowOption,
+    QueriesOption,
     RootOption,
     SignKeyOption,
     ThreadsOption,

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +18,7 @@ from forensics.cli.options import (
     CaseArgument,
     FormatOption,
     NowOption,
+    QueriesOption,
     SignKeyOption,
     load_signer,
     read_time,
@@ -84,10 +84,6 @@ DetectorOption = Annotated[
 ParamOption = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="Override a detector's parameter."),
-]
-QueriesOption = Annotated[
-    list[Path] | None,
-    typer.Option("--queries", metavar="DIR", help="Also run the detectors of this folder."),
 ]
 FullOption = Annotated[
     bool,

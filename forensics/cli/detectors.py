@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from forensics.cli.completion import complete_detector
-from forensics.cli.options import FormatOption, NowOption, read_time
+from forensics.cli.options import FormatOption, NowOption, QueriesOption, read_time
 from forensics.cli.output import Format, escape, print_records, say, write_line
 from forensics.detect.catalog import load_catalog, load_folder, own_queries
 from forensics.detect.detector import Detector
@@ -23,13 +23,6 @@ _COLUMNS = (
     *("nulls", "clocks", "created", "updated", "sql_sha256"),
 )
 _SHOWN = ("id", "severity", "version", "title")
-
-QueriesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--queries", metavar="DIR", help="Also read detectors from DIR/<folder>/<id>.sql."
-    ),
-]
 
 
 def detectors_command(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forensics.cli.completion import complete_finding
-from forensics.cli.options import CaseArgument, FormatOption
+from forensics.cli.options import CaseArgument, FormatOption, QueriesOption
 from forensics.cli.output import Format, print_records, say, write_line
 from forensics.errors import UsageError
 
@@ -43,6 +43,7 @@ def explain(
         Path | None,
         typer.Option(metavar="DIR", help="Write what the openssl commands need to a new folder."),
     ] = None,
+    queries: QueriesOption = None,
     form: FormatOption = Format.table,
 ) -> None:
     """The facts that conflict, every check with its values, the collateral, and the proof.
@@ -58,6 +59,7 @@ def explain(
     """
     from forensics.case.case import open_case
     from forensics.case.connection import connect
+    from forensics.detect.catalog import load_catalog
     from forensics.report.conflicts import read_told
     from forensics.report.differences import find_differences
     from forensics.report.explanation import (
@@ -75,8 +77,10 @@ def explain(
     explainer = Explainer(opened, connection)
     explanations = [explainer.explain(observation, moment) for observation in observations]
     differences = [] if finding is None else find_differences(opened, finding)
-    told = None if finding is None else read_told(connection, finding["finding_id"])
-    sides = [] if told is None else [asdict(conflict) for conflict in told.conflicts]
+    sides = []
+    if finding is not None:
+        told = read_told(connection, finding["finding_id"], load_catalog(queries or ()))
+        sides = [asdict(conflict) for conflict in told.conflicts]
     if form is Format.table:
         if finding is not None:
             _print_finding(finding)

@@ -51,6 +51,13 @@ NoIntelRootOption = Annotated[
     ),
 ]
 
+QueriesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--queries", metavar="DIR", help="Also read detectors from DIR/<folder>/<id>.sql."
+    ),
+]
+
 ThreadsOption = Annotated[
     int,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from forensics.cli.options import CaseArgument, NowOption, read_time
+from forensics.cli.options import CaseArgument, NowOption, QueriesOption, read_time
 from forensics.cli.output import say
 from forensics.errors import CustodyError, UsageError
 
@@ -20,6 +20,7 @@ def report(
             "--html", metavar="FILE", help="The page to write; what is there is replaced."
         ),
     ],
+    queries: QueriesOption = None,
     now: NowOption = None,
 ) -> None:
     """Write what the case says as one HTML file that needs no network and no other file.
@@ -27,6 +28,9 @@ def report(
     First what cannot be trusted, since when, which secrets left and on which hosts; then the
     findings with the facts that conflict, the fleet over time, versions, replays, the three
     verdicts, what could not be seen, and custody. The same case and `--now` give the same bytes.
+
+    `--queries` names the folders of the detectors that `detect` ran beside ours: then their
+    findings too have the two sides that their headers name.
 
     Every file is held against the ledger first. Where the case contradicts it, the page says so at
     its top, and the exit code is 4.
@@ -38,11 +42,12 @@ def report(
     """
     from forensics.case.case import open_case
     from forensics.case.folder import refuse_inside_case
+    from forensics.detect.catalog import load_catalog
     from forensics.report.document import make_report
     from forensics.report.page import make_page
 
     refuse_inside_case(html, "a report")
-    made = make_report(open_case(case), read_time(now))
+    made = make_report(open_case(case), load_catalog(queries or ()), read_time(now))
     page = make_page(made)
     try:
         html.write_text(page, encoding="utf-8")

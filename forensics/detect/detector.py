@@ -18,6 +18,7 @@ from typing import Final
 
 from forensics.detect.headers import Header, header_error
 from forensics.detect.parameters import Parameter, parse_parameters
+from forensics.detect.sides import Sides, read_sides
 from forensics.detect.totals import TYPES, Totals
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")  # most severe first
@@ -122,6 +123,7 @@ class Detector:
     params: tuple[Parameter, ...]
     columns: tuple[str, ...]
     details: tuple[tuple[str, str], ...]
+    sides: Sides | None
     not_evaluable: tuple[Blindness, ...]
     folder: str
     header: str
@@ -230,6 +232,7 @@ def _read(header: Header, folder: str, header_text: str, sql: str) -> Detector:
         params=parse_parameters(header),
         columns=header.texts("columns"),
         details=tuple(header.table("details").items()),
+        sides=read_sides(header),
         not_evaluable=tuple(
             Blindness(
                 entry.text("reason"),
@@ -268,7 +271,9 @@ def _read_totals(header: Header) -> Totals | None:
 def _check_agreement(detector: Detector, where: str) -> None:
     """What one key of the header says about another."""
     documented = {key for key, _ in detector.details}
-    for name, keys in (("discriminator", detector.discriminator), ("sums", detector.sums)):
+    told = detector.sides.keys if detector.sides else ()
+    named = {"discriminator": detector.discriminator, "sums": detector.sums, "sides": told}
+    for name, keys in named.items():
         if undocumented := sorted(set(keys) - documented):
             raise header_error(where, f"{name} {undocumented} is not in [details]")
     if detector.columns != tuple(OUTPUT_COLUMNS):

@@ -67,9 +67,9 @@ class Header:
             raise header_error(self.where, f"{key} is {value!r}, not one of {list(allowed)}")
         return value
 
-    def table(self, key: str) -> dict[str, str]:
-        """A table of texts."""
-        value = self._take(key)
+    def table(self, key: str, *, empty: bool = False) -> dict[str, str]:
+        """A table of texts; absent only where it may be empty."""
+        value = self._values.pop(key, {}) if empty else self._take(key)
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise header_error(self.where, f"[{key}] is not a table of texts")
         return value

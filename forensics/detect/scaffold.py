@@ -43,6 +43,10 @@ _SQL: Final = '''\
 -- meaning = "so many refusals make a finding"
 -- [details]
 -- refusals = "number of refused observations"
+-- [sides]
+-- fact = "enclave"
+-- "asked for trust" = "subject_id"
+-- "refused, times" = "refusals"
 -- [[not_evaluable]]
 -- reason = "observation without an enclave id"
 -- count = """

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forensics.detect.catalog import Catalog
 from forensics.detect.findings import NEWS, OPEN, Finding, rank
+from forensics.detect.sides import SUBJECT, Sides
 from forensics.detect.store import load_findings
 from forensics.report.explanation import compare_claims
-from forensics.report.sides import PAIRS
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,7 +83,7 @@ class Findings:
     news: tuple[tuple[str, str, int], ...]
 
 
-def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
+def read_findings(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Findings:
     """The active findings, most severe first, with both sides of each."""
     findings = rank(load_findings(connection))
     active = [finding for finding in findings if finding.state in OPEN]
@@ -94,7 +95,7 @@ def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
     inactive = Counter(f.state for f in findings if f.state not in OPEN)
     news = Counter((f.state, BLAME[f.cause or "evidence"]) for f in active if f.state in NEWS)
     return Findings(
-        told=tuple(_tell(finding, sightings) for finding in shown),
+        told=tuple(_tell(finding, _find_sides(finding, catalog), sightings) for finding in shown),
         total=len(active),
         severities=tuple(severities.items()),
         detectors=tuple((*key, number) for key, number in detectors.items()),
@@ -103,10 +104,16 @@ def read_findings(connection: duckdb.DuckDBPyConnection) -> Findings:
     )
 
 
-def read_told(connection: duckdb.DuckDBPyConnection, finding_id: str) -> Told:
+def read_told(connection: duckdb.DuckDBPyConnection, finding_id: str, catalog: Catalog) -> Told:
     """One finding of the case, active or not, with both sides of it."""
     [finding] = (f for f in load_findings(connection) if f.finding_id == finding_id)
-    return _tell(finding, _read_sightings(connection, sorted(_choose(finding))))
+    sightings = _read_sightings(connection, sorted(_choose(finding)))
+    return _tell(finding, _find_sides(finding, catalog), sightings)
+
+
+def _find_sides(finding: Finding, catalog: Catalog) -> Sides | None:
+    detector = catalog.get(finding.detector)
+    return detector.sides if detector else None
 
 
 def _choose(finding: Finding) -> Sequence[str]:
@@ -117,23 +124,29 @@ def _choose(finding: Finding) -> Sequence[str]:
     return (*identities[: _SIGHTINGS - 1], identities[-1])
 
 
-def _tell(finding: Finding, sightings: Mapping[str, Row]) -> Told:
+def _tell(finding: Finding, sides: Sides | None, sightings: Mapping[str, Row]) -> Told:
     details = json.loads(finding.details)
     seen = [sightings[identity] for identity in _choose(finding) if identity in sightings]
     return Told(
         finding=finding,
-        conflicts=tuple(_find_conflicts(finding, details, seen)),
+        conflicts=tuple(_find_conflicts(finding, sides, details, seen)),
         details=tuple(sorted(details.items())) if isinstance(details, dict) else (),
         sightings=tuple(seen),
     )
 
 
-def _find_conflicts(finding: Finding, details: Row, seen: Sequence[Row]) -> list[Conflict]:
+def _find_conflicts(
+    finding: Finding, sides: Sides | None, details: Row, seen: Sequence[Row]
+) -> list[Conflict]:
+    """What the detector says are the sides, and what the sightings themselves contradict.
+
+    Where it says nothing, they alone tell: what was claimed, and what we say of it.
+    """
     conflicts = []
-    if pair := PAIRS.get(finding.detector):
-        known = {**details, "subject_id": finding.subject_id}
-        one, other = known.get(pair.one_key), known.get(pair.other_key)
-        conflicts.append(Conflict(pair.fact, pair.one, one, pair.other, _or_never(other)))
+    if sides:
+        known = {**details, SUBJECT: finding.subject_id}
+        one, other = known.get(sides.one.key), _or_never(known.get(sides.other.key))
+        conflicts.append(Conflict(sides.fact, sides.one.words, one, sides.other.words, other))
     if finding.subject_type in ("signing_event", "signed_region") and len(seen) > 1:
         first, last = seen[0], seen[-1]
         conflicts += [

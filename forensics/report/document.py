@@ -27,6 +27,7 @@ from forensics.report.sightings import Span, find_span, make_sightings
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
+    from forensics.detect.catalog import Catalog
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,21 @@ class Report:
     replays: Chart | None
 
 
-def make_report(case: Case, made_at: datetime) -> Report:
-    """Hold the case against its ledger, and read it.
+def make_report(case: Case, catalog: Catalog, made_at: datetime) -> Report:
+    """Hold the case against its ledger, and read it. `catalog` says what its findings' sides are.
 
     Raises `CustodyError`: `custody-broken` where what contradicts the ledger cannot be read any
     more, and what a broken chain raises.
     """
     problems = verify_custody(case)
     with blaming_damage(case.path, case.ledger):
-        return read_report(case, connect(case), problems, made_at)
+        return read_report(case, connect(case), catalog, problems, made_at)
 
 
 def read_report(
     case: Case,
     connection: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
     problems: Sequence[CustodyProblem],
     made_at: datetime,
 ) -> Report:
@@ -86,7 +88,7 @@ def read_report(
         made_at=made_at,
         numbers=read_numbers(connection),
         exposure=read_exposure(connection),
-        findings=read_findings(connection),
+        findings=read_findings(connection, catalog),
         matrix=read_matrix(connection),
         gaps=gaps,
         custody=describe_custody(case, problems),

@@ -40,6 +40,10 @@
 -- skew_explains = "by the clocks of the hosts that made it, all of the evidence is younger than the approval; null: not known"
 -- enclaves = "enclave ids that were let in"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "approval"
+-- "claims to hold from" = "valid_from"
+-- "was made at" = "approved_at"
 -- [[not_evaluable]]
 -- reason = "accepted quote without a workload or without a time"
 -- count = """

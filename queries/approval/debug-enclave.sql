@@ -28,6 +28,10 @@
 -- workloads = "workload ids as logged"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "debug mode"
+-- "accepted, times" = "accepted"
+-- debuggable = "measurements"
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """

@@ -30,6 +30,10 @@
 -- isv_svns = "ISVSVNs seen"
 -- enclaves = "enclave ids that presented it"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "measurement"
+-- "the reference values say" = "reasons"
+-- "accepted all the same" = "subject_id"
 -- [[not_evaluable]]
 -- reason = "verdict OK without a quote, and mrenclave or mrsigner claims that cannot be read"
 -- count = """

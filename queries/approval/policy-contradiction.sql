@@ -27,6 +27,10 @@
 -- measurements = "measurements that were allowed and are not approved"
 -- judged_on = "quote: its own bytes; claims: the verifier's words, where no quote was kept"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "measurement"
+-- "the policy's verdict" = "reason"
+-- "allowed all the same" = "measurements"
 -- [[not_evaluable]]
 -- reason = "allowed, but the case has no reference values"
 -- count = """

@@ -37,6 +37,10 @@
 -- skew_explains = "by the host's own clock all of them were made within boot_time; null: not known"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings with other values"
+-- [sides]
+-- fact = "measured part"
+-- was = "was"
+-- became = "became"
 -- [[not_evaluable]]
 -- reason = "quote without a time, or without container and enclave"
 -- count = """

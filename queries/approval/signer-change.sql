@@ -39,6 +39,10 @@
 -- enclaves = "enclave ids that presented it"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "signer"
+-- "known until then" = "before"
+-- then = "mrsigner"
 -- [[not_evaluable]]
 -- reason = "SGX quote without a workload or without a time"
 -- count = """

@@ -27,6 +27,10 @@
 -- workload_id = "the workload that demands it"
 -- nodes = "hosts as logged"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "evidence"
+-- "demanded of" = "device"
+-- "what came" = "kind"
 -- [[not_evaluable]]
 -- reason = "workload that demands evidence of a kind that is not known here"
 -- count = """

@@ -27,6 +27,10 @@
 -- expected_report_data = "what rule or claim says for the first of them"
 -- quoted_report_data = "what that quote holds"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "REPORT_DATA"
+-- "the workload's rule gives" = "expected_report_data"
+-- "the quote holds" = "quoted_report_data"
 -- [[not_evaluable]]
 -- reason = "inputs of the REPORT_DATA rule were not logged"
 -- count = "SELECT count(*) AS unjudged FROM binding WHERE result = 'not_evaluable'"

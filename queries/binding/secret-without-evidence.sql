@@ -63,6 +63,10 @@
 -- skew_explains = "that skew would explain all of them; null: skew unknown"
 -- evidence = "pieces of evidence in the session"
 -- releases = "number of releases"
+-- [sides]
+-- fact = "release"
+-- "the secret released" = "secret_id"
+-- "its evidence" = "kind"
 -- [[not_evaluable]]
 -- reason = "release without session and enclave, or without a time"
 -- count = """

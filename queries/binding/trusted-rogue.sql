@@ -28,6 +28,10 @@
 -- quoted_report_data = "what that quote holds"
 -- accepted = "number of sightings that the verifier called good as well"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "REPORT_DATA"
+-- "the workload's rule gives" = "expected_report_data"
+-- "the quote holds" = "quoted_report_data"
 -- [[not_evaluable]]
 -- reason = "inputs of the REPORT_DATA rule were not logged"
 -- count = "SELECT count(*) AS unjudged FROM binding WHERE result = 'not_evaluable'"

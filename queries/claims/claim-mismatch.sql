@@ -26,6 +26,10 @@
 -- quoted = "the quote's own values in it, as name=value"
 -- verifiers = "verifiers that logged it"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "identity"
+-- "the verifier's words" = "claimed"
+-- "the quote itself" = "quoted"
 -- [[not_evaluable]]
 -- reason = "SGX claims beside a quote that has no such fields"
 -- count = """

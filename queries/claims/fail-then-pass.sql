@@ -36,6 +36,10 @@
 -- skew_explains = "by the host's own clock all that was accepted had been made before what was refused; null: not known"
 -- receipts = "recomputed outcomes of the accepted evidence"
 -- pairs = "acceptances that followed a refusal"
+-- [sides]
+-- fact = "verdict"
+-- "refused by" = "refused_by"
+-- "accepted by" = "accepted_by"
 -- [[not_evaluable]]
 -- reason = "verdict logged without a time"
 -- count = """

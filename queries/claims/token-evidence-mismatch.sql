@@ -32,6 +32,10 @@
 -- tokens = "number of different tokens"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "token"
+-- "claims that disagree" = "claims"
+-- "about the quote" = "other_quotes"
 -- [[not_evaluable]]
 -- reason = "token without a quote beside it"
 -- count = """

@@ -28,6 +28,10 @@
 -- claimed = "quote_status as logged"
 -- verifiers = "verifiers that said OK"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "verdict"
+-- "the verifier's words" = "claimed"
+-- "checks that fail" = "failed_checks"
 -- [[not_evaluable]]
 -- reason = "claimed OK, but no collateral covers the moment"
 -- count = """

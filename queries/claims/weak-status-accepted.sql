@@ -33,6 +33,10 @@
 -- enclaves = "enclave ids on the platform"
 -- lasted_seconds = "from the first to the last sighting"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "TCB status"
+-- "as the verifier logged it" = "claimed_levels"
+-- recomputed = "status"
 -- [[not_evaluable]]
 -- reason = "claimed OK, but the status of the moment is not known"
 -- count = """

@@ -32,6 +32,10 @@
 -- strict_failures = "strict checks of ours that fail: a verifier may refuse for them"
 -- verifiers = "verifiers that refused"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "verdict"
+-- "the verifier's words" = "claimed"
+-- recomputed = "statuses"
 -- [[not_evaluable]]
 -- reason = "refused, and no collateral covers the moment"
 -- count = """

@@ -35,6 +35,10 @@
 -- second_id = "collateral_id or crl_id of another"
 -- second_content = "the same of that one"
 -- judged = "sightings whose verdict rests on one of them"
+-- [sides]
+-- fact = "collateral of one date"
+-- says = "first_content"
+-- "and says" = "second_content"
 -- [[not_evaluable]]
 -- reason = "collateral whose signature was not verified yet"
 -- anew = true

@@ -36,6 +36,10 @@
 -- seconds_after = "how long after it the last use of the older one came, by the verifier's own clock"
 -- sightings = "number of sightings, or of documents"
 -- accepted = "sightings that the verifier called good; null for documents"
+-- [sides]
+-- fact = "number"
+-- "highest before" = "highest"
+-- "gone back to" = "used"
 -- [[not_evaluable]]
 -- reason = "evaluation number logged without a verifier's name or a time"
 -- count = """

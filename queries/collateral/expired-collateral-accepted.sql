@@ -43,6 +43,10 @@
 -- verifiers = "verifiers that said OK"
 -- enclaves = "enclave ids that were let in"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "collateral"
+-- "expired, ms before" = "margin_ms"
+-- "OK said by" = "verifiers"
 -- [[not_evaluable]]
 -- reason = "claimed OK, but the case has no collateral for it at all"
 -- count = """

@@ -46,6 +46,10 @@
 -- missed_evaluation = "highest at the evidence: where it is higher, the finding is medium, else low"
 -- verifiers = "verifiers that said OK"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "evaluation number"
+-- fetched = "fetched_evaluation"
+-- "issued by then" = "missed_evaluation"
 -- [[not_evaluable]]
 -- reason = "claimed OK, and when the collateral was fetched was not logged"
 -- count = """

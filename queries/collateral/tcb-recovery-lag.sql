@@ -41,6 +41,10 @@
 -- family_lagging = "how many of them are out of date in their last evidence"
 -- advisory_ids = "Intel's advisories for the level"
 -- sightings = "sightings after that time"
+-- [sides]
+-- fact = "TCB"
+-- "called out of date at" = "demoted_at"
+-- "shown since" = "statuses"
 -- [[not_evaluable]]
 -- reason = "out of date by a TCB info without a number or a date"
 -- count = """

@@ -35,6 +35,10 @@
 -- by_design = "the rule has no nonce in it"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "REPORT_DATA"
+-- "the workload's rule" = "rule"
+-- "different values in all" = "values"
 -- [[not_evaluable]]
 -- reason = "repeated REPORT_DATA in sightings without workload and enclave"
 -- count = """

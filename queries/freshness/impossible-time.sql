@@ -50,6 +50,10 @@
 -- skew_explains = "the margin is at most twice the known skew; null: not known"
 -- accepted = "sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "order of time"
+-- "by the clocks of" = "clocks"
+-- "impossible by, ms" = "margin_ms"
 -- [[not_evaluable]]
 -- reason = "evidence with other times, but without a time of receipt"
 -- count = """

@@ -45,6 +45,10 @@
 -- verifiers = "verifiers that accepted them"
 -- nonces = "number of nonces"
 -- sightings = "number of late answers"
+-- [sides]
+-- fact = "nonce"
+-- "expired, ms before the answer" = "margin_ms"
+-- "accepted by" = "verifiers"
 -- [[not_evaluable]]
 -- reason = "answer to a challenge without an expiry, or without a time of its own"
 -- count = """

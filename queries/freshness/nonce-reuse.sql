@@ -26,6 +26,10 @@
 -- enclaves = "enclaves that it was issued for or that answered it"
 -- answers = "number of different signed reports that were accepted with it"
 -- sightings = "number of events that carry it"
+-- [sides]
+-- fact = "nonce"
+-- "issued, times" = "issued"
+-- "used in" = "sessions"
 -- [[not_evaluable]]
 -- reason = "accepted event without a nonce"
 -- count = """

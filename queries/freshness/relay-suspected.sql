@@ -57,6 +57,10 @@
 -- usual_peers = "where the enclave's other answers came from: those ways that a twentieth of its answers took, or more"
 -- two_peers = "the same nonce was answered from another peer as well"
 -- slow_neighbours = "other enclaves of the platform with a slow answer within neighbour_window"
+-- [sides]
+-- fact = "answer"
+-- "usual, ms" = "usual_ms"
+-- "took, ms" = "took_ms"
 -- [[not_evaluable]]
 -- reason = "answer without a time, or that does not say when its challenge was issued"
 -- count = """

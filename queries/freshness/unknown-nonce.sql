@@ -38,6 +38,10 @@
 -- issued_for = "sessions or enclaves that they were issued for"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "nonce"
+-- "the nonce log says" = "kind"
+-- "accepted, times" = "accepted"
 -- [[not_evaluable]]
 -- reason = "attestation event without a nonce"
 -- count = """

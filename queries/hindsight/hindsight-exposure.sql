@@ -37,6 +37,10 @@
 -- enclaves = "enclave ids on the platform"
 -- secrets = "secrets released in sessions of that evidence"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "TCB status"
+-- "at receipt" = "receipt_statuses"
+-- "in hindsight" = "status"
 -- [[not_evaluable]]
 -- reason = "accepted at receipt, but no collateral in force at the moment of hindsight"
 -- count = """

@@ -32,6 +32,10 @@
 -- rejected = "verdicts OK that verification today rejects: these are listed"
 -- unjudged = "verdicts OK that could not be judged again; listed when none was rejected"
 -- cleared = "verdicts OK that hold"
+-- [sides]
+-- fact = "verifier"
+-- "its build does not do" = "hole"
+-- "OK said to what fails, times" = "rejected"
 -- ---
 WITH advisory AS (
     SELECT 'dcap-qvl' AS product, '0.3.9' AS fixed_in, 'CVE-2026-22696' AS advisory,

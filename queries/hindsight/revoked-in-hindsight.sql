@@ -36,6 +36,10 @@
 -- enclaves = "enclave ids that attested before"
 -- secrets = "secrets released in sessions of that evidence"
 -- sightings = "accepted sightings before"
+-- [sides]
+-- fact = "PCK certificate"
+-- "accepted before, times" = "sightings"
+-- "revoked at" = "revoked_at"
 -- [[not_evaluable]]
 -- reason = "PCK CA without an authentic revocation list in the case"
 -- anew = true

@@ -27,6 +27,10 @@
 -- quotes = "number of distinct quotes"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "evidence"
+-- "beyond all fields" = "kinds"
+-- "accepted, times" = "accepted"
 -- [[not_evaluable]]
 -- reason = "quote that is not verified yet"
 -- count = """

@@ -24,6 +24,10 @@
 -- code = "stable code, as `custody verify` prints it"
 -- level = "failure: contradicts the ledger; note: contradicts nothing"
 -- messages = "what differs"
+-- [sides]
+-- fact = "file"
+-- "the ledger names" = "subject_id"
+-- "it differs" = "messages"
 -- ---
 WITH problem AS (
     SELECT coalesce(path, 'case') AS path, coalesce(code, 'unknown') AS code,

@@ -25,6 +25,10 @@
 -- quotes = "number of distinct quotes"
 -- accepted = "number of sightings that the verifier called good: see verdict-contradiction"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "signature"
+-- "quotes that it fails for" = "quotes"
+-- "accepted, times" = "accepted"
 -- [[not_evaluable]]
 -- reason = "not verified yet"
 -- count = """

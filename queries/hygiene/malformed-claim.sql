@@ -24,6 +24,10 @@
 -- claims = "names of the malformed claims"
 -- enclaves = "enclave ids concerned"
 -- sightings = "number of events"
+-- [sides]
+-- fact = "claim"
+-- "of impossible form" = "claims"
+-- "logged all the same, times" = "sightings"
 -- ---
 WITH malformed AS (
     SELECT

@@ -32,6 +32,10 @@
 -- skew_ms = "how much of that the verifiers' clocks and the ways to them are, by the platform's own clock, which says when the quotes were made; else 0 where one verifier stamped all; null: not known, or not interleaved"
 -- skew_explains = "by the platform's own clock none came back; null: not known, or not interleaved"
 -- sightings = "number of sightings with any of the keys"
+-- [sides]
+-- fact = "attestation key"
+-- "one quoting enclave" = "quoting_enclave"
+-- "signed with" = "keys"
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
 -- count = """

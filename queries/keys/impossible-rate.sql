@@ -54,6 +54,10 @@
 -- skew_explains = "by the hosts' own clocks, which say when the quotes were made, the host changed less often than min_turns; false where one verifier stamped all, and nothing says when they were made; null: not known, or burst"
 -- ppids = "platforms that certified the key"
 -- sightings = "number of sightings told"
+-- [sides]
+-- fact = "one key"
+-- "on hosts" = "nodes"
+-- "quotes within one window" = "peak"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """

@@ -27,6 +27,10 @@
 -- fmspcs = "platform families"
 -- quotes = "number of distinct quotes"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "attestation key"
+-- "one key, of" = "qe_ids"
+-- "signed on platforms" = "ppids"
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """

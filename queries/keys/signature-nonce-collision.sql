@@ -25,6 +25,10 @@
 -- platforms = "their platforms (PPID)"
 -- quotes = "number of distinct quotes"
 -- recoverable = "one of the keys is already known to be computable (signature-nonce-reuse), and so are the others"
+-- [sides]
+-- fact = "r of a signature"
+-- "shared by keys" = "attestation_keys"
+-- "of platforms" = "platforms"
 -- ---
 WITH collision AS (
     SELECT signature_r

@@ -27,6 +27,10 @@
 -- quotes = "number of distinct quotes"
 -- confirmed = "true: the private key was computed from two of the signatures and gives the public key; it is neither shown nor kept"
 -- solved = "ids of the two quotes that it was computed from; anybody can repeat it"
+-- [sides]
+-- fact = "r of a signature"
+-- "one r" = "signature_r"
+-- "over different messages" = "messages"
 -- ---
 WITH reused AS (
     SELECT attestation_key_id, signature_r

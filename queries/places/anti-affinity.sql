@@ -36,6 +36,10 @@
 -- skew_explains = "by the host's own clock none were together for longer than handover; null: not known"
 -- share = "all: no replica was elsewhere (high); majority: more than half (medium); minority (low)"
 -- sightings = "first and last sightings of those instances there"
+-- [sides]
+-- fact = "replicas"
+-- "in all" = "replicas"
+-- "on one platform" = "enclaves"
 -- [[not_evaluable]]
 -- reason = "quote of a declared workload without PPID, enclave id or time"
 -- count = """

@@ -42,6 +42,10 @@
 -- peers = "peers as logged"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "host"
+-- "launched on" = "launched_on"
+-- "the platform's home" = "home"
 -- [[not_evaluable]]
 -- reason = "quote without a launch that names the host of its container, or without a time"
 -- count = """

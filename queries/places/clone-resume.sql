@@ -34,6 +34,10 @@
 -- skew_explains = "by the host's own clock the earlier state was there last before the later one came; null: not known"
 -- accepted = "number of sightings told that the verifier called good"
 -- sightings = "number of sightings told"
+-- [sides]
+-- fact = "one memory"
+-- "answered from" = "instances"
+-- how = "kind"
 -- [[not_evaluable]]
 -- reason = "the rule binds runtime data, and none was logged"
 -- count = """

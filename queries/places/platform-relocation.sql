@@ -45,6 +45,10 @@
 -- skew_ms = "how much of it the verifiers' clocks and the ways to them are, by the clocks of the platform in its two places, which say when the quotes were made; else 0 where one verifier stamped all; null: not known"
 -- skew_explains = "by the platform's own clocks it was away for less than away_time; null: not known"
 -- moved_together = "platforms that made a move of that kind on the same day (UTC)"
+-- [sides]
+-- fact = "place"
+-- before = "moved_from"
+-- after = "moved_to"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """

@@ -33,6 +33,10 @@
 -- skew_explains = "by the hosts' own clocks the earlier life had ended when the later began; null: not known, or no margin"
 -- sightings = "number of sightings where the place changed, and those just before; for a signing event or guest all of them"
 -- accepted = "places for which the verifier said that the quote is good"
+-- [sides]
+-- fact = "place"
+-- "in all of" = "places"
+-- "at once, for ms" = "margin_ms"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """

@@ -38,6 +38,10 @@
 -- skew_explains = "by the platform's own clock, which says when the quotes were made, no state came back within return_window; false where one verifier stamped all, and nothing says when they were made; null: not known"
 -- enclaves = "enclaves that reported them"
 -- sightings = "number of sightings told: where the state changed, and those just before"
+-- [sides]
+-- fact = "state of one platform"
+-- "of its" = "part"
+-- "reported by turns" = "states"
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
 -- count = """

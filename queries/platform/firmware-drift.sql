@@ -34,6 +34,10 @@
 -- seen_since = "other platforms that showed evidence of that part afterwards, and still not this value"
 -- enclaves = "enclave ids in whose evidence it was"
 -- sightings = "number of sightings with it"
+-- [sides]
+-- fact = "firmware"
+-- "this platform alone" = "value"
+-- others = "others"
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
 -- count = """

@@ -32,6 +32,10 @@
 -- secrets = "secrets released in sessions of those sightings"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "platform"
+-- "known to be open to" = "exposure"
+-- "accepted, times" = "accepted"
 -- [[not_evaluable]]
 -- reason = "no TCB status, neither at receipt nor in hindsight: the level is not known"
 -- count = """

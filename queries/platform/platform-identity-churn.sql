@@ -31,6 +31,10 @@
 -- changes = "how often the identity changed; null for fmspc"
 -- returns = "how often one came back that had been there before; null for fmspc"
 -- sightings = "number of sightings told: where the identity changed, and those just before"
+-- [sides]
+-- fact = "identity"
+-- "one platform by" = "kind"
+-- "showed by turns" = "identities"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """

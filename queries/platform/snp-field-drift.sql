@@ -40,6 +40,10 @@
 -- enclaves = "enclave ids that presented them"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "guest"
+-- was = "before"
+-- became = "became"
 -- [[not_evaluable]]
 -- reason = "SNP report without a time, or without workload and enclave"
 -- count = """

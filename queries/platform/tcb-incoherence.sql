@@ -37,6 +37,10 @@
 -- attestation_keys = "the keys that signed"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "TCB"
+-- by = "kind"
+-- "claimed against certified" = "contradictions"
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """

@@ -32,6 +32,10 @@
 -- new_that_day = "unlisted platforms first seen on the same day (UTC)"
 -- nodes = "hosts that it was seen as"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "platform"
+-- "the list says" = "kind"
+-- "accepted, times" = "accepted"
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
 -- count = """

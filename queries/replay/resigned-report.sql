@@ -25,6 +25,10 @@
 -- attestation_keys = "attestation keys that signed it"
 -- report_data = "the REPORT_DATA that did not change"
 -- enclaves = "enclave ids that presented it"
+-- [sides]
+-- fact = "signature"
+-- "one report with" = "report_data"
+-- "signed, times" = "signatures"
 -- ---
 WITH resigned AS (
     SELECT signed_id, count(DISTINCT signing_id) AS signatures

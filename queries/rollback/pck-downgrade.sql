@@ -31,6 +31,10 @@
 -- statuses_before = "with the higher one: a better one now would be the motive"
 -- replayed = "every one of the sightings repeats evidence seen before: see replayed-quote"
 -- sightings = "number of sightings with the lower certificate"
+-- [sides]
+-- fact = "PCK certificate's TCB"
+-- earlier = "higher"
+-- later = "lower"
 -- [[not_evaluable]]
 -- reason = "quote of a platform without PPID"
 -- count = """

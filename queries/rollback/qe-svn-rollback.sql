@@ -31,6 +31,10 @@
 -- key_unchanged = "an attestation key signed with the higher version and with the lower one: a genuine QE makes another key for each version; null for pce_svn"
 -- replayed = "every one of the sightings repeats evidence seen before (low): see replayed-quote"
 -- sightings = "number of sightings with a lower version after a higher one"
+-- [sides]
+-- fact = "version"
+-- earlier = "highest"
+-- later = "lowest"
 -- [[not_evaluable]]
 -- reason = "quote without a time: it has no place in the order"
 -- count = """

@@ -36,6 +36,10 @@
 -- enclave_id = "as logged"
 -- accepted = "number of sightings of returned values that the verifier called good"
 -- sightings = "number of sightings of returned values"
+-- [sides]
+-- fact = "register"
+-- "had gone on to" = "between"
+-- "went back to" = "returned"
 -- [[not_evaluable]]
 -- reason = "TD quote without a time, or without container and enclave"
 -- count = """

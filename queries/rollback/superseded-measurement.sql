@@ -48,6 +48,10 @@
 -- approved = "a reference value for it was valid at the first offending sighting; null: the case has none for this scope"
 -- replayed = "every one of the sightings repeats evidence seen before: see replayed-quote"
 -- sightings = "number of offending sightings"
+-- [sides]
+-- fact = "measurement"
+-- "had been replaced by" = "newer"
+-- "shown again" = "measurement"
 -- [[not_evaluable]]
 -- reason = "quote without a time, or without workload and enclave"
 -- count = """

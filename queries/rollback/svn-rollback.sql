@@ -42,6 +42,10 @@
 -- sightings = "number of accepted sightings of the lower version"
 -- replayed = "every one of them repeats evidence seen before: see replayed-quote"
 -- secrets = "number of secrets released to it meanwhile"
+-- [sides]
+-- fact = "ISVSVN"
+-- "out before" = "highest_isv_svn"
+-- "accepted later" = "isv_svn"
 -- [[not_evaluable]]
 -- reason = "quote without a time, or without workload and enclave"
 -- count = """

@@ -31,6 +31,10 @@
 -- replayed = "every one of them repeats evidence seen before: see replayed-quote"
 -- higher_since = "when the higher value was first seen"
 -- fmspc = "the platform's FMSPC"
+-- [sides]
+-- fact = "platform's TCB"
+-- "higher since" = "higher_since"
+-- fell = "lowered"
 -- [[not_evaluable]]
 -- reason = "component bytes not compared: no TCB info for the FMSPC names them"
 -- count = """

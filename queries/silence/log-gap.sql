@@ -45,6 +45,10 @@
 -- skew_ms = "how far the verifiers' clocks can be ahead of the issuers': the shortest time that any answer around a run took; null: too few answers to know, or a sequence"
 -- skew_explains = "that skew would leave the answers time to come; null: not known"
 -- around_seconds = "from the last event before to the first after the largest hole, by the writer's clock; length of the run"
+-- [sides]
+-- fact = "events"
+-- there = "known"
+-- missing = "missing"
 -- [[not_evaluable]]
 -- reason = "challenge whose answer may lie after the end of the log"
 -- anew = true

@@ -57,6 +57,10 @@
 -- kind = "not_forwarded: siem_forwarded is false; not_in_siem: the SIEM's log has no such event"
 -- verifiers = "verifiers that logged the events"
 -- sightings = "number of events"
+-- [sides]
+-- fact = "event"
+-- "logged by" = "verifiers"
+-- "and to the SIEM" = "kind"
 -- [[not_evaluable]]
 -- reason = "event without an event id cannot be looked up in the SIEM's log"
 -- count = """

@@ -51,6 +51,10 @@
 -- skew_explains = "by the host's own clock, which stamped the launch, that evidence was made inside the window; null: not known"
 -- failures = "failed attestations of the launch; null when silent"
 -- failures_in_a_row = "the longest run of them without a success between; null when silent"
+-- [sides]
+-- fact = "attestation"
+-- "the launch log: launched at" = "launched_at"
+-- "first attested" = "attested_at"
 -- [[not_evaluable]]
 -- reason = "launch without a time, or without container and enclave id"
 -- count = """

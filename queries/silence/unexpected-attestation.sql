@@ -56,6 +56,10 @@
 -- skew_explains = "by the host's own clock all of the evidence was made after the launch; null: not known"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
+-- [sides]
+-- fact = "instance"
+-- "launched, ms later" = "margin_ms"
+-- "attested as" = "enclave_id"
 -- [[not_evaluable]]
 -- reason = "attestation event without container and enclave, or without a time"
 -- count = """

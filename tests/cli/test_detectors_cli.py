@@ -31,6 +31,28 @@ def test_from_nothing_to_a_finding(run: Any, own_audited: Path, tmp_path: Path) 
     assert row == {"outcome": "evaluated", "detector_version": 1}
 
 
+def test_a_finding_of_ones_own_is_told_with_its_two_sides(
+    run: Any, own_audited: Path, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    run("detectors", "new", "acme-refusals", "--queries", rules)
+    rule = rules / "own" / "acme-refusals.sql"
+    rule.write_text(rule.read_text().replace("NOT claimed_ok", "claimed_ok"))
+    chosen = ("--queries", rules, "--detector", "acme-refusals", "--format", "json")
+    found = run("detect", own_audited, *chosen, "--as-of", "2026-01-08T00:00:00Z").records
+    finding = next(row for row in found if row["detector"] == "acme-refusals")
+    explain = ("explain", own_audited, finding["finding_id"], "--format", "json")
+    sides = run(*explain, "--queries", rules).records[0]["conflicts"][0]
+    assert (sides["one"], sides["one_value"]) == ("asked for trust", finding["subject_id"])
+    times = len(finding["observation_ids"])
+    assert (sides["other"], sides["other_value"]) == ("refused, times", times)
+    unknown = run(*explain).records[0]["conflicts"]  # told by its sightings
+    assert "asked for trust" not in {conflict["one"] for conflict in unknown}
+    page = tmp_path / "page.html"
+    assert run("report", own_audited, "--html", page, "--queries", rules).code == 0
+    assert "asked for trust" in page.read_text()
+
+
 def test_a_problem_is_told_with_its_rule(run: Any, tmp_path: Path) -> None:
     run("detectors", "new", "acme-refusals", "--queries", tmp_path)
     file = tmp_path / "own" / "acme-refusals.sql"

@@ -108,6 +108,13 @@ def test_the_text_of_a_detector_reads_back(detector: object) -> None:
         ),
         ('grain = "one row', 'again = "SELECT 1"\n-- grain = "one row', "apart or dated"),
         ('grain = "one row', 'dated = ["crl"]\n-- grain = "one row', "not in inputs"),
+        ("[details]", "[sides]\n-- fact = 'f'\n-- one = 'kind'\n-- [details]", "two sides"),
+        ("[details]", "[sides]\n-- one = 'kind'\n-- other = 'kind'\n-- [details]", "two sides"),
+        (
+            "[details]",
+            "[sides]\n-- fact = 'f'\n-- one = 'kind'\n-- other = 'x'\n-- [details]",
+            "sides ['x'] is not in [details]",
+        ),
         ("[details]", '[totals.x]\n-- n = "mean"\n-- [details]', "its columns are"),
         ("[details]", "[totals.x]\n-- [details]", "its columns are"),
         ("[details]", '[totals.x]\n-- n = "sum"\n-- [details]', "over what keys connect"),
