@@ -22,7 +22,9 @@ class ForensicsError(Exception):
 
 
 class UsageError(ForensicsError):
-    """The caller asked for something that cannot be done: a wrong argument, a missing path."""
+    """The caller asked for something that cannot be done: a wrong argument, a missing path, a
+    case that another process writes.
+    """
 
 
 class EvidenceError(ForensicsError):
@@ -34,7 +36,7 @@ class EvidenceError(ForensicsError):
 
 
 class CustodyError(ForensicsError):
-    """The case contradicts its own ledger, or another writer holds it."""
+    """The case contradicts its own ledger."""
 
     exit_code = 4
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from forensics.case.damage import blaming_damage, refuse_irregular
+from forensics.case.damage import blaming_damage, refuse_irregular, refuse_visible_damage
+from forensics.case.folder import SETTINGS_NAME
 from forensics.case.lock import keep_reading
 from forensics.case.quote_views import CERTIFICATION, RESHOWN, STATEMENT
 from forensics.case.scratch import find_spill_folder
@@ -40,12 +41,15 @@ if TYPE_CHECKING:
     from forensics.case.folder import CaseFolder
 
 
-def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.DuckDBPyConnection:
+def connect(
+    case: CaseFolder, *, memory_limit: str = QUERY_MEMORY, damaged: bool = False
+) -> duckdb.DuckDBPyConnection:
     """A connection with all stored tables and views; nothing is read before it is asked for.
 
     What does not fit into `memory_limit` goes to the system's folder for temporary files.
+    `damaged`: for who says himself what contradicts the ledger, and wants what can be read.
     """
-    connection = connect_stored(case, memory_limit=memory_limit)
+    connection = connect_stored(case, memory_limit=memory_limit, damaged=damaged)
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
     connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
     connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
@@ -56,9 +60,9 @@ def connect(case: CaseFolder, *, memory_limit: str = QUERY_MEMORY) -> duckdb.Duc
 
 
 def connect_stored(
-    case: CaseFolder, *, memory_limit: str | None = None
+    case: CaseFolder, *, memory_limit: str | None = None, damaged: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """A connection with the stored tables alone, for this package's own work.
+    """A connection with the stored tables alone, for this package's own work; see `connect`.
 
     Raises `CustodyError` (`custody-broken`).
     """
@@ -73,6 +77,8 @@ def connect_stored(
     keep_reading(case.path, connection)
     ledger = case.ledger  # once: all tables as of one entry
     refuse_irregular(case.path, ledger.live_files())
+    if not damaged:
+        refuse_visible_damage(case.path, case.path / SETTINGS_NAME, ledger)
     with blaming_damage(case.path, ledger):
         for table in TABLES:
             files = [str(case.locate(file)) for file in ledger.files(table.name)]

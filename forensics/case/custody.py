@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from forensics.case.checkpoints import Checkpoint, make_origin, read_note
-from forensics.case.damage import CustodyProblem, Level, check_file
-from forensics.case.disk import digest_file
+from forensics.case.damage import CustodyProblem, Level, check_file, check_settings
 from forensics.case.folder import (
     ANCHORS_NOTE,
     KEYS_NOTE,
@@ -21,7 +20,6 @@ from forensics.case.folder import (
 )
 from forensics.case.ledger import (
     NO_PREDECESSOR,
-    SETTINGS_NOTE,
     Entry,
     FileEntry,
     StoredEntry,
@@ -65,6 +63,9 @@ def verify_custody(
 def _check_case(
     case: CaseFolder, heads: Sequence[Checkpoint], signing_keys: Sequence[PublicKey]
 ) -> list[CustodyProblem]:
+    there = sorted(
+        case.path.rglob("*")
+    )  # before the ledger: what is committed meanwhile is no stray
     ledger = _LedgerCheck(case, signing_keys or case.settings.signing_keys)
     problems = list(ledger.check())
     problems += _check_settings(case, ledger, signing_keys)
@@ -73,7 +74,7 @@ def _check_case(
         problems += check_file(case.path, file)
     damaged = {problem.path for problem in problems}
     problems += _check_timestamps(case.path, ledger, damaged)
-    problems += _find_strays(case.path, ledger)
+    problems += _find_strays(case.path, there, ledger)
     return problems
 
 
@@ -232,10 +233,7 @@ def _check_settings(
             yield CustodyProblem(SETTINGS_NAME, "keys-changed", message)
     if ledger.first is None:
         return
-    noted = ledger.first.notes.get(SETTINGS_NOTE)  # not in cases of earlier versions
-    if noted is not None and digest_file(case.path / SETTINGS_NAME)[0] != noted:
-        message = "is not the file that the ledger's first entry names"
-        yield CustodyProblem(SETTINGS_NAME, "settings-changed", message)
+    yield from check_settings(case.path / SETTINGS_NAME, ledger.first)
     held = ",".join(anchor.certificate_id for anchor in case.settings.anchors)
     if ledger.first.notes.get(ANCHORS_NOTE) != held:
         message = "names other trust anchors than the ledger's first entry"
@@ -262,10 +260,12 @@ def _check_timestamps(
             yield CustodyProblem(file.path, error.code, error.message, level)
 
 
-def _find_strays(root: Path, ledger: _LedgerCheck) -> Iterator[CustodyProblem]:
+def _find_strays(
+    root: Path, there: Sequence[Path], ledger: _LedgerCheck
+) -> Iterator[CustodyProblem]:
     named = ledger.known | set(ledger.live)
     for name, message, added in find_strays(
-        root, named, ledger.superseded, ledger.unread, ledger.size
+        root, there, named, ledger.superseded, ledger.unread, ledger.size
     ):
         code, level = ("file-added", _FAILURE) if added else ("stray-file", _NOTE)
         yield CustodyProblem(clean_text(name), code, message, level)

@@ -11,7 +11,7 @@ from stat import S_ISREG
 from typing import Literal
 
 from forensics.case.disk import digest_file
-from forensics.case.ledger import FileEntry, Ledger
+from forensics.case.ledger import SETTINGS_NOTE, Entry, FileEntry, Ledger
 from forensics.errors import CustodyError, ForensicsError
 
 Level = Literal["failure", "note"]
@@ -69,6 +69,39 @@ def _check_rows(path: Path, file: FileEntry) -> Iterator[CustodyProblem]:
     if rows != file.rows:
         message = f"has {rows} rows, the ledger says {file.rows}"
         yield CustodyProblem(file.path, "rows-changed", message)
+
+
+def check_settings(path: Path, first: Entry) -> Iterator[CustodyProblem]:
+    """Hold `case.toml` against the first entry. Code: `settings-changed`."""
+    noted = first.notes.get(SETTINGS_NOTE)  # not in cases of earlier versions
+    if noted is not None and digest_file(path)[0] != noted:
+        message = "is not the file that the ledger's first entry names"
+        yield CustodyProblem(path.name, "settings-changed", message)
+
+
+def refuse_changed(root: Path, files: Iterable[FileEntry]) -> None:
+    """Raises `CustodyError` (`custody-broken`) for files that are not what the ledger says."""
+    for file in files:
+        for problem in check_file(root, file):
+            raise _report(problem)
+
+
+def refuse_visible_damage(root: Path, settings: Path, ledger: Ledger) -> None:
+    """Raises `CustodyError` (`custody-broken`) for what shows before any table is read: settings
+    that were edited, and table files that are gone, or of another size.
+    """
+    for first in ledger.entries[:1]:
+        for problem in check_settings(settings, first):
+            raise _report(problem)
+    for file in ledger.live_files():
+        path = root / file.path
+        if not path.exists() or path.stat().st_size != file.size:
+            refuse_changed(root, [file])
+
+
+def _report(problem: CustodyProblem) -> CustodyError:
+    message = f"{problem.path} {problem.message}: see `custody verify`"
+    return CustodyError("custody-broken", message)
 
 
 def refuse_irregular(root: Path, files: Iterable[FileEntry]) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from forensics.errors import CustodyError, UsageError
+from forensics.errors import UsageError
 
 LOCK_NAME = ".lock"
 READ_LOCK_NAME = "case.toml"
@@ -28,8 +28,9 @@ _PAUSE = 0.05
 
 @contextmanager
 def hold_lock(case: Path, wait: float = DEFAULT_WAIT) -> Iterator[None]:
-    """Hold the case's writer lock. Raises `CustodyError` (`case-busy`) after `wait` seconds, and
-    `UsageError` (`not-writable`).
+    """Hold the case's writer lock.
+
+    Raises `UsageError`: `case-busy` after `wait` seconds, `not-writable`.
 
     The system releases the lock when its holder dies, so a crash never leaves a case locked.
     """
@@ -53,7 +54,7 @@ def _acquire(descriptor: int, wait: float) -> None:
         except BlockingIOError:
             continue
         return
-    raise CustodyError("case-busy", f"another writer has held the case for {wait:g} s")
+    raise UsageError("case-busy", f"another writer has held the case for {wait:g} s")
 
 
 @dataclass(slots=True)

@@ -30,9 +30,11 @@ def open_locked(
 ) -> duckdb.DuckDBPyConnection:
     """A locked-down connection; `check_results` and `custody_problems` fill those views first.
 
+    With `custody_problems` a case that contradicts its ledger is read as far as that goes.
+
     `scratch`: with room on disk for tables that are made on it (`forensics.case.scratch`).
     """
-    connection = connect(case)
+    connection = connect(case, damaged=custody_problems)
     if scratch:
         attach_scratch(connection)
     if check_results:

@@ -7,7 +7,7 @@ reader ever opens and the next writer deletes. Everything else was put there by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from stat import S_ISREG
 
@@ -25,6 +25,7 @@ _NUMBERED = re.compile(r"([0-9]{8})(?:-[0-9]+\.parquet|\.note)")
 
 def find_strays(
     root: Path,
+    there: Iterable[Path],
     named: Set[str],
     superseded: Mapping[str, FileEntry],
     unread: Set[int],
@@ -32,10 +33,13 @@ def find_strays(
 ) -> Iterator[tuple[str, str, bool]]:
     """`(path in the case, one line about it, whether somebody must have added it)`, by path.
 
-    `named` is what belongs to the case, `superseded` what once did, `unread` the numbers of entries
-    that cannot say what they name, `entries` how many entries the ledger has.
+    `there` are the files to look at; one that is gone meanwhile is none. `named` is what belongs to
+    the case, `superseded` what once did, `unread` the numbers of entries that cannot say what they
+    name, `entries` how many entries the ledger has.
     """
-    for path in sorted(root.rglob("*")):
+    for path in there:
+        if not (path.exists() or path.is_symlink()):
+            continue
         name = path.relative_to(root).as_posix()
         if name == LOCK_NAME and (not S_ISREG(path.lstat().st_mode) or path.stat().st_size):
             yield name, "is no empty file, as a lock is", True

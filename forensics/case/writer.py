@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from forensics.case.damage import find_damage, refuse_irregular
+from forensics.case.damage import find_damage, refuse_changed, refuse_irregular
 from forensics.case.ledger import Entry, FileEntry, Ledger, SourceEntry
 from forensics.case.lock import exclude_readers, hold_lock
 from forensics.case.records import SourceHeader, Summary
@@ -65,7 +65,7 @@ class Writer:
         self._unfinished: list[str] = []
 
     def __enter__(self) -> Writer:
-        """Take the lock. Raises `CustodyError`: `case-busy`, or what reading the ledger raises."""
+        """Take the lock. Raises `UsageError` (`case-busy`), and what reading the ledger raises."""
         with ExitStack() as resources:
             resources.enter_context(hold_lock(self.root, self._wait))
             refuse_irregular(self.root, self._ledger.refresh().live_files())
@@ -150,8 +150,14 @@ class Writer:
         self.adopt_file(name, path, data.num_rows)
 
     def drop_table(self, name: str) -> None:
-        """Supersede all files that the table has now; they are deleted after the commit."""
-        self.supersede(self._ledger.files(name))
+        """Supersede all files that the table has now; they are deleted after the commit.
+
+        What they say may go on in what takes their place, and then nobody could tell any more that
+        they were changed. Raises `CustodyError` (`custody-broken`) where one was.
+        """
+        files = self._ledger.files(name)
+        refuse_changed(self.root, files)
+        self.supersede(files)
 
     def supersede(self, files: Iterable[FileEntry]) -> None:
         """Take these files out of the case; they are deleted after the commit."""

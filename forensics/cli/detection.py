@@ -25,7 +25,7 @@ from forensics.cli.options import (
 )
 from forensics.cli.output import Format, print_records, say, to_plain
 from forensics.cli.suppressing import SuppressionsOption, load_suppressions, say_review
-from forensics.errors import UsageError
+from forensics.errors import CustodyError, UsageError
 
 if TYPE_CHECKING:
     from forensics.detect.detection import Detection
@@ -137,6 +137,9 @@ def detect(
     print_findings(describe_findings(detection), form)
     say_detection(detection)
     say_review(suppression_file, detection.findings, moment)
+    if detection.custody_broken:
+        message = "the case contradicts its ledger: see `custody verify` and custody-break"
+        raise CustodyError("custody-broken", message)
     if code := exit_code(detection, fail_on, strict, news_only=fail_on_new):
         raise typer.Exit(code)
 

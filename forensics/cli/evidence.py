@@ -68,7 +68,8 @@ def ingest(
     """Bring evidence in: quotes, events, collateral, manifests, archives of them.
 
     Content decides what a file is. A source that the case knows is not read again; a record that
-    cannot be read goes to quarantine with its bytes, and the rest goes on (exit 3).
+    cannot be read goes to quarantine with its bytes, and the rest goes on (exit 3, as where there
+    is no file at all).
 
     Example: quote-forensics ingest incident-42 siem-export.jsonl.gz collateral/ quotes/
     """
@@ -87,4 +88,8 @@ def ingest(
         say(f"already in the case: {path}")
     if summary.quarantined:
         say(f"{summary.quarantined} record(s) in quarantine: see the view `quarantine`")
+    empty = not summary.sources and not summary.duplicates
+    if empty:
+        say("there is no file in the sources")
+    if empty or summary.quarantined:
         raise typer.Exit(INCOMPLETE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -21,6 +22,8 @@ from forensics.errors import CustodyError, ForensicsError
 
 NAME = "quote-forensics"
 INTERNAL_ERROR = 2
+NOBODY_READS = 128 + signal.SIGPIPE
+"""As the shell has it for programs that a closed pipe ends: nothing is said of the case."""
 
 app = typer.Typer(
     name=NAME,
@@ -79,6 +82,7 @@ def run() -> NoReturn:
     Libraries would give back one by one what the system takes back at once: that took a fifth of a
     second after a large case, and nothing is left to be written by then.
     """
+    _open_streams()
     try:
         main()
         code: str | int | None = 0
@@ -89,10 +93,27 @@ def run() -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
+    except BrokenPipeError:
+        _forget_output()
+        code = NOBODY_READS
     except OSError:
         sys.exit(code)  # the interpreter says that output was lost
     atexit._run_exitfuncs()  # the process has a folder for scratch files
     os._exit(code or 0)
+
+
+def _open_streams() -> None:
+    """Python has no stream where the caller closed one (`>&-`); a file would get its number."""
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if sys.stdout is None:
+        say("error: standard output is closed [os-error]")
+        os._exit(INTERNAL_ERROR)
+
+
+def _forget_output() -> None:
+    """The reader of a pipe went away (`| head`): what is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def main() -> None:
@@ -100,13 +121,17 @@ def main() -> None:
     _settle_process()
     try:
         app(prog_name=NAME)  # also under `python -m`: what completion is told to complete
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        _forget_output()  # the library that reads the command line makes a 1 of it
+        sys.exit(NOBODY_READS)
     except ForensicsError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of a pipe went away (`| head`): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _forget_output()
+        sys.exit(NOBODY_READS)
     except KeyboardInterrupt:
         say("interrupted; nothing was committed")
         sys.exit(INTERNAL_ERROR)

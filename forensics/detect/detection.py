@@ -44,6 +44,8 @@ class Detection:
     """The one that a run saw before more evidence came: its feeds were waited for."""
     has_evidence: bool = True
     """Whether any of it could be read: files that are all in quarantine are nothing to judge."""
+    custody_broken: bool = False
+    """Whether the view `custody_problem`, where somebody filled it, has a contradiction."""
 
     @property
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
@@ -144,9 +146,8 @@ def detect(
     )
     findings = [finding for run in runs for finding in run.findings]
     renewed = tuple(renew(findings, previous, state))
-    return Detection(
-        renewed, tuple(runs), state.at, feeds, newest, known, _has_evidence(connection)
-    )
+    standing = _has_evidence(connection), _is_custody_broken(connection)
+    return Detection(renewed, tuple(runs), state.at, feeds, newest, known, *standing)
 
 
 def _has_evidence(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -158,6 +159,11 @@ def _has_evidence(connection: duckdb.DuckDBPyConnection) -> bool:
         )
     except duckdb.Error:
         return True
+
+
+def _is_custody_broken(connection: duckdb.DuckDBPyConnection) -> bool:
+    query = "SELECT 1 FROM memory.main.custody_problem WHERE level = 'failure' LIMIT 1"
+    return bool(connection.execute(query).fetchall())
 
 
 def _group_active(findings: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:

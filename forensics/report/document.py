@@ -69,7 +69,7 @@ def make_report(case: Case, catalog: Catalog, made_at: datetime) -> Report:
     """
     problems = verify_custody(case)
     with blaming_damage(case.path, case.ledger):
-        return read_report(case, connect(case), catalog, problems, made_at)
+        return read_report(case, connect(case, damaged=True), catalog, problems, made_at)
 
 
 def read_report(

@@ -363,9 +363,10 @@ def test_failure_after_files_were_written_leaves_nothing(case, make_observation,
 
 
 def test_a_second_writer_is_turned_away(case):
-    with start(case), pytest.raises(CustodyError) as error, start(case, wait=0.1):
+    with start(case), pytest.raises(UsageError) as error, start(case, wait=0.1):
         pass
     assert error.value.code == "case-busy"
+    assert error.value.exit_code == 2  # nothing contradicts the ledger
     with start(case, wait=0):
         pass
 

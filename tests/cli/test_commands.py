@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -78,3 +79,10 @@ def test_lost_output_is_no_success() -> None:
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-m", "forensics", "--version"]
         assert subprocess.run(words, stdout=full, stderr=subprocess.DEVNULL).returncode != 0
+
+
+def test_an_ingest_of_no_file_at_all_is_not_done(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("init", tmp_path / "case").code == 0
+    done = run("ingest", tmp_path / "case", tmp_path / "empty")
+    assert (done.code, done.err.splitlines()[-1]) == (3, "there is no file in the sources")

@@ -16,6 +16,7 @@ from random import Random
 
 import pytest
 
+from forensics.case import custody
 from forensics.case.case import open_case
 from forensics.case.custody import verify_custody
 from forensics.case.signing import encode_private_key
@@ -24,6 +25,7 @@ from forensics.cli.main import main
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data"
 NOW = ("--now", "2026-01-08T00:00:00Z")
+Sign = tuple[object, ...]
 LAST = 6  # entries: init, ingest, verify, detect, ingest, compact
 
 
@@ -75,6 +77,14 @@ def earlier(workshop: Path) -> Path:
 @pytest.fixture
 def case(signed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(signed, tmp_path / "case"))
+
+
+@pytest.fixture
+def sign(tmp_path: Path) -> Sign:
+    """Options of a commit."""
+    key = tmp_path / "key.pem"
+    key.write_bytes(encode_private_key(bytes(range(32))))
+    return ("--sign-key", key, *NOW)
 
 
 def list_files(case: Path) -> list[Path]:
@@ -397,3 +407,73 @@ def test_a_case_made_anew_needs_a_key_or_a_head_from_outside(run, signed: Path, 
     assert run("custody", "verify", other, "--head", head).code == 4
     assert run("custody", "verify", other, "--public-key", known).code == 4
     assert run("custody", "verify", signed, "--public-key", known, "--head", head).code == 0
+
+
+def change_quietly(path: Path) -> None:
+    """Another file of the same size that is read like the first: what wrote it is named in it."""
+    data = path.read_bytes()
+    place = data.rindex(b"DuckDB") if b"DuckDB" in data else data.rindex(b"parquet-cpp-arrow")
+    path.write_bytes(data[:place] + data[place : place + 6].swapcase() + data[place + 6 :])
+    assert len(path.read_bytes()) == len(data)
+
+
+@pytest.mark.parametrize("table", ["finding", "detection", "verdict_state", "receipt"])
+def test_nothing_takes_the_place_of_a_file_that_was_changed(
+    run, case: Path, sign: Sign, table: str
+):
+    """Else what it says would go on in what takes its place, and custody would hold again."""
+    [path] = (case / "tables" / table).glob("*.parquet")
+    change_quietly(path)
+    if table == "receipt":
+        done = run("verify", case, "--as-of", NOW[1], *sign)
+    else:
+        done = run("detect", case, "--full", *sign)
+    assert done.code == 4
+    assert f"{name_of(case, path)} has SHA-256" in done.err
+    assert find(case) >= {name_of(case, path)}
+
+
+def test_detect_tells_what_was_changed_and_exits_4(run, case: Path, sign: Sign):
+    path = min((case / "tables/quarantine").rglob("*.parquet"))
+    change_quietly(path)
+    done = run("detect", case, *sign, "--format", "json")
+    assert done.code == 4
+    told = [row["subject_id"] for row in done.records if row["detector"] == "custody-break"]
+    assert told == [name_of(case, path)]
+    assert "the case contradicts its ledger" in done.err
+
+
+@pytest.mark.parametrize("command", ["findings", "timeline", "summary", "sql", "verify"])
+def test_a_file_of_another_size_is_seen_by_all(run, case: Path, sign: Sign, command: str):
+    path = min((case / "tables/observation").rglob("*.parquet"))
+    path.write_bytes(path.read_bytes() + b"\n")
+    more = {"sql": ("SELECT 1",), "verify": ("--as-of", NOW[1], *sign)}
+    done = run(command, case, *more.get(command, ()))
+    assert done.code == 4
+    assert f"{name_of(case, path)} has" in done.err
+
+
+@pytest.mark.parametrize("command", ["findings", "verify", "detect"])
+def test_edited_settings_are_seen_by_all(run, case: Path, sign: Sign, command: str):
+    settings = case / "case.toml"
+    settings.write_text(settings.read_text() + "# trust nobody\n")
+    done = run(command, case, *(() if command == "findings" else sign))
+    assert (done.code, "case.toml" in done.err or "custody-break" in done.err) == (4, True)
+
+
+def test_what_is_committed_while_custody_is_verified_is_no_stray(
+    run, case: Path, sign: Sign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    event = tmp_path / "launch.jsonl"
+    event.write_text('{"event_type": "enclave_launch", "timestamp": "2026-01-07T00:00:00Z"}\n')
+    number = custody.number_entries
+
+    def number_and_commit(folder: Path) -> dict[int, Path]:
+        numbers = number(folder)
+        monkeypatch.setattr(custody, "number_entries", number)
+        assert run("ingest", case, event, *sign).code == 0
+        return numbers
+
+    monkeypatch.setattr(custody, "number_entries", number_and_commit)
+    assert find(case) == set()
+    assert len(open_case(case).ledger.entries) == LAST + 1
