@@ -111,6 +111,8 @@ def detect(
 
     A run goes on from the one before: what new evidence does not touch is not judged again, and
     the findings are those of a run with `--full`. The view `detection` says how each detector ran.
+    With `--detector` the exit code and what is printed are about those alone; the findings of the
+    others stay as they are.
 
     \b
     Examples:
@@ -134,13 +136,14 @@ def detect(
         suppressions=suppression_file,
         patience=read_duration("--patience", patience),
     )
-    print_findings(describe_findings(detection), form)
-    say_detection(detection)
+    told = detection.narrow(detector) if detector else detection
+    print_findings(describe_findings(told), form)
+    say_detection(told)
     say_review(suppression_file, detection.findings, moment)
     if detection.custody_broken:
         message = "the case contradicts its ledger: see `custody verify` and custody-break"
         raise CustodyError("custody-broken", message)
-    if code := exit_code(detection, fail_on, strict, news_only=fail_on_new):
+    if code := exit_code(told, fail_on, strict, news_only=fail_on_new):
         raise typer.Exit(code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,10 @@ class Detection:
     """Whether any of it could be read: files that are all in quarantine are nothing to judge."""
     custody_broken: bool = False
     """Whether the view `custody_problem`, where somebody filled it, has a contradiction."""
+
+    def narrow(self, detectors: Collection[str]) -> Detection:
+        """The same with the findings of these detectors alone."""
+        return replace(self, findings=tuple(f for f in self.findings if f.detector in detectors))
 
     @property
     def not_evaluable(self) -> tuple[DetectorRun, ...]:
