@@ -1,7 +1,7 @@
 -- ---
 -- id = "doppelganger-quote"
 -- title = "A good quote of code that nobody approved"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -13,14 +13,14 @@
 -- scope = ["observation_id"]
 -- discriminator = ["workload_id"]
 -- grain = "one row per measurement and workload"
--- nulls = "without a time every validity window counts; a claim that was not logged contradicts nothing; a malformed claim is judged by the others, and it and missing ones are counted as not evaluable"
+-- nulls = "without a time every validity window counts; a missing or malformed claim contradicts nothing and meets nothing: evidence that a reference value may approve, and none does by what was logged, is counted as not evaluable"
 -- clocks = "the verifier's against the approver's, which nothing ties together: an approval is from a day to a day, and a sighting within the clocks' reach of its ends is told without a margin"
 -- false_positives = ["a build whose approval was recorded late", "a manifest that leaves a workload out"]
 -- blind_spots = ["an approved measurement in the wrong hands", "what a reference value does not name is not compared"]
 -- attack = ["look-alike enclave", "unapproved build"]
 -- spec = ["RFC 9334, section 8.3 (reference values)", "detector D41"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- workload_id = "workload as logged; null when none was"
@@ -35,17 +35,32 @@
 -- "the reference values say" = "reasons"
 -- "accepted all the same" = "subject_id"
 -- [[not_evaluable]]
--- reason = "verdict OK without a quote, and mrenclave or mrsigner claims that cannot be read"
+-- reason = "verdict OK without a quote, and neither the mrenclave nor the mrsigner claim can be read"
 -- count = """
 -- SELECT count(*) AS unjudged
--- FROM observation
--- WHERE claimed_ok
---     AND quote_id IS NULL
---     AND (
---         coalesce(claimed_mrenclave, claimed_mrsigner) IS NULL
---         OR coalesce(list_contains(malformed_claims, 'mrenclave'), FALSE)
---         OR coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
---     )"""
+-- FROM claim
+-- WHERE coalesce(mrenclave, mrsigner) IS NULL"""
+-- [[not_evaluable]]
+-- reason = "verdict OK without a quote, and what a reference value asks is missing in the claims or malformed"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM (
+--     SELECT c.observation_no
+--     FROM claim AS c
+--     JOIN claimed AS b
+--         ON b.workload_id IS NOT DISTINCT FROM c.workload_id
+--         AND b.mrenclave IS NOT DISTINCT FROM c.mrenclave
+--         AND b.mrsigner IS NOT DISTINCT FROM c.mrsigner
+--         AND b.isv_prodid IS NOT DISTINCT FROM c.isv_prodid
+--         AND b.isv_svn IS NOT DISTINCT FROM c.isv_svn
+--     JOIN claimed_fit AS f
+--         ON f.build_no = b.build_no
+--         AND f.svn_fits
+--         AND coalesce(c.received_at >= f.valid_from, TRUE)
+--         AND coalesce(c.received_at < f.valid_to, TRUE)
+--     GROUP BY c.observation_no
+--     HAVING NOT bool_or(f.certain)
+-- ) AS hanging"""
 -- ---
 WITH named_workload AS (
     SELECT workload_id FROM workload WHERE workload_id IS NOT NULL
@@ -55,7 +70,7 @@ WITH named_workload AS (
 known_signer AS (
     SELECT DISTINCT mrsigner FROM reference_value WHERE mrsigner IS NOT NULL
 ),
--- A digest of impossible form says nothing; what stands beside it may.
+-- A claim of impossible form says nothing; what stands beside it may.
 claim AS (
     SELECT
         o.observation_no, o.received_at, o.workload_id,
@@ -67,7 +82,14 @@ claim AS (
             WHEN NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
                 THEN o.claimed_mrsigner
         END AS mrsigner,
-        o.claimed_isv_prodid AS isv_prodid, o.claimed_isv_svn AS isv_svn
+        CASE
+            WHEN NOT coalesce(list_contains(o.malformed_claims, 'isv_prodid'), FALSE)
+                THEN o.claimed_isv_prodid
+        END AS isv_prodid,
+        CASE
+            WHEN NOT coalesce(list_contains(o.malformed_claims, 'isv_svn'), FALSE)
+                THEN o.claimed_isv_svn
+        END AS isv_svn
     FROM observation AS o
     LEFT JOIN verdict AS v
         ON v.observation_no = o.observation_no AND v.moment = 'receipt' AND v.outcome = 'accepted'
@@ -97,45 +119,22 @@ claimed AS (
     WHERE coalesce(mrenclave, mrsigner) IS NOT NULL
     GROUP BY workload_id, mrenclave, mrsigner, isv_prodid, isv_svn
 ),
-build AS (
-    SELECT
-        build_no, FALSE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
-        mrtd, rtmr0, rtmr1, rtmr2, rtmr3, measurement, host_data, first_at, last_at
-    FROM quoted
-    UNION ALL
-    SELECT
-        build_no, TRUE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, first_at, last_at
-    FROM claimed
-),
 -- The reference values that a build fits, but perhaps for its SVN or the time. Evidence of a
 -- workload that no manifest names is judged against all.
-fit AS (
+quoted_fit AS (
     SELECT
-        b.build_no,
-        coalesce(
-            b.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR b.by_claims
-        ) AS svn_fits,
+        b.build_no, coalesce(b.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL) AS svn_fits,
         r.valid_from, r.valid_to
-    FROM build AS b
+    FROM quoted AS b
     LEFT JOIN named_workload AS n ON n.workload_id = b.workload_id
     JOIN reference_value AS r ON (r.workload_id = b.workload_id OR n.workload_id IS NULL)
         AND (
             r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
             OR r.measurement IS NOT NULL
         )
-        AND (
-            r.mrenclave IS NULL OR r.mrenclave = b.mrenclave
-            OR (b.by_claims AND b.mrenclave IS NULL)
-        )
-        AND (
-            r.mrsigner IS NULL OR r.mrsigner = b.mrsigner
-            OR (b.by_claims AND b.mrsigner IS NULL)
-        )
-        AND (
-            r.isv_prodid IS NULL OR r.isv_prodid = b.isv_prodid
-            OR (b.by_claims AND b.isv_prodid IS NULL)
-        )
+        AND (r.mrenclave IS NULL OR r.mrenclave = b.mrenclave)
+        AND (r.mrsigner IS NULL OR r.mrsigner = b.mrsigner)
+        AND (r.isv_prodid IS NULL OR r.isv_prodid = b.isv_prodid)
         AND (r.mrtd IS NULL OR r.mrtd = b.mrtd)
         AND (r.rtmr0 IS NULL OR r.rtmr0 = b.rtmr0)
         AND (r.rtmr1 IS NULL OR r.rtmr1 = b.rtmr1)
@@ -144,15 +143,50 @@ fit AS (
         AND (r.measurement IS NULL OR r.measurement = b.measurement)
         AND (r.host_data IS NULL OR r.host_data = b.host_data)
 ),
+-- Claims fit as far as they go; it is certain only where all that the value names was claimed.
+claimed_fit AS (
+    SELECT
+        b.build_no, coalesce(b.isv_svn >= r.min_isv_svn, TRUE) AS svn_fits,
+        (r.mrenclave IS NULL OR b.mrenclave IS NOT NULL)
+        AND (r.mrsigner IS NULL OR b.mrsigner IS NOT NULL)
+        AND (r.isv_prodid IS NULL OR b.isv_prodid IS NOT NULL)
+        AND (r.min_isv_svn IS NULL OR b.isv_svn IS NOT NULL) AS certain,
+        r.valid_from, r.valid_to
+    FROM claimed AS b
+    LEFT JOIN named_workload AS n ON n.workload_id = b.workload_id
+    JOIN reference_value AS r ON (r.workload_id = b.workload_id OR n.workload_id IS NULL)
+        AND (r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL)
+        AND coalesce(
+            r.mrtd, r.rtmr0, r.rtmr1, r.rtmr2, r.rtmr3, r.measurement, r.host_data
+        ) IS NULL
+        AND coalesce(r.mrenclave = b.mrenclave, TRUE)
+        AND coalesce(r.mrsigner = b.mrsigner, TRUE)
+        AND coalesce(r.isv_prodid = b.isv_prodid, TRUE)
+),
+fit AS (
+    SELECT build_no, svn_fits, valid_from, valid_to
+    FROM quoted_fit
+    UNION ALL
+    SELECT build_no, svn_fits, valid_from, valid_to
+    FROM claimed_fit
+),
+build AS (
+    SELECT
+        build_no, FALSE AS by_claims, workload_id, mrsigner, isv_svn,
+        coalesce(mrenclave, mrtd, measurement) AS code, first_at, last_at
+    FROM quoted
+    UNION ALL
+    SELECT
+        build_no, TRUE AS by_claims, workload_id, mrsigner, isv_svn, mrenclave AS code,
+        first_at, last_at
+    FROM claimed
+),
 -- No one reference value approves it from the first time that it was accepted to the last.
 doubtful AS (
     SELECT
         b.build_no, b.by_claims, b.workload_id, b.mrsigner, b.isv_svn,
-        coalesce(b.mrenclave, b.mrtd, b.measurement, b.mrsigner) AS measurement,
-        CASE
-            WHEN coalesce(b.mrenclave, b.mrtd, b.measurement) IS NULL THEN 'signer'
-            ELSE 'measurement'
-        END AS subject_type
+        coalesce(b.code, b.mrsigner) AS measurement,
+        CASE WHEN b.code IS NULL THEN 'signer' ELSE 'measurement' END AS subject_type
     FROM build AS b
     LEFT JOIN fit AS f
         ON f.build_no = b.build_no

@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -12,14 +12,14 @@
 -- scope = ["observation_id"]
 -- discriminator = ["reason"]
 -- grain = "one row per instance and reason"
--- nulls = "allowed events that lack what the comparison needs are counted as not evaluable; an event without a mode has the policy's; a logged level that is none of Intel's names is not compared"
+-- nulls = "allowed events that lack what the comparison needs are counted as not evaluable, and so are claims that a reference value may approve, where none does by what was logged; an event without a mode has the policy's; a logged level that is none of Intel's names is not compared"
 -- clocks = "the verifier's against the approver's, which nothing ties together: an approval is from a day to a day, and a sighting within the clocks' reach of its ends is told without a margin"
 -- false_positives = ["a policy exception that the manifest does not record", "a manifest newer than the verifier's policy"]
 -- blind_spots = ["evidence whose policy decision was not logged"]
 -- attack = ["policy bypass", "compromised verifier"]
 -- spec = ["RFC 9334, section 8.5 (appraisal policies)", "detector D39"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- reason = "unapproved_measurement or status_not_accepted"
@@ -38,17 +38,31 @@
 -- FROM observation
 -- WHERE claimed_policy_allowed AND NOT EXISTS (SELECT 1 FROM reference_value)"""
 -- [[not_evaluable]]
--- reason = "allowed without a quote and without readable mrenclave or mrsigner claims"
+-- reason = "allowed without a quote, and neither the mrenclave nor the mrsigner claim can be read"
 -- count = """
 -- SELECT count(*) AS unjudged
--- FROM observation
--- WHERE claimed_policy_allowed
---     AND quote_id IS NULL
---     AND (
---         coalesce(claimed_mrenclave, claimed_mrsigner) IS NULL
---         OR coalesce(list_contains(malformed_claims, 'mrenclave'), FALSE)
---         OR coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
---     )"""
+-- FROM claim
+-- WHERE coalesce(mrenclave, mrsigner) IS NULL"""
+-- [[not_evaluable]]
+-- reason = "allowed without a quote, and what a reference value asks is missing in the claims or malformed"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM (
+--     SELECT c.observation_no
+--     FROM claim AS c
+--     JOIN claimed AS b
+--         ON b.workload_id IS NOT DISTINCT FROM c.workload_id
+--         AND b.mrenclave IS NOT DISTINCT FROM c.mrenclave
+--         AND b.mrsigner IS NOT DISTINCT FROM c.mrsigner
+--         AND b.isv_prodid IS NOT DISTINCT FROM c.isv_prodid
+--         AND b.isv_svn IS NOT DISTINCT FROM c.isv_svn
+--     JOIN claimed_approval AS y
+--         ON y.build_no = b.build_no
+--         AND coalesce(c.received_at >= y.valid_from, TRUE)
+--         AND coalesce(c.received_at < y.valid_to, TRUE)
+--     GROUP BY c.observation_no
+--     HAVING NOT bool_or(y.certain)
+-- ) AS hanging"""
 -- [[not_evaluable]]
 -- reason = "allowed under STRICT, but no status is known, or no policy says whether it is accepted"
 -- count = """
@@ -73,6 +87,7 @@ WITH named_workload AS (
     UNION
     SELECT workload_id FROM reference_value WHERE workload_id IS NOT NULL
 ),
+-- A claim of impossible form says nothing; what stands beside it may.
 claim AS (
     SELECT
         observation_no, received_at, workload_id,
@@ -84,7 +99,14 @@ claim AS (
             WHEN NOT coalesce(list_contains(malformed_claims, 'mrsigner'), FALSE)
                 THEN claimed_mrsigner
         END AS mrsigner,
-        claimed_isv_prodid AS isv_prodid, claimed_isv_svn AS isv_svn
+        CASE
+            WHEN NOT coalesce(list_contains(malformed_claims, 'isv_prodid'), FALSE)
+                THEN claimed_isv_prodid
+        END AS isv_prodid,
+        CASE
+            WHEN NOT coalesce(list_contains(malformed_claims, 'isv_svn'), FALSE)
+                THEN claimed_isv_svn
+        END AS isv_svn
     FROM observation
     WHERE claimed_policy_allowed AND quote_no IS NULL
 ),
@@ -109,40 +131,20 @@ claimed AS (
     WHERE coalesce(mrenclave, mrsigner) IS NOT NULL
     GROUP BY workload_id, mrenclave, mrsigner, isv_prodid, isv_svn
 ),
-build AS (
-    SELECT
-        build_no, FALSE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
-        mrtd, rtmr0, rtmr1, rtmr2, rtmr3, measurement, host_data, first_at, last_at
-    FROM quoted
-    UNION ALL
-    SELECT
-        build_no, TRUE AS by_claims, workload_id, mrenclave, mrsigner, isv_prodid, isv_svn,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, first_at, last_at
-    FROM claimed
-),
 -- Evidence of a workload that no manifest names is judged against all.
-approval AS (
+quoted_approval AS (
     SELECT b.build_no, r.valid_from, r.valid_to
-    FROM build AS b
+    FROM quoted AS b
     LEFT JOIN named_workload AS n ON n.workload_id = b.workload_id
     JOIN reference_value AS r ON (r.workload_id = b.workload_id OR n.workload_id IS NULL)
         AND (
             r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL OR r.mrtd IS NOT NULL
             OR r.measurement IS NOT NULL
         )
-        AND (
-            r.mrenclave IS NULL OR r.mrenclave = b.mrenclave
-            OR (b.by_claims AND b.mrenclave IS NULL)
-        )
-        AND (
-            r.mrsigner IS NULL OR r.mrsigner = b.mrsigner
-            OR (b.by_claims AND b.mrsigner IS NULL)
-        )
-        AND (
-            r.isv_prodid IS NULL OR r.isv_prodid = b.isv_prodid
-            OR (b.by_claims AND b.isv_prodid IS NULL)
-        )
-        AND coalesce(b.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL OR b.by_claims)
+        AND (r.mrenclave IS NULL OR r.mrenclave = b.mrenclave)
+        AND (r.mrsigner IS NULL OR r.mrsigner = b.mrsigner)
+        AND (r.isv_prodid IS NULL OR r.isv_prodid = b.isv_prodid)
+        AND coalesce(b.isv_svn >= r.min_isv_svn, r.min_isv_svn IS NULL)
         AND (r.mrtd IS NULL OR r.mrtd = b.mrtd)
         AND (r.rtmr0 IS NULL OR r.rtmr0 = b.rtmr0)
         AND (r.rtmr1 IS NULL OR r.rtmr1 = b.rtmr1)
@@ -151,10 +153,47 @@ approval AS (
         AND (r.measurement IS NULL OR r.measurement = b.measurement)
         AND (r.host_data IS NULL OR r.host_data = b.host_data)
 ),
+-- Claims fit as far as they go; it is certain only where all that the value names was claimed.
+claimed_approval AS (
+    SELECT
+        b.build_no,
+        (r.mrenclave IS NULL OR b.mrenclave IS NOT NULL)
+        AND (r.mrsigner IS NULL OR b.mrsigner IS NOT NULL)
+        AND (r.isv_prodid IS NULL OR b.isv_prodid IS NOT NULL)
+        AND (r.min_isv_svn IS NULL OR b.isv_svn IS NOT NULL) AS certain,
+        r.valid_from, r.valid_to
+    FROM claimed AS b
+    LEFT JOIN named_workload AS n ON n.workload_id = b.workload_id
+    JOIN reference_value AS r ON (r.workload_id = b.workload_id OR n.workload_id IS NULL)
+        AND (r.mrenclave IS NOT NULL OR r.mrsigner IS NOT NULL)
+        AND coalesce(
+            r.mrtd, r.rtmr0, r.rtmr1, r.rtmr2, r.rtmr3, r.measurement, r.host_data
+        ) IS NULL
+        AND coalesce(r.mrenclave = b.mrenclave, TRUE)
+        AND coalesce(r.mrsigner = b.mrsigner, TRUE)
+        AND coalesce(r.isv_prodid = b.isv_prodid, TRUE)
+        AND coalesce(b.isv_svn >= r.min_isv_svn, TRUE)
+),
+approval AS (
+    SELECT build_no, valid_from, valid_to
+    FROM quoted_approval
+    UNION ALL
+    SELECT build_no, valid_from, valid_to
+    FROM claimed_approval
+),
+build AS (
+    SELECT
+        build_no, FALSE AS by_claims, coalesce(mrenclave, mrtd, measurement, mrsigner) AS shown,
+        first_at, last_at
+    FROM quoted
+    UNION ALL
+    SELECT
+        build_no, TRUE AS by_claims, coalesce(mrenclave, mrsigner) AS shown, first_at, last_at
+    FROM claimed
+),
 -- No one reference value is valid from the first time that the build was allowed to the last.
 doubtful AS (
-    SELECT
-        b.build_no, b.by_claims, coalesce(b.mrenclave, b.mrtd, b.measurement, b.mrsigner) AS shown
+    SELECT b.build_no, b.by_claims, b.shown
     FROM build AS b
     LEFT JOIN approval AS y
         ON y.build_no = b.build_no
