@@ -1,8 +1,9 @@
 """Events: one JSON object -> one row of the normal form, nothing in it lost.
 
 Known fields become columns; what this tool does not know, or could not read, stays in `extra` as
-canonical JSON. JSON resolves a repeated key to its last value here; the repeated names are listed
-in `extra` under `_duplicate_keys`, because another reader may have resolved them otherwise.
+canonical JSON. JSON resolves a repeated key to its last value here, and another reader may have
+resolved it otherwise: the repeated names are listed in `extra` under `_duplicate_keys`, and the
+text with the values that were passed over goes into quarantine.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from forensics.sources.times import read_time
 
 CLAIMS = ("mrenclave", "mrsigner", "isv_prodid", "isv_svn", "report_data")
 DUPLICATE_KEYS = "_duplicate_keys"
+_NAMES_LIMIT = 500  # characters of a message: the names are in `extra` as well
 
 
 @dataclass(slots=True)
@@ -104,10 +106,13 @@ def _keep_claim(reading: Reading, name: str, column: str, value: object, kept: o
 
 
 def _note(reading: Reading, name: str, error: EvidenceError) -> None:
-    """One quarantine row a record: the first problem, and the names of the other bad fields."""
-    message = f"{name}: {error.message}"
+    _add_problem(reading, error.code, f"{name}: {error.message}")
+
+
+def _add_problem(reading: Reading, code: str, message: str) -> None:
+    """One quarantine row a record: the first problem, and the messages of the others."""
     if reading.problem is None:
-        reading.problem = Problem(error.code, message)
+        reading.problem = Problem(code, message)
     else:
         reading.problem.message += f"; {message}"
 
@@ -117,6 +122,9 @@ def _store_extra(reading: Reading, event: dict[str, object], data: bytes) -> Non
         repeated = find_repeated_keys(data)
         if repeated:
             reading.extra[DUPLICATE_KEYS] = repeated
+            names = ", ".join(repeated)[:_NAMES_LIMIT]
+            message = f"these keys stand twice, and the last value was read: {names}"
+            _add_problem(reading, "duplicate-key", message)
     if reading.extra:
         reading.row["extra"] = canonical_json(reading.extra)
 

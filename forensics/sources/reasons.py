@@ -19,7 +19,8 @@ REASONS = {
     "not-an-object": "A JSON value that is not an object stands where a record should be.",
     "nesting-too-deep": "JSON, TOML or YAML is nested deeper than the limit.",
     "line-too-long": "A line or array member is over the size limit; its beginning is kept.",
-    "duplicate-key": "A key stands twice in a signed document: two readers would see two texts.",
+    "duplicate-key": "A key stands twice in a signed document or an event: two readers would see "
+    "two texts. The event is kept with the last value.",
     # Events
     "missing-timestamp": "An event without a timestamp; nothing could place it.",
     "bad-timestamp": "A time that is not RFC 3339 with a zone. When it is not the event's own "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -112,6 +113,41 @@ def test_a_bad_field_costs_only_itself(bench: Bench, name: str) -> None:
     assert (event_id, quote_no) == ("kept", None)
     if name != "quote too short":
         assert json.loads(str(extra)) == fields
+
+
+TWICE = b'{"timestamp":"%s","event_id":"kept","peer":"a","peer":"b"}' % TIME.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("events.jsonl", TWICE + b"\n" + GOOD),
+        ("events.json", b"[" + TWICE + b"," + GOOD + b"]"),
+    ],
+)
+def test_an_event_that_repeats_a_key_is_kept_whole_beside_what_was_read(
+    bench: Bench, name: str, text: bytes
+) -> None:
+    bench.put(name, text)
+    bench.ingest()
+    assert bench.rows("observation", "source_line, event_id, peer") == [
+        (1, "kept", "b"),
+        (2, "good", None),
+    ]
+    [(number, reason, message, digest, data)] = bench.rows(
+        "quarantine", "source_line, reason, message, sha256, data"
+    )
+    assert (number, reason, data) == (1, "duplicate-key", TWICE)
+    assert message == "these keys stand twice, and the last value was read: peer"
+    assert digest == hashlib.sha256(TWICE).digest()
+
+
+def test_a_repeated_key_beside_another_problem_is_told_with_it(bench: Bench) -> None:
+    bench.put("events.jsonl", TWICE.replace(b'"b"', b"[]") + b"\n")
+    bench.ingest()
+    [(reason, message)] = bench.rows("quarantine", "reason, message")
+    assert reason == "wrong-type"
+    assert str(message).endswith("; these keys stand twice, and the last value was read: peer")
 
 
 def bomb(size: int = 300 << 20) -> bytes:

@@ -206,9 +206,12 @@ def test_every_field_has_a_column() -> None:
 
 def test_repeated_keys_are_listed_and_the_last_value_wins() -> None:
     line = b'{"timestamp":"%s","peer":"a","peer":"b"}' % TIME.encode()
-    [(_, values)] = read_record(line, 1, DEFAULT_LIMITS).rows
+    record = read_record(line, 1, DEFAULT_LIMITS)
+    [(_, values)] = record.rows
     assert values["peer"] == "b"
     assert values["extra"] == '{"_duplicate_keys":["peer"]}'
+    assert record.problem is not None
+    assert record.problem.reason == "duplicate-key"
 
 
 def test_repeated_keys_are_found_however_they_are_written() -> None:

@@ -156,6 +156,15 @@ def test_a_wrong_field_in_a_sidecar_is_its_own_problem(bench: Bench, make_quote:
     assert bench.rows("quarantine", "source_id, reason") == [(identity, "bad-timestamp")]
 
 
+def test_a_sidecar_that_repeats_a_key_is_kept_whole(bench: Bench, make_quote: MakeQuote) -> None:
+    bench.put("a.bin", make_quote(1))
+    sidecar = bench.put("a.json", '{"session_id": "s", "session_id": "t"}')
+    bench.ingest()
+    assert bench.rows("observation", "session_id, quote_no") == [("t", 1)]
+    kept = sidecar.read_bytes()
+    assert bench.rows("quarantine", "reason, data") == [("duplicate-key", kept)]
+
+
 def test_a_sidecar_that_comes_later_speaks_of_the_known_quote(
     bench: Bench, make_quote: MakeQuote
 ) -> None:
