@@ -135,7 +135,7 @@ class Builder:
             error = EvidenceError(
                 record.problem.reason, record.problem.message, record.problem.offset
             )
-            self._quarantine(record.line, record.data, error, header)
+            self._quarantine(record.line, record.data, error, header, record.problem.digest)
             quarantined += 1
         self._weight += len(record.data)
         return Taken(rows, quarantined)
@@ -185,8 +185,14 @@ class Builder:
         return True
 
     def _quarantine(
-        self, line: int | None, data: bytes, error: EvidenceError, header: SourceHeader
+        self,
+        line: int | None,
+        data: bytes,
+        error: EvidenceError,
+        header: SourceHeader,
+        digest: bytes | None = None,
     ) -> None:
+        """`digest`: of the whole record, where `data` is only its beginning."""
         self.put(
             "quarantine",
             {
@@ -195,7 +201,7 @@ class Builder:
                 "byte_offset": error.offset,
                 "reason": error.code,
                 "message": error.message,
-                "sha256": hashlib.sha256(data).digest(),
+                "sha256": digest or hashlib.sha256(data).digest(),
                 "data": data[:QUARANTINE_LIMIT],
             },
         )

@@ -14,6 +14,8 @@ class Problem:
     message: str
     offset: int | None = None
     """Byte offset in the record's data, where one is known."""
+    digest: bytes | None = None
+    """SHA-256 of the whole record, where its data is only the beginning."""
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Record:
     line: int | None
     """1-based; None for a whole file."""
     data: bytes
-    """Its raw bytes, for quarantine."""
+    """Its raw bytes, for quarantine; of a very large one the beginning (see `Problem.digest`)."""
     rows: list[tuple[str, dict[str, object]]]
     """(table name, column values); source_id, source_line, observation_no and quote_no are filled
     in by the writer."""

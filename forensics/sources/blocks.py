@@ -55,7 +55,7 @@ def iterate_blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes | Member]
             continue
         if whole:
             yield block[:whole]
-        yield 0, rest[: limits.kept], skip_line(stream, rest, limits)
+        yield skip_line(stream, 0, rest, limits)
 
 
 def make_builder() -> Builder:

@@ -230,7 +230,7 @@ class _Ingest:
                 with stream:
                     yield add, stream
             except EvidenceError as error:
-                add(refuse(b"", None, error))
+                add(refuse(b"", None, error, header.source_id))
 
     # Archives
 
@@ -263,6 +263,7 @@ class _Ingest:
             problem = Problem(error.code, error.message, error.offset)
         with self._writer.source(rename(header, ARCHIVE)) as add:
             if problem is not None:
+                problem.digest = header.source_id
                 add(Record(None, _read_beginning(entry, self._limits), [], problem=problem))
 
     def _take_members(
@@ -296,7 +297,7 @@ def _refuse_large(content: Content, kind: Kind, limits: Limits) -> Record:
     """A large file of a kind that is no stream; the source id is the SHA-256 of all of it."""
     code = "unrecognised-content" if kind is Kind.UNRECOGNISED else "too-large"
     message = f"{content.size} bytes; whole files are read up to {limits.whole_file}"
-    return refuse(content.head, None, EvidenceError(code, message))
+    return refuse(content.head, None, EvidenceError(code, message), content.source_id)
 
 
 def _read_beginning(entry: Entry, limits: Limits) -> bytes:

@@ -1,7 +1,8 @@
 """Streams of JSON records: lines, and the members of one big array, in bounded memory.
 
 Both give `(number, bytes, problem)`: number is 1-based, the bytes are one JSON text (unchecked),
-and `problem` is set where the text was not even delimited; the bytes are then what was kept.
+and `problem` is set where the text was not even delimited; the bytes are then what was kept, and
+the problem has the SHA-256 of all of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Member = tuple[int, bytes, Problem | None]
 BOM = b"\xef\xbb\xbf"
 
 _CHUNK = 1 << 20
+_BLANKS = b" \t\r\n"
 _STRING_REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 # A string whose closing mark has no backslash before it, which is seven times faster to find out
 # than to look at every character; else the general form.
@@ -40,23 +42,54 @@ def iterate_lines(stream: BinaryIO, limits: Limits, *, beginning: bool = True) -
         if beginning:
             line, beginning = line.removeprefix(BOM), False
         if len(line) > limits.record and not line.endswith(b"\n"):
-            yield number, line[: limits.kept], skip_line(stream, line, limits)
+            yield skip_line(stream, number, line, limits)
             continue
-        line = line.strip(b" \t\r\n")
+        line = line.strip(_BLANKS)
         if line:
             yield number, line, None
 
 
-def skip_line(stream: BinaryIO, beginning: bytes, limits: Limits) -> Problem:
-    """Skip to the end of the line; the message names the whole of it by SHA-256."""
-    size, digest = len(beginning), hashlib.sha256(beginning)
+def skip_line(stream: BinaryIO, number: int, beginning: bytes, limits: Limits) -> Member:
+    """Skip to the end of the line, hashing it."""
+    size, whole = len(beginning), _Whole(limits.kept)
+    whole.add(beginning)
     while chunk := stream.readline(_CHUNK):
         size += len(chunk)
-        digest.update(chunk)
+        whole.add(chunk)
         if chunk.endswith(b"\n"):
             break
-    message = f"line of {size} bytes (SHA-256 {digest.hexdigest()}); the limit is {limits.record}"
-    return Problem("line-too-long", message)
+    message = f"line of {size} bytes; the limit is {limits.record}"
+    return number, whole.beginning, Problem("line-too-long", message, digest=whole.digest)
+
+
+class _Whole:
+    """A record that comes piece by piece: its beginning, and the SHA-256 of all of it. The white
+    space around it is no part of it, as it is none of shorter ones.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._hash = hashlib.sha256()
+        self._limit = limit
+        self._kept = b""
+        self._fed = 0
+        self._size = 0
+        self.digest = self._hash.digest()
+
+    @property
+    def beginning(self) -> bytes:
+        return self._kept[: self._size]
+
+    def add(self, piece: bytes) -> None:
+        if not self._size:
+            piece = piece.lstrip(_BLANKS)
+        text = piece.rstrip(_BLANKS)
+        self._hash.update(text)
+        if text:
+            self._size = self._fed + len(text)
+            self.digest = self._hash.digest()
+        self._hash.update(piece[len(text) :])  # white space inside, should more text follow
+        self._fed += len(piece)
+        self._kept += piece[: max(self._limit - len(self._kept), 0)]
 
 
 def iterate_array(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
@@ -80,7 +113,7 @@ class _ArraySplitter:
         self.depth = 0
         self.deepest = 0
         self.in_string = False  # only while an oversized member is skipped past
-        self.kept = b""
+        self.whole = _Whole(limits.kept)  # what was dropped
         self.dropped = 0
         self.number = 0
 
@@ -92,7 +125,8 @@ class _ArraySplitter:
         while self.depth:
             separator = self._find_separator()
             if separator is None:
-                yield from self._end(Problem("bad-json", "the array is not closed"))
+                self.scan = max(self.scan, len(self.buffer))
+                yield self._take(Problem("bad-json", "the array is not closed"))
                 return
             if separator == b"," or self._text().strip() or self.number:
                 yield self._take()
@@ -151,46 +185,41 @@ class _ArraySplitter:
 
     def _drop(self) -> None:
         """Forget the member so far, up to a place from which scanning can go on."""
-        if not self.kept:
-            self.kept = self.buffer[self.start :].lstrip()[: self.limits.kept]
         if not self.in_string and self.buffer[self.scan : self.scan + 1] == b'"':
             match = _IN_STRING.match(self.buffer, self.scan + 1)
             assert match is not None
             self.scan, self.in_string = match.end(), True
         self.dropped += self.scan - self.start
+        self.whole.add(self.buffer[self.start : self.scan])
         self.start = self.scan
 
     def _text(self) -> bytes:
-        return self.kept or self.buffer[self.start : self.scan]
+        return self.whole.beginning or self.buffer[self.start : self.scan]
 
-    def _take(self) -> Member:
+    def _take(self, problem: Problem | None = None) -> Member:
+        """The current member; `problem` is what there is if it has no worse one."""
         self.number += 1
         text = self._text().strip()
         size = self.dropped + self.scan - self.start if self.dropped else len(text)
-        problem = None
         if self.deepest > self.limits.depth + 1:
             message = f"JSON is nested deeper than {self.limits.depth}"
             problem = Problem("nesting-too-deep", message)
         elif size > self.limits.record:
             message = f"member of {size} bytes; the limit is {self.limits.record}"
             problem = Problem("line-too-long", message)
-        self.kept, self.dropped, self.deepest = b"", 0, self.depth
-        return self.number, text[: self.limits.kept] if problem else text, problem
-
-    def _end(self, problem: Problem) -> Iterator[Member]:
-        """The stream ended inside the array."""
-        self.scan = max(self.scan, len(self.buffer))
-        number, text, found = self._take()
-        yield number, text[: self.limits.kept], found or problem
+        if problem is not None:
+            self.whole.add(self.buffer[self.start : self.scan])
+            text, problem.digest = self.whole.beginning, self.whole.digest
+            self.whole = _Whole(self.limits.kept)
+        self.dropped, self.deepest = 0, self.depth
+        return self.number, text, problem
 
     def _read_tail(self) -> Iterator[Member]:
         """Anything but white space after the array is one more member, which cannot be read."""
-        while True:
-            tail = self.buffer[self.start :].lstrip()
-            if tail:
-                message = "text after the end of the array"
-                yield self.number + 1, tail[: self.limits.kept], Problem("bad-json", message)
-                return
-            self.buffer, self.start = self.stream.read(_CHUNK), 0
-            if not self.buffer:
-                return
+        whole = _Whole(self.limits.kept)
+        whole.add(self.buffer[self.start :])
+        while piece := self.stream.read(_CHUNK):
+            whole.add(piece)
+        if whole.beginning:
+            problem = Problem("bad-json", "text after the end of the array", digest=whole.digest)
+            yield self.number + 1, whole.beginning, problem

@@ -122,9 +122,12 @@ def read_object(kind: str, value: dict[str, object], data: bytes, line: int | No
     return Record(line, data, [], problem=Problem("unrecognised-content", message))
 
 
-def refuse(data: bytes, line: int | None, error: EvidenceError) -> Record:
-    """A record that is nothing but its problem."""
-    return Record(line, data, [], problem=Problem(error.code, error.message, error.offset))
+def refuse(
+    data: bytes, line: int | None, error: EvidenceError, digest: bytes | None = None
+) -> Record:
+    """A record that is nothing but its problem; `digest`: of all of it, if that is not `data`."""
+    problem = Problem(error.code, error.message, error.offset, digest)
+    return Record(line, data, [], problem=problem)
 
 
 def _locate_bad_utf8(data: bytes) -> EvidenceError:

@@ -25,7 +25,7 @@ from forensics.errors import UsageError
 from forensics.formats.crl import MAX_ENTRIES
 from forensics.formats.der import SEQUENCE, iterate_elements, read_exactly
 from forensics.simulate.pki import build_crl, make_pki
-from forensics.sources import DEFAULT_LIMITS
+from forensics.sources import DEFAULT_LIMITS, Limits
 from forensics.sources.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -167,6 +167,32 @@ def zip_bomb() -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(300 << 20))
     return buffer.getvalue()
+
+
+BIG = line(peer="x" * 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "record"),
+    [
+        ("lines.jsonl", GOOD + b" " + BIG + GOOD, BIG.strip()),
+        ("array.json", b"[" + GOOD + b", " + BIG + b"]", BIG.strip()),
+        ("after.json", b"[" + GOOD + b"]" + BIG, BIG.strip()),
+        ("noise.bin", b"\x01\x02" * 2_000_000, b"\x01\x02" * 2_000_000),
+        ("broken.gz", b"\x1f\x8b" + bytes(2_000_000), b"\x1f\x8b" + bytes(2_000_000)),
+    ],
+)
+@pytest.mark.parametrize("limits", [DEFAULT_LIMITS, replace(DEFAULT_LIMITS, whole_file=1 << 16)])
+def test_the_hash_of_what_is_kept_in_part_is_that_of_the_whole(
+    bench: Bench, name: str, text: bytes, record: bytes, limits: Limits
+) -> None:
+    bench.put(name, text)
+    bench.ingest(limits=limits)
+    [(digest, data)] = bench.rows("quarantine", "sha256, data")
+    assert digest == hashlib.sha256(record).digest()
+    assert isinstance(data, bytes)
+    assert len(data) <= 1 << 20
+    assert record.startswith(data)
 
 
 def nameless_zip() -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -87,6 +88,29 @@ def read_lines(data: bytes, limits: Limits = SMALL) -> list[tuple[int, bytes, st
 def test_lines_are_numbered_as_in_an_editor() -> None:
     data = b"\xef\xbb\xbfone\r\n\n  \ntwo\nthree"
     assert read_lines(data) == [(1, b"one", None), (4, b"two", None), (5, b"three", None)]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+@pytest.mark.parametrize("around", ["", "  \t", " " * 500])
+def test_what_is_kept_in_part_has_the_hash_of_the_whole(around: str, chunk: int) -> None:
+    record = b'{"a":"' + b"x y" * 300 + b'"}'
+    text = around.encode() + record + around.encode()
+    member = b"[1," + text + b",2]"
+    cut = b"[1," + text
+    after = b"[1]" + text
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(members, "_CHUNK", chunk)
+        found = [
+            *iterate_lines(io.BytesIO(text + b"\r\n1\n"), SMALL),
+            *iterate_array(io.BytesIO(member), SMALL),
+            *iterate_array(io.BytesIO(cut), SMALL),
+            *iterate_array(io.BytesIO(after), SMALL),
+        ]
+    problems = [(data, problem) for _, data, problem in found if problem is not None]
+    reasons = ["line-too-long"] * 3 + ["bad-json"]
+    assert [problem.reason for _, problem in problems] == reasons
+    assert {problem.digest for _, problem in problems} == {hashlib.sha256(record).digest()}
+    assert {data for data, _ in problems} == {record[: SMALL.kept]}
 
 
 @pytest.mark.parametrize("size", [200, 201, 202, 1000])

@@ -38,8 +38,13 @@ QUARANTINE = View(
             ("byte_offset", INTEGER, "offset of the problem"),
             ("reason", TEXT, "stable code"),
             ("message", TEXT, "one line"),
-            ("sha256", TEXT, "SHA-256 of the record"),
-            ("data", "BLOB", "the record's bytes"),
+            ("sha256", TEXT, "SHA-256 of the whole record, or of the quote in it, as in `data`"),
+            (
+                "data",
+                "BLOB",
+                "bytes of the record, or of the quote in it that cannot be parsed: at most the "
+                "first MiB",
+            ),
         ),
     ),
 )

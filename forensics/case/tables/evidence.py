@@ -62,8 +62,19 @@ QUARANTINE = Table(
         Column("byte_offset", "i64", "offset of the problem in the record or file", "delta"),
         Column("reason", "text", "stable code, see docs/reference/reasons.md"),
         Column("message", "text", "one line for a person"),
-        Column("sha256", "id", "SHA-256 of the whole record", "plain"),
-        Column("data", "bytes", "the record; its first MiB when it is larger", "plain"),
+        Column(
+            "sha256",
+            "id",
+            "SHA-256 of the whole record, or of the quote in it, as in `data`",
+            "plain",
+        ),
+        Column(
+            "data",
+            "bytes",
+            "bytes of the record, or of the quote in it that cannot be parsed: at most the "
+            "first MiB",
+            "plain",
+        ),
     ),
 )
 
