@@ -43,9 +43,17 @@ def iterate_members(archive: Entry, kind: Kind, budget: Budget, limits: Limits) 
         members = _iterate_zip(archive, budget)
     else:
         members = _iterate_tar(archive, limits)
-    for member in members:
-        budget.count_member()
-        yield member
+    last = None
+    try:
+        for member in members:
+            budget.count_member()
+            yield member
+            last = member.path
+    except EvidenceError as error:
+        if error.code == "expansion-limit" and last is not None:
+            message = f"{error.message}; what follows {last} was not read"
+            raise EvidenceError(error.code, message) from None
+        raise
 
 
 def _iterate_inflated(archive: Entry, codec: Codec, budget: Budget) -> Iterator[Entry]:

@@ -275,9 +275,11 @@ class _Ingest:
             try:
                 self._take(member, pairing, budget, nesting)
             except EvidenceError as error:
+                message = f"{member.path}: {error.message}"
                 if error.code == "expansion-limit":
-                    raise
-                problem = problem or Problem(error.code, f"{member.path}: {error.message}")
+                    message += "; this member and those after it were not read"
+                    raise EvidenceError(error.code, message) from None
+                problem = problem or Problem(error.code, message)
         return problem
 
     def _refuse_unreadable(self, entry: Entry, error: EvidenceError) -> None:

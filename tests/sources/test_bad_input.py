@@ -390,6 +390,66 @@ def test_too_many_members_end_the_archive(bench: Bench) -> None:
     bench.ingest(limits=replace(DEFAULT_LIMITS, members=3))
     assert bench.reasons() == ["expansion-limit"]
     assert len(bench.rows("observation", "event_id")) == 3
+    [(message,)] = bench.rows("quarantine", "message")
+    assert str(message).endswith("/evidence.zip!2.jsonl was not read")
+
+
+def zip_of(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tar_of(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+STRICT = replace(DEFAULT_LIMITS, free_expansion=3 << 20, expansion_ratio=1)
+"""Three MiB out of an archive, and no more."""
+
+
+def test_a_member_that_expands_too_far_is_named_and_that_the_rest_was_not_read(
+    bench: Bench,
+) -> None:
+    members = {"a.jsonl": GOOD, "b\n": bytes(5 << 20), "c.jsonl": line(event_id="unread")}
+    path = bench.put("e.zip", zip_of(members))
+    bench.ingest(limits=STRICT)
+    assert bench.rows("observation", "event_id") == [("good",)]
+    assert bench.rows("quarantine", "reason, message") == [
+        (
+            "expansion-limit",
+            f"{path}!b\n: the archive expands beyond all measure; this member and those "
+            "after it were not read",
+        )
+    ]
+
+
+def test_a_tar_that_breaks_off_under_the_limit_says_where(bench: Bench) -> None:
+    """Looking it through takes two MiB of three, and so does reading it."""
+    members = {
+        "a.jsonl": GOOD,
+        "b": random.Random(1).randbytes(2 << 20),
+        "c.jsonl": line(event_id="unread"),
+    }
+    path = bench.put("e.tar.gz", gzip.compress(tar_of(members), mtime=0))
+    bench.ingest(limits=STRICT)
+    assert bench.rows("observation", "event_id") == [("good",)]
+    [message] = [
+        message
+        for reason, message in bench.rows("quarantine", "reason, message")
+        if reason == "expansion-limit"
+    ]
+    assert message == (
+        f"the archive expands beyond all measure; what follows {path}!e.tar!a.jsonl was not read"
+    )
 
 
 def test_every_code_is_declared() -> None:
