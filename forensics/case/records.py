@@ -13,7 +13,8 @@ class Problem:
     """Stable kebab-case code."""
     message: str
     offset: int | None = None
-    """Byte offset in the record's data, where one is known."""
+    """Byte offset in the record, not counting a byte order mark, or in the quote that it encodes;
+    where one is known."""
     digest: bytes | None = None
     """SHA-256 of the whole record, where its data is only the beginning."""
 

@@ -35,7 +35,13 @@ QUARANTINE = View(
     (
         *PLACE,
         *list_columns(
-            ("byte_offset", INTEGER, "offset of the problem"),
+            (
+                "byte_offset",
+                INTEGER,
+                "byte at which reading failed, from 0: of the record (a byte order mark not "
+                "counted), or of the decoded quote that cannot be parsed; null where no place is "
+                "known",
+            ),
             ("reason", TEXT, "stable code"),
             ("message", TEXT, "one line"),
             ("sha256", TEXT, "SHA-256 of the whole record, or of the quote in it, as in `data`"),

@@ -59,7 +59,13 @@ QUARANTINE = Table(
         Column(
             "source_line", "i64", "1-based line or array member; null for a whole file", "delta"
         ),
-        Column("byte_offset", "i64", "offset of the problem in the record or file", "delta"),
+        Column(
+            "byte_offset",
+            "i64",
+            "byte at which reading failed, from 0: of the record (a byte order mark not counted), "
+            "or of the decoded quote that cannot be parsed; null where no place is known",
+            "delta",
+        ),
         Column("reason", "text", "stable code, see docs/reference/reasons.md"),
         Column("message", "text", "one line for a person"),
         Column(
