@@ -1,0 +1,90 @@
+"""The steps for openssl that repeat T1, T2 and T3: they hold to the second where the checks do."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from verify.test_times import EDGE, ENDS, SECOND, STARTS, Edge, without_end
+
+from forensics.formats.certificates import parse_certificate
+from forensics.formats.pem import split_pem
+from forensics.report.openssl import Step, make_script, report_steps, signer_time_step, time_steps
+from forensics.verify.documents import find_signers
+
+EDGES = [edge for edge in (*STARTS, *ENDS) if edge.check in ("T1", "T2", "T3", "T6")]
+
+
+def steps_of(evidence: Any, moment: datetime) -> list[Step]:
+    """Those of T1, T2 of both CRLs, and T3."""
+    at, parts = int(moment.timestamp()), evidence.collateral
+    pems = split_pem(parts.tcb_info_issuer_chain)
+    signers = find_signers([parse_certificate(der) for _, der in pems], evidence.anchors)
+    crls = {"root_ca": parts.root_ca_crl, "pck_ca": parts.pck_crl}
+    return [
+        *time_steps(evidence.quote, at, crls),
+        *(signer_time_step("tcb_info", at, signer) for signer in signers[:1]),
+    ]
+
+
+def differing(steps: list[Step], place: Path) -> set[str]:
+    """The checks whose step prints something else than a pass does."""
+    place.mkdir()
+    for step in steps:
+        for name, data in step.files.items():
+            (place / name).write_bytes(data)
+    (place / "repeat.sh").write_text(make_script(steps))
+    done = subprocess.run(["sh", place / "repeat.sh"], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    failed = {
+        told.partition(":")[0]
+        for told, outcome in pairwise(lines)
+        if outcome.startswith("  DIFFERENT")
+    }
+    assert done.returncode == bool(failed)
+    return failed
+
+
+@pytest.mark.parametrize("edge", EDGES, ids=str)
+@pytest.mark.parametrize("offset", [-1, 0, 1])
+def test_openssl_tells_the_edges_that_the_checks_tell(
+    kit: Any, tmp_path: Path, edge: Edge, offset: int
+) -> None:
+    """Also that a certificate begins later or ends earlier is nothing that T2 speaks of."""
+    evidence, moment = edge.build(kit, EDGE), EDGE + offset * SECOND
+    steps = steps_of(evidence, moment)
+    told = {check for check in ("T1", "T2", "T3") if check in evidence.judge(moment).failed_checks}
+
+    assert {step.check_id for step in steps} == {"T1", "T2", "T3"}
+    assert differing(steps, tmp_path / "proof") == told
+
+
+def test_a_crl_without_an_end_is_not_in_force(kit: Any, tmp_path: Path) -> None:
+    crl = without_end(kit.crl(kit.pki.platform_ca), kit.pki.platform_ca.key)
+    evidence = kit.evidence().bend_collateral(pck_crl=crl)
+
+    assert differing(steps_of(evidence, kit.NOW), tmp_path / "proof") == {"T2"}
+
+
+def test_what_openssl_cannot_read_is_no_pass(kit: Any, tmp_path: Path) -> None:
+    [first, *_] = time_steps(kit.sgx(), int(kit.NOW.timestamp()), {})
+    broken = Step(first.check_id, first.title, first.command, first.expect, dict(first.files))
+    broken.files["pck_ca.pem"] = b""
+
+    assert differing([broken], tmp_path / "proof") == {"T1"}
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 1])
+def test_the_vek_chain_is_told_alike(kit: Any, tmp_path: Path, offset: int) -> None:
+    """N8, here of certificates of another kind: their ends are all that the step reads."""
+    evidence = kit.sgx_evidence(kit.pck(validity=(EDGE, EDGE)))
+    read = [parse_certificate(der) for _, der in split_pem(evidence.quote.certification_data)]
+    at = int(EDGE.timestamp()) + offset
+    report = type("Report", (), {"signed": b"", "signature": bytes(96)})
+    steps = [s for s in report_steps(report, None, read, at) if s.check_id == "N8"]
+
+    assert differing(steps, tmp_path / "proof") == ({"N8"} if offset > 0 else set())
