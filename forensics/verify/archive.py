@@ -1,7 +1,7 @@
 """Which collateral is judged with at a moment: the selection rule, in one place.
 
 Everything ever ingested is a candidate. For one subject and one moment `t`, of the documents that
-are *about* the subject (same root, TEE, FMSPC; for CRLs the same issuer), the one used is
+are *about* the subject (same root, TEE, FMSPC, PCE-ID; for CRLs the same issuer), the one used is
 
 1. authentic before not authentic: a forged document never displaces a real one;
 2. in force at `t` (issued <= t <= expiry), of these the latest issued;
@@ -11,6 +11,9 @@ are *about* the subject (same root, TEE, FMSPC; for CRLs the same issuer), the o
 
 with ties broken by the higher evaluation number, then document version, then id. The moment of
 expiry itself is still in force (QVL compares with `>`), to the second as Intel counts time.
+
+Where no authentic TCB info of that FMSPC has the PCE-ID, those of others stay candidates and fail
+M3, as in QVL, which is given one document.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ NO_TIME = -(1 << 62) - 1
 """The moment of what was seen at no known time: before all others, and nothing is in force."""
 MAX_ALTERNATIVES = 1024  # an archive full of near-copies must not stall an appraisal
 
-CONTEXT_COLUMNS = ("root_key", "root_subject", "ca_key", "ca_subject", "fmspc")
+CONTEXT_COLUMNS = ("root_key", "root_subject", "ca_key", "ca_subject", "fmspc", "pce_id")
 """What of a chain, beside the TEE, decides which collateral is about a subject."""
 
 _MOST_CONTEXTS = 1 << 12
@@ -52,7 +55,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Context:
-    """The candidates of all subjects that share root, CA, TEE and FMSPC."""
+    """The candidates of all subjects that share root, CA, TEE, FMSPC and PCE-ID."""
 
     tcb_infos: tuple[DocumentFact, ...]
     qe_identities: tuple[DocumentFact, ...]
@@ -162,7 +165,7 @@ class Archive:
         return tuple(c for c in candidates if identify(c) in self._chosen) or candidates
 
     def _find_tcb_infos(self, chain: ChainFact, tee: str) -> tuple[DocumentFact, ...]:
-        return tuple(
+        found = tuple(
             d
             for d in self.documents
             if d.outline.kind == TCB_INFO
@@ -170,6 +173,8 @@ class Archive:
             and d.outline.fmspc == chain.fmspc
             and _same_root(d.root_key, chain.root_key)
         )
+        fitting = tuple(d for d in found if d.outline.pce_id == chain.pce_id)
+        return fitting if any(d.authentic for d in fitting) else found
 
     def _find_qe_identities(self, chain: ChainFact, tee: str) -> tuple[DocumentFact, ...]:
         wanted = "TD_QE" if tee == "tdx" else "QE"

@@ -32,6 +32,7 @@ CHAIN = ChainFact(
     ca_key=CA,
     ca_subject=CA_NAME,
     fmspc=FMSPC,
+    pce_id=bytes(2),
 )
 
 
@@ -46,9 +47,10 @@ def info(
     tee: str = "SGX",
     fmspc: bytes = FMSPC,
     root: bytes | None = ROOT,
+    pce_id: bytes = bytes(2),
 ) -> DocumentFact:
     """A TCB info in force from `start` to `end`, in seconds."""
-    outline = Outline("tcb_info", tee, version, micro(start), micro(end), number, fmspc, bytes(2))
+    outline = Outline("tcb_info", tee, version, micro(start), micro(end), number, fmspc, pce_id)
     results = {"S1": PASS, "S3": PASS, "S4": PASS if authentic else FAILED}
     return DocumentFact(
         name.encode(),
@@ -90,6 +92,7 @@ def chosen(documents: list[DocumentFact], at: int, tee: str = "sgx") -> str | No
 
 
 OLD, NEW = info("old", 100, 200), info("new", 150, 250)
+OTHER_PCE = info("other pce", 150, 250, pce_id=b"\1\0")
 FORGED = info("forged", 120, 900, authentic=False, number=99)
 
 
@@ -128,6 +131,10 @@ FORGED = info("forged", 120, 900, authentic=False, number=99)
         pytest.param([OLD, info("tdx", 150, 250, tee="TDX")], 180, "old", id="other-tee"),
         pytest.param([OLD, info("f", 150, 250, fmspc=b"123456")], 180, "old", id="other-fmspc"),
         pytest.param([OLD, info("r", 150, 250, root=b"other")], 180, "old", id="other-root"),
+        pytest.param([OLD, OTHER_PCE], 180, "old", id="other-pce-id"),
+        pytest.param([OLD, OTHER_PCE], 230, "old", id="other-pce-id-though-expired"),
+        pytest.param([OTHER_PCE], 180, "other pce", id="other-pce-id-is-seen-to-fail"),
+        pytest.param([FORGED, OTHER_PCE], 180, "other pce", id="authentic-before-its-pce-id"),
     ],
 )
 def test_selection(documents: list[DocumentFact], at: int, expected: str | None) -> None:
