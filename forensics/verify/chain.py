@@ -36,6 +36,7 @@ from forensics.verify.signatures import verify_der
 
 BASIC_CONSTRAINTS = "2.5.29.19"
 KEY_USAGE = "2.5.29.15"
+_STANDARD = 0  # the SGX type of the Processor CA's platforms alone
 # QVL X509Constants.h: every certificate must carry these; it does not look at their values.
 REQUIRED_EXTENSIONS = ("2.5.29.35", "2.5.29.31", "2.5.29.14", KEY_USAGE, BASIC_CONSTRAINTS)
 
@@ -181,6 +182,8 @@ def _check_profile(
         problems.append("CA is neither Processor nor Platform CA")
     if extension is not None and platform != (extension.platform_instance_id is not None):
         problems.append("SGX extension does not fit the kind of CA")
+    if extension is not None and platform != (extension.sgx_type != _STANDARD):
+        problems.append(f"SGX type {extension.sgx_type} does not fit the kind of CA")
     return judge(not problems, "Intel's certificate profile", "; ".join(problems) or "kept")
 
 

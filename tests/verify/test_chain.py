@@ -325,7 +325,8 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
     ),
     "ca-of-neither-kind": (
         lambda kit: _renamed_ca(kit, "Intel SGX PCK CA"),
-        "CA is neither Processor nor Platform CA; SGX extension does not fit the kind of CA",
+        "CA is neither Processor nor Platform CA; SGX extension does not fit the kind of CA; "
+        "SGX type 1 does not fit the kind of CA",
     ),
     "platform-leaf-below-processor-ca": (
         lambda kit: (
@@ -333,7 +334,7 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
             kit.pki.processor_ca,
             kit.pki.root,
         ),
-        "SGX extension does not fit the kind of CA",
+        "SGX extension does not fit the kind of CA; SGX type 1 does not fit the kind of CA",
     ),
     "processor-leaf-below-platform-ca": (
         lambda kit: (
@@ -342,6 +343,18 @@ BREACHES: dict[str, tuple[Callable[[Any], tuple[Identity, ...]], str]] = {
             kit.pki.root,
         ),
         "SGX extension does not fit the kind of CA",
+    ),
+    "scalable-below-processor-ca": (
+        lambda kit: (
+            kit.pck("processor", extension={"sgx_type": 2}),
+            kit.pki.processor_ca,
+            kit.pki.root,
+        ),
+        "SGX type 2 does not fit the kind of CA",
+    ),
+    "standard-below-platform-ca": (
+        lambda kit: (kit.pck(extension={"sgx_type": 0}), kit.pki.platform_ca, kit.pki.root),
+        "SGX type 0 does not fit the kind of CA",
     ),
     "leaf-on-p384": (
         lambda kit: (
@@ -369,6 +382,13 @@ def test_profile(kit: Any, breach: str) -> None:
     fact = prove(kit, *forge(kit))
 
     assert fact.results["P7"] == ("fail", "Intel's certificate profile", observed)
+
+
+@pytest.mark.parametrize(("ca", "kind"), [("processor", 0), *(("platform", n) for n in (1, 2, 3))])
+def test_the_sgx_type_fits_the_kind_of_ca(kit: Any, ca: Any, kind: int) -> None:
+    pck = kit.pck(ca, extension={"sgx_type": kind})
+
+    assert failures(prove(kit, pck, kit.pki.ca(ca), kit.pki.root)) == []
 
 
 def test_an_unknown_extension_may_be_there(kit: Any) -> None:
