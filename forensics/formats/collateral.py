@@ -31,7 +31,9 @@ TCB_STATUSES = (
     "OutOfDateConfigurationNeeded",
     "Revoked",
 )
-ENCLAVE_STATUSES = ("UpToDate", "OutOfDate", "Revoked")
+MODULE_STATUSES = ("UpToDate", "OutOfDate", "Revoked")
+ENCLAVE_STATUSES = (*MODULE_STATUSES, "ConfigurationNeeded", "OutOfDateConfigurationNeeded")
+"""QVL reads two words more than Intel's documents have; E6 takes them for out of date."""
 
 MAX_LEVELS = 4096
 
@@ -287,7 +289,10 @@ def _components(tcb: Mapping[str, object], name: str) -> tuple[int, ...]:
 def _read_module(item: Mapping[str, object], identity: str) -> TdxModule:
     levels: tuple[SvnLevel, ...] = ()
     if identity:
-        levels = tuple(sorted(_svn_levels(item), key=lambda level: level.isv_svn, reverse=True))
+        read = _svn_levels(item, MODULE_STATUSES)
+        levels = tuple(sorted(read, key=lambda level: level.isv_svn, reverse=True))
+        if len({level.isv_svn for level in levels}) != len(levels):
+            raise _invalid(f"two levels of {identity!r:.40} are equal")
     return TdxModule(
         id=identity,
         mrsigner=_hex(item, "mrsigner", 48),
@@ -319,16 +324,16 @@ def _read_enclave_identity(body: bytes) -> EnclaveIdentity:
         attributes_mask=_hex(members, "attributesMask", 16),
         mrsigner=_hex(members, "mrsigner", 32),
         isv_prodid=_number(members, "isvprodid", 0xFFFF),
-        levels=_svn_levels(members),
+        levels=_svn_levels(members, ENCLAVE_STATUSES),
     )
 
 
-def _svn_levels(item: Mapping[str, object]) -> tuple[SvnLevel, ...]:
+def _svn_levels(item: Mapping[str, object], statuses: tuple[str, ...]) -> tuple[SvnLevel, ...]:
     return tuple(
         SvnLevel(
             isv_svn=_number(_object(level, "tcb"), "isvsvn"),
             date=_dated(level),
-            status=_word(level, "tcbStatus", ENCLAVE_STATUSES),
+            status=_word(level, "tcbStatus", statuses),
             advisory_ids=_advisories(level),
         )
         for level in _list(item, "tcbLevels")

@@ -89,8 +89,11 @@ def select_svn_level(levels: Sequence[SvnLevel], isv_svn: int) -> SvnLevel | Non
 
 
 def evaluate_qe(identity: EnclaveIdentity, isv_svn: int) -> tuple[str, SvnLevel | None]:
+    """E6: whatever is neither up to date nor revoked is out of date."""
     level = select_svn_level(identity.levels, isv_svn)
-    return (level.status, level) if level else (NOT_SUPPORTED, None)
+    if level is None:
+        return NOT_SUPPORTED, None
+    return (level.status if level.status in ("UpToDate", REVOKED) else "OutOfDate"), level
 
 
 def evaluate_tcb(

@@ -184,7 +184,7 @@ TCB_INFO_VIOLATIONS: dict[str, list[Any]] = {
     f"{MODULE}.tcbLevels": [[], None, [[]]],
     f"{MODULE}.tcbLevels.0.tcb": [None, 5],
     f"{MODULE}.tcbLevels.0.tcb.isvsvn": [-1, "4", None, 1 << 32],
-    f"{MODULE}.tcbLevels.0.tcbStatus": ["SWHardeningNeeded", "uptodate", None],
+    f"{MODULE}.tcbLevels.0.tcbStatus": ["ConfigurationNeeded", "uptodate", None],
     f"{MODULE}.tcbLevels.0.tcbDate": ["yesterday", None],
     "tcbLevels": [[], None, {}, [None], "x"],
     TCB: [None, []],
@@ -210,7 +210,7 @@ IDENTITY_VIOLATIONS: dict[str, list[Any]] = {
     "isvprodid": [-1, 65536, "1", None],
     "tcbLevels": [[], None],
     f"{LEVEL}.tcb.isvsvn": [-1, None],
-    f"{LEVEL}.tcbStatus": ["ConfigurationNeeded", "SWHardeningNeeded", None],
+    f"{LEVEL}.tcbStatus": ["SWHardeningNeeded", "ConfigurationAndSWHardeningNeeded", None],
     f"{LEVEL}.tcbDate": ["", None],
     f"{LEVEL}.advisoryIDs": [None],
 }
@@ -290,6 +290,24 @@ def test_equal_levels_are_refused_whatever_their_status() -> None:
     document["tcbLevels"][1]["tcb"] = document["tcbLevels"][0]["tcb"]
 
     assert code_of(parse_tcb_info, body(document)) == "bad-tcb-info"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_equal_levels_of_a_module_are_refused_in_either_order(first: int) -> None:
+    document = tcb_info()
+    levels = document["tdxModuleIdentities"][0]["tcbLevels"]
+    levels[1 - first]["tcb"] = levels[first]["tcb"]
+
+    assert code_of(parse_tcb_info, body(document)) == "bad-tcb-info"
+
+
+@pytest.mark.parametrize("word", ["ConfigurationNeeded", "OutOfDateConfigurationNeeded"])
+@pytest.mark.parametrize("position", [0, 1])
+def test_words_that_qvl_reads_of_an_enclave(word: str, position: int) -> None:
+    document = qe_identity()
+    document["tcbLevels"][position]["tcbStatus"] = word
+
+    assert parse_enclave_identity(body(document)).levels[position].status == word
 
 
 @pytest.mark.parametrize("read", [parse_tcb_info, parse_enclave_identity])

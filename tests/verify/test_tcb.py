@@ -193,6 +193,16 @@ def test_quoting_enclave_status(isv_svn: int, status: str) -> None:
     assert evaluate_qe(identity, isv_svn)[0] == status
 
 
+@pytest.mark.parametrize("word", [CN, OLD_CN])
+def test_a_quoting_enclave_is_out_of_date_by_any_other_word(word: str) -> None:
+    found = svn(8, word)
+    identity = EnclaveIdentity(
+        OUTLINE, bytes(4), bytes(4), bytes(16), bytes(16), bytes(32), 1, levels=(found,)
+    )
+
+    assert evaluate_qe(identity, 8) == ("OutOfDate", found)
+
+
 # --- convergence ----------------------------------------------------------------------------
 
 CONVERGED = {
