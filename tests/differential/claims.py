@@ -144,6 +144,27 @@ def refuses_rewritten_text(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -
     return rewritten and "Signature is invalid for" in theirs.note
 
 
+def overlooks_td_qe_version(exhibit: Exhibit, ours: OurAnswer) -> Checks:
+    identity = evidence.read_qe_identity(exhibit)
+    newer = (identity.get("id"), identity.get("version")) == ("TD_QE", 3)
+    return frozenset(("S5",)) & ours.failed if newer else NONE
+
+
+def overlooks_bits_outside_mask(exhibit: Exhibit, ours: OurAnswer) -> Checks:
+    identity = evidence.read_qe_identity(exhibit)
+    stated = {"E2": "miscselect", "E3": "attributes"}
+    return ours.failed & {
+        check for check, name in stated.items() if evidence.leaves_mask(identity, name)
+    }
+
+
+def differs_in_qe_status(exhibit: Exhibit, ours: OurAnswer, _theirs: Answer) -> bool:
+    levels = evidence.read_qe_identity(exhibit).get("tcbLevels", [])
+    words = {"ConfigurationNeeded", "OutOfDateConfigurationNeeded"}
+    found = bool(words & {level["tcbStatus"] for level in levels})
+    return found and ours.status in ("OutOfDate", "OutOfDateConfigurationNeeded")
+
+
 def overlooks_schema(_exhibit: Exhibit, ours: OurAnswer) -> Checks:
     """With what follows when a date or an id cannot be read."""
     checks = NONE

@@ -153,11 +153,26 @@ def is_rewritten(text: bytes) -> bool:
 
 def read_tcb_info(exhibit: Exhibit) -> dict[str, Any]:
     """The TCB info without any check of its form; empty where it is no JSON."""
+    return _read_member(exhibit.tcb_info, "tcbInfo")
+
+
+def read_qe_identity(exhibit: Exhibit) -> dict[str, Any]:
+    """As `read_tcb_info`."""
+    return _read_member(exhibit.qe_identity, "enclaveIdentity")
+
+
+def _read_member(document: bytes, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(exhibit.tcb_info)["tcbInfo"]
+        found = json.loads(document)[name]
     except (ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def leaves_mask(identity: dict[str, Any], name: str) -> bool:
+    """The value of `miscselect` or `attributes` has a bit that its mask has not."""
+    value, mask = (int(str(identity.get(key, "0")), 16) for key in (name, f"{name}Mask"))
+    return bool(value & ~mask)
 
 
 def is_fine_without_identities(exhibit: Exhibit) -> bool:

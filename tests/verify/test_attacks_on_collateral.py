@@ -157,9 +157,51 @@ def levels(*order: int) -> Callable[[Any], Any]:
     return forge
 
 
+def module_levels(*statuses: str) -> Callable[[Any], Any]:
+    """All of one SVN, which is the TD's."""
+    modules = (col.TdxModule(1, tuple(col.SvnLevel(4, status) for status in statuses)),)
+    return lambda kit: kit.evidence(kit.tdx(), kit.collateral("tdx", modules=modules))
+
+
+def word_of_another_module(kit: Any) -> Any:
+    modules = (col.TdxModule(1, (col.SvnLevel(4),)), col.TdxModule(3, (col.SvnLevel(0, "Odd"),)))
+    return kit.evidence(kit.tdx(), kit.collateral("tdx", modules=modules))
+
+
+def qe_level(status: str, svn: int = 8) -> Callable[[Any], Any]:
+    """A level of the quoting enclave, whose SVN is 8, above one that it reaches."""
+    levels = (col.SvnLevel(svn, status), col.SvnLevel(7))
+    return lambda kit: kit.evidence(collateral=kit.collateral(qe_levels=levels))
+
+
+def newer_of_another_pce(kit: Any) -> Any:
+    """Beside the one of the PCK's PCE-ID."""
+    members = {"pceId": "0100", "issueDate": "2026-01-02T00:00:00Z"}
+    newer = kit.collateral(tcb_overrides=members).tcb_info
+    return kit.evidence(more_documents=(newer,))
+
+
 def unknown_status(kit: Any) -> Any:
     levels = (kit.level(status="Up-To-Date"),)
     return kit.evidence(collateral=kit.collateral(levels=levels))
+
+
+def unknown_status_below(kit: Any) -> Any:
+    """Of a level under the one that the platform reaches."""
+    levels = (kit.level(), kit.level(pce_svn=5, status="Up-To-Date"))
+    return kit.evidence(collateral=kit.collateral(levels=levels))
+
+
+def identity_with(tee: str = "sgx", **members: Any) -> Callable[[Any], Any]:
+    def forge(kit: Any) -> Any:
+        quote = kit.tdx() if tee == "tdx" else kit.sgx()
+        return kit.evidence(quote, kit.collateral(tee, qe_overrides=members))
+
+    return forge
+
+
+BIT_OUTSIDE = {"miscselect": "01000000", "miscselectMask": "FEFFFFFF"}
+ATTRIBUTE_OUTSIDE = {"attributes": "15" + "00" * 15}
 
 
 def superseded(kit: Any) -> Any:
@@ -225,6 +267,7 @@ ATTACKS: list[tuple[str, Forge, str]] = [
     ("A24-fmspc-handed", other_fmspc(True), "rejected: M2"),
     ("A24-fmspc", other_fmspc(False), "undetermined; lacks S1 S3 S4"),
     ("A24-pce-id", overrides(pceId="0100"), "rejected: M3"),
+    ("A24-pce-id-beside-the-real-one", newer_of_another_pce, "accepted UpToDate"),
     ("A25-edited", edited_tcb_info, "rejected: S4; lacks S1"),
     ("A25-beside-the-real-one", forged_tcb_info_beside_real, "accepted UpToDate"),
     ("A26-good-first", duplicate_members(b"{}", b"[]"), "quarantine: duplicate-key"),
@@ -235,7 +278,17 @@ ATTACKS: list[tuple[str, Forge, str]] = [
     ("A29-reversed", levels(2, 1, 0), "accepted SWHardeningNeeded"),
     ("A29-permuted", levels(2, 0, 1), "accepted SWHardeningNeeded"),
     ("A29-duplicate", levels(0, 1, 1, 2), "rejected: S3"),
+    ("A29-duplicate-of-module", module_levels("UpToDate", "OutOfDate"), "rejected: S3"),
+    ("A29-duplicate-of-module-reversed", module_levels("OutOfDate", "UpToDate"), "rejected: S3"),
     ("A30-unknown-status", unknown_status, "rejected: S3"),
+    ("A30-unknown-status-below", unknown_status_below, "rejected: S3"),
+    ("A30-unknown-status-of-another-module", word_of_another_module, "rejected: S3"),
+    ("A30-td-qe-version-3", identity_with("tdx", version=3), "rejected: S5"),
+    ("A30-miscselect-outside-mask", identity_with(**BIT_OUTSIDE), "rejected: E2"),
+    ("A30-attributes-outside-mask", identity_with(**ATTRIBUTE_OUTSIDE), "rejected: E3"),
+    ("A30-qe-configuration", qe_level("ConfigurationNeeded"), "accepted OutOfDate"),
+    ("A30-qe-configuration-old", qe_level("OutOfDateConfigurationNeeded"), "accepted OutOfDate"),
+    ("A30-qe-configuration-above", qe_level("ConfigurationNeeded", 9), "accepted UpToDate"),
     ("A31-superseded", superseded, "accepted OutOfDate: T7"),
     ("A31-expired", old_collateral_expired, "undetermined: T2 T4 T5"),
     ("A33-module-out-of-date", tdx("UpToDate", "OutOfDate"), "accepted OutOfDate"),
