@@ -63,9 +63,8 @@ def verify_custody(
 def _check_case(
     case: CaseFolder, heads: Sequence[Checkpoint], signing_keys: Sequence[PublicKey]
 ) -> list[CustodyProblem]:
-    there = sorted(
-        case.path.rglob("*")
-    )  # before the ledger: what is committed meanwhile is no stray
+    # Listed before the ledger is read: what is committed meanwhile is no stray.
+    there = sorted(case.path.rglob("*"))
     ledger = _LedgerCheck(case, signing_keys or case.settings.signing_keys)
     problems = list(ledger.check())
     problems += _check_settings(case, ledger, signing_keys)

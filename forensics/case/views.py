@@ -365,8 +365,7 @@ VIEW_SQL = {
     "verdict": _VERDICT,
     "check_result": _CHECK_RESULT,
     "binding": _BINDING,
-    "reshown": "SELECT observation_id, observation_no, signing_id, showing, trusted_showing "
-    "FROM stored.reshown",
+    "reshown": "FROM stored.reshown",  # where others read it, and no temporary table is before it
     "latency": LATENCIES.anew,
     "way": WAYS.anew,
     "loose_end": LOOSE_END_SQL,
