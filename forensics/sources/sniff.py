@@ -8,6 +8,7 @@ from enum import StrEnum
 from forensics.errors import EvidenceError
 from forensics.formats.snp import looks_like_report
 from forensics.sources.encodings import decode_binary
+from forensics.sources.members import BOM
 
 # How much of a file the decision may need: a quote in hex, wrapped, is about 20 KiB.
 HEAD_SIZE = 1 << 18
@@ -101,7 +102,8 @@ def looks_like_quote(head: bytes) -> bool:
 
 
 def _sniff_text(head: bytes) -> Kind:
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = head.removeprefix(BOM)
+    text = head.lstrip()
     if text.startswith(b"{"):
         return Kind.JSON_OBJECT
     if _TOML.search(head):  # before arrays: a table header begins like one
@@ -137,7 +139,8 @@ def _has_event_line(text: bytes) -> bool:
 def decode_text(data: bytes) -> tuple[Kind, bytes]:
     """Binary evidence out of hex or base64 text, and what it is; the text itself when nothing."""
     try:
-        decoded = decode_binary(data.rstrip(b"\x00 \t\r\n").decode("ascii"))
+        text = data.removeprefix(BOM).rstrip(b"\x00 \t\r\n").decode("ascii")
+        decoded = decode_binary(text)
     except (UnicodeDecodeError, EvidenceError):
         return Kind.UNRECOGNISED, data
     if not decoded:

@@ -22,6 +22,7 @@ import zstandard
 
 from forensics.errors import UsageError
 from forensics.sources import DEFAULT_LIMITS, ingest_paths, walk
+from forensics.sources.members import BOM
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -62,16 +63,18 @@ def test_a_quote_in_every_encoding_is_one_quote(bench: Bench, make_quote: MakeQu
     bench.put("c.b64", base64.encodebytes(quote))
     bench.put("d.txt", base64.urlsafe_b64encode(quote).rstrip(b"="))
     bench.put("e.jsonl", lines({"quote": base64.b64encode(quote).decode()}, {"quote": quote.hex()}))
+    bench.put("f.hex", BOM + quote.hex().encode())
+    bench.put("g.b64", BOM + base64.encodebytes(quote))
     summary = bench.ingest()
     assert summary.quarantined == 0
     assert summary.new_quotes == 1
-    assert bench.rows("observation", "quote_no") == [(1,)] * 6
+    assert bench.rows("observation", "quote_no") == [(1,)] * 8
     assert bench.case.quote_bytes(hashlib.sha256(quote).digest()) == quote
 
 
 def test_a_text_with_a_quote_on_each_line(bench: Bench, make_quote: MakeQuote) -> None:
     quotes = [make_quote(seed).hex() for seed in range(3)]
-    bench.put("quotes.txt", "\n".join([*quotes, "00", ""]))
+    bench.put("quotes.txt", BOM + "\n".join([*quotes, "00", ""]).encode())
     bench.ingest()
     assert bench.rows("observation", "source_line, quote_no") == [(1, 1), (2, 2), (3, 3)]
     assert bench.rows("quarantine", "source_line, reason") == [(4, "too-short")]

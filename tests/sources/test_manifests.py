@@ -9,6 +9,7 @@ import pytest
 from forensics.case.records import Record
 from forensics.errors import EvidenceError
 from forensics.sources.manifest import decode_toml, decode_yaml, read_manifest
+from forensics.sources.members import BOM
 from forensics.sources.sniff import Kind, sniff
 
 MR, TD = "ab" * 32, "cd" * 48
@@ -101,6 +102,15 @@ def test_every_spelling_gives_the_same_rows(text: str, kind: Kind, decode: objec
     record = read(decode(data))
     assert record.problem is None
     assert record.rows == ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("workload = []\n", Kind.TOML), ("[policy]\n", Kind.TOML), ("policy:\n", Kind.YAML)],
+)
+def test_a_byte_order_mark_does_not_hide_the_first_line(text: str, kind: Kind) -> None:
+    data = BOM + text.encode()
+    assert sniff(data, len(data)) is kind
 
 
 def test_json_gives_the_same_rows() -> None:
