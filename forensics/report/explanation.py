@@ -18,6 +18,7 @@ from forensics.formats.quote import Quote
 from forensics.formats.snp import SnpReport
 from forensics.report.openssl import (
     Step,
+    crl_form_step,
     crl_step,
     document_steps,
     find_issuer,
@@ -258,6 +259,7 @@ class Explainer:
         for signed, listed, name, crl, serial, key in crls:
             if crl is not None:
                 steps += self._crl_steps(signed, listed, name, crl, serial, issuers, key)
+                steps.append(crl_form_step(signed, name, self._read_crl(crl)))
         if selection.root_crl is not None:
             data = self._read_crl(selection.root_crl)
             steps += [revocation_step("S2", "root_ca", data, s) for s in dict.fromkeys(serials)]

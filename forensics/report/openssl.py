@@ -204,6 +204,19 @@ def crl_step(check_id: str, name: str, der: bytes, issuer: Certificate) -> Step:
     )
 
 
+def crl_form_step(check_id: str, name: str, der: bytes) -> Step:
+    """R1 or R2: QVL refuses a CRL without the two extensions that RFC 5280, 5.2 demands."""
+    return Step(
+        check_id,
+        "The CRL has a number and names the key of its issuer",
+        f"openssl crl -inform DER -in {name}.crl -noout -text "
+        "| grep -cE '^ +X509v3 (CRL Number|Authority Key Identifier): *(critical)?$' "
+        "| sed 's/$/ of 2/'",
+        "2 of 2",
+        {f"{name}.crl": der},
+    )
+
+
 def revocation_step(check_id: str, name: str, der: bytes, serial: str) -> Step:
     """R3, R4 or S2: is a serial number listed? Passes when it is not."""
     padded = serial.upper().zfill(len(serial) + len(serial) % 2)

@@ -1,4 +1,4 @@
-"""The steps for openssl that repeat T1, T2 and T3: they hold to the second where the checks do."""
+"""The steps for openssl: those of T1, T2 and T3 hold to the second where the checks do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from verify.test_times import EDGE, ENDS, SECOND, STARTS, Edge, without_end
 
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.pem import split_pem
-from forensics.report.openssl import Step, make_script, report_steps, signer_time_step, time_steps
+from forensics.report.openssl import (
+    Step,
+    crl_form_step,
+    make_script,
+    report_steps,
+    signer_time_step,
+    time_steps,
+)
 from forensics.verify.documents import find_signers
 
 EDGES = [edge for edge in (*STARTS, *ENDS) if edge.check in ("T1", "T2", "T3", "T6")]
@@ -88,3 +95,21 @@ def test_the_vek_chain_is_told_alike(kit: Any, tmp_path: Path, offset: int) -> N
     steps = [s for s in report_steps(report, None, read, at) if s.check_id == "N8"]
 
     assert differing(steps, tmp_path / "proof") == ({"N8"} if offset > 0 else set())
+
+
+@pytest.mark.parametrize(
+    ("lacking", "passes"),
+    [({}, True), ({"number": None}, False), ({"authority_key": False}, False)],
+    ids=str,
+)
+def test_openssl_tells_a_crl_without_the_extensions_that_it_needs(
+    kit: Any, tmp_path: Path, lacking: dict[str, Any], passes: bool
+) -> None:
+    """Its signature holds, and R2 fails."""
+    crl = kit.crl(kit.pki.platform_ca, **lacking)
+    failed = kit.evidence().bend_collateral(pck_crl=crl).judge(kit.NOW).failed_checks
+
+    assert ("R2" not in failed) == passes
+    assert differing([crl_form_step("R2", "pck_ca", crl)], tmp_path / "proof") == (
+        set() if passes else {"R2"}
+    )
