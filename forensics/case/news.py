@@ -72,7 +72,8 @@ GROUNDS = (
 nothing that it says is another: so these are an aspect of their own.
 """
 _OF = " grounds"
-GROUNDS_OF = {moment: moment + _OF for moment in ("receipt", "hindsight")}
+MOMENTS = ("receipt", "hindsight")
+GROUNDS_OF = {moment: moment + _OF for moment in MOMENTS}
 """Moment -> the name of that aspect; what is said is named by the moment alone."""
 
 

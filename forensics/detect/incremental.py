@@ -11,7 +11,6 @@ whether it declares a scope or not.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +36,7 @@ from forensics.detect.findings import Finding, as_found, was_given
 from forensics.detect.narrowed import run_narrowed
 from forensics.detect.near import Near
 from forensics.detect.parameters import AS_OF, Value, bind
+from forensics.detect.reading import read_columns
 from forensics.detect.run import DetectorRun, make_gaps
 from forensics.detect.scope import NARROWED, name_aspects
 
@@ -277,9 +277,8 @@ def _find_change(
 
 def _tells_time(detector: Detector) -> bool:
     """Whether what it says depends on the cut-off or on the moment of hindsight itself."""
-    statements = " ".join(detector.statements)
-    read = "verdict" in detector.inputs and re.search(rf"\b{AS_OF}\b", statements)
-    return bool(read) or AS_OF in {parameter.name for parameter in detector.params}
+    read = AS_OF in read_columns(detector).get("verdict", ())
+    return read or AS_OF in {parameter.name for parameter in detector.params}
 
 
 def _whole_inputs(detector: Detector) -> list[str]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from typing import Any, Final
 
 import duckdb
 
 from forensics.case.contract import COLUMNS
+from forensics.case.news import MOMENTS
 from forensics.detect.detector import Detector
 from forensics.errors import DetectorError
 
 # Parts of a statement that do nothing but read; INSERT, COPY and the like have nodes of their own.
 _SELECTS: Final = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+_VERDICT: Final = "verdict"
 _NODE: Final = re.compile(r'"type": ?"(\w+_NODE)"')
 _Names = Mapping[str, str]  # what stands in a FROM, by its name there -> the view, or ""
 
@@ -38,6 +40,22 @@ def read_columns(detector: Detector) -> Mapping[str, tuple[str, ...]]:
         view: tuple(name for name in COLUMNS[view] if name in found[view])
         for view in detector.inputs
     }
+
+
+@cache
+def read_moments(detector: Detector) -> tuple[str, ...]:
+    """The moments of the verdicts that a detector reads: none, the receipt, or both.
+
+    The receipt alone where of each `verdict` in a FROM a condition says so that its rows cannot
+    escape: one of WHERE, of an inner join, or of the join that it is the right side of.
+    """
+    trees = [json.loads(_serialize(statement)) for statement in detector.statements]
+    if any(tree["error"] for tree in trees):
+        return MOMENTS if _VERDICT in detector.inputs else ()
+    named = sum(name.lower() == _VERDICT for name in _name_tables(trees))
+    if not named:
+        return ()
+    return MOMENTS[:1] if named == _count_receipts(trees) else MOMENTS
 
 
 def only_selects(statement: str) -> bool:
@@ -146,6 +164,46 @@ def _name_tables(node: Any) -> Iterator[str]:
     items = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for item in items:
         yield from _name_tables(item)
+
+
+def _count_receipts(node: Any) -> int:
+    """How often `verdict` stands in a FROM under the condition that its moment is the receipt."""
+    if isinstance(node, list):
+        return sum(map(_count_receipts, node))
+    if not isinstance(node, dict):
+        return 0
+    count = sum(map(_count_receipts, node.values()))
+    if node.get("type") == "SELECT_NODE":
+        kept = set(_find_receipts(node["where_clause"]))
+        verdicts = list(_list_verdicts(node["from_table"], kept))
+        alone = len(verdicts) == 1  # then `moment` needs no name before it
+        count += sum(name in kept or (alone and "" in kept) for name, kept in verdicts)
+    return count
+
+
+def _list_verdicts(table: Mapping[str, Any], kept: Set[str]) -> Iterator[tuple[str, Set[str]]]:
+    """Each `verdict` of a FROM by its name there, with the names whose moment is the receipt."""
+    if table["type"] == "JOIN":
+        inside = kept | set(_find_receipts(table["condition"]))
+        kind = table["join_type"]
+        yield from _list_verdicts(table["left"], inside if kind == "INNER" else kept)
+        yield from _list_verdicts(table["right"], inside if kind in ("INNER", "LEFT") else kept)
+    elif table.get("table_name", "").lower() == _VERDICT:
+        yield table["alias"].lower() or _VERDICT, kept
+
+
+def _find_receipts(condition: Any) -> Iterator[str]:
+    """The names before `moment = 'receipt'` in a condition that is true only where that is."""
+    match condition:
+        case {"type": "CONJUNCTION_AND", "children": parts}:
+            for part in parts:
+                yield from _find_receipts(part)
+        case {
+            "type": "COMPARE_EQUAL",
+            "left": {"column_names": [*names, column]},
+            "right": {"literal": {"text": moment}},
+        } if (column.lower(), moment) == ("moment", MOMENTS[0]):
+            yield ".".join(names).lower()
 
 
 def _list_sources(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

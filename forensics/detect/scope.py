@@ -24,7 +24,6 @@ says which sightings or keys that are.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -38,7 +37,7 @@ from forensics.detect.findings import Finding
 from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
 from forensics.detect.parameters import Value
 from forensics.detect.reach import MAIN, Reach
-from forensics.detect.reading import read_columns
+from forensics.detect.reading import read_columns, read_moments
 from forensics.detect.run import AGAIN, note_again
 
 NARROWED: Final = frozenset({*SIGHTINGS, *EVENTS})
@@ -220,12 +219,7 @@ def name_aspects(detector: Detector) -> tuple[str, ...]:
     """The aspects of verdicts that a detector looks at: both moments where it does not say, and
     what a verdict rests on where it reads that.
     """
-    statements = " ".join(detector.statements)
-    reads = len(re.findall(r"\b(?:FROM|JOIN) verdict\b", statements))
-    receipts = statements.count("moment = 'receipt'")
-    if not reads:
-        return ()
-    moments = ("receipt",) if reads <= receipts else ("receipt", "hindsight")
+    moments = read_moments(detector)
     if set(read_columns(detector).get("verdict", ())).isdisjoint(GROUNDS):
         return moments
     return (*moments, *(GROUNDS_OF[moment] for moment in moments))

@@ -19,6 +19,7 @@ from forensics.detect.reading import (
     only_selects,
     put_rows,
     read_columns,
+    read_moments,
 )
 from forensics.errors import DetectorError
 
@@ -56,6 +57,46 @@ def read(sql: str, *inputs: str) -> dict[str, tuple[str, ...]]:
 def test_each_way_of_naming_a_column(sql: str, expected: str):
     names = COLUMNS["verdict"] if expected == "*" else expected.split()
     assert sorted(read(sql, "binding", "verdict")["verdict"]) == sorted(names)
+
+
+RECEIPT, BOTH = ("receipt",), ("receipt", "hindsight")
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT 1 FROM binding", ()),
+        ("SELECT v.status FROM verdict AS v WHERE v.moment = 'receipt'", RECEIPT),
+        ("SELECT status FROM verdict WHERE moment = 'receipt' AND outcome = 'accepted'", RECEIPT),
+        ("SELECT status FROM Verdict WHERE verdict.moment = 'receipt'", RECEIPT),
+        ("SELECT 1 FROM binding AS b\nJOIN\n  verdict AS v USING (observation_no)\n"
+         "WHERE v.moment = 'receipt'", RECEIPT),
+        ("SELECT 1 FROM binding AS b LEFT JOIN verdict AS v "
+         "ON v.observation_no = b.observation_no AND v.moment = 'receipt'", RECEIPT),
+        ("SELECT 1 FROM binding AS b, (SELECT * FROM verdict WHERE moment = 'receipt') AS v",
+         RECEIPT),
+        # What does not say so, or not of these rows.
+        ("SELECT count(*) FROM verdict", BOTH),
+        ("SELECT 1 FROM verdict WHERE moment = 'hindsight'", BOTH),
+        ("SELECT 1 FROM verdict WHERE moment = 'receipt' OR outcome = 'rejected'", BOTH),
+        ("SELECT 1 FROM verdict WHERE NOT moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM verdict -- moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM binding AS b, verdict AS v", BOTH),
+        ("SELECT 1 FROM binding AS b JOIN  verdict AS v ON v.moment = 'hindsight'", BOTH),
+        ("SELECT 1 FROM verdict AS v LEFT JOIN binding AS b ON v.moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM binding AS b FULL JOIN verdict AS v ON v.moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM verdict AS r JOIN verdict AS h ON r.moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM verdict AS r JOIN verdict AS h USING (observation_no) "
+         "WHERE moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM verdict AS v WHERE v.moment = 'receipt' AND v.moment = 'receipt' "
+         "AND EXISTS (SELECT 1 FROM verdict AS h)", BOTH),
+        ("SELECT (SELECT count(*) FROM verdict AS h) FROM verdict WHERE moment = 'receipt'", BOTH),
+        ("SELECT 1 FROM verdict AS v WHERE b.moment = 'receipt'", BOTH),
+    ],
+)  # fmt: skip
+def test_the_moments_of_the_verdicts_that_are_read(sql: str, expected: tuple[str, ...]):
+    detector = replace(CATALOG["debug-enclave"], sql=sql, inputs=("verdict",), not_evaluable=())
+    assert read_moments(detector) == expected
 
 
 def test_another_views_columns_are_not_read():
