@@ -36,6 +36,7 @@ from forensics.verify.facts import (
     Subject,
 )
 from forensics.verify.tcb import (
+    NOT_SUPPORTED,
     REVOKED,
     Platform,
     TcbEvaluation,
@@ -109,8 +110,9 @@ class Appraiser:
         evaluation, advisories = _evaluate(subject, certification, chain, info, identity, results)
         results |= _check_levels(subject, evaluation, results)
         status = evaluation.status if evaluation else None
-        excused = _excuse(selection, moment, revoked=status == REVOKED)
-        outcome = conclude(results, excused)
+        if not all(document and document.authentic for document in _list_documents(selection)):
+            status, advisories = None, ()  # anybody may have written them
+        outcome = conclude(results, _excuse(selection, moment, evaluation))
         if outcome != "accepted" and (outcome, status) != ("rejected", REVOKED):
             status = None
         ordered = {check: results[check] for check in QUOTE_CHECKS}
@@ -125,6 +127,10 @@ class Appraiser:
         if document is None or document.results["S5"][0] != "pass":
             return None
         return self._read_identity(document)
+
+
+def _list_documents(selection: Selection) -> tuple[DocumentFact | None, DocumentFact | None]:
+    return selection.tcb_info, selection.qe_identity
 
 
 def _check_revocation(chain: ChainFact, selection: Selection, moment: int) -> Results:
@@ -361,24 +367,30 @@ _BY_TCB_INFO = frozenset(("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"))
 _BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
 
 
-def _excuse(selection: Selection, moment: int, *, revoked: bool) -> frozenset[str]:
+def _excuse(
+    selection: Selection, moment: int, evaluation: TcbEvaluation | None
+) -> frozenset[str]:
     """Checks whose failure other collateral may mend: what they fail by is not in force.
 
     A newer TCB info or identity may say otherwise of what an expired one says, unless that revokes:
-    it stays. What one says that was issued after the moment, the one in force then may not say.
+    it stays. What one says that was issued after the moment, the one in force then may not say; and
+    what one says whose signer is not known, nobody may have said.
     """
     excused: set[str] = set()
-    parts = ((selection.tcb_info, _BY_TCB_INFO), (selection.qe_identity, _BY_IDENTITY))
-    for document, checks in parts:
+    standing = False  # does a document say against the quote what no other may take back?
+    words = (evaluation.platform_status, evaluation.qe_status) if evaluation else (None, None)
+    by_document = zip(_list_documents(selection), (_BY_TCB_INFO, _BY_IDENTITY), words, strict=True)
+    for document, checks, word in by_document:
         if document is None:
             continue
         issued, expires = document.outline.issued_at, document.outline.expires_at
         early = issued is not None and moment < issued
-        if early or expires is None or moment >= expires + SECOND:
+        said = not early and document.results["S1"][0] != "error"
+        in_force = said and expires is not None and moment < expires + SECOND
+        if not in_force:
             excused |= checks
-            if early or not revoked:
-                excused.add("V3")
-    return frozenset(excused)
+        standing |= (said and word == REVOKED) or (in_force and word == NOT_SUPPORTED)
+    return frozenset(excused if standing else {*excused, "V3"})
 
 
 def conclude(results: Results, excused: Collection[str] = ()) -> str:

@@ -47,12 +47,21 @@ class TdxTcb:
 
 @dataclass(frozen=True)
 class TcbEvaluation:
-    """`status` is Intel's word, or `NotSupported`; `note` says how it came about."""
+    """`status` is Intel's word, or `NotSupported`; `note` says how it came about.
 
-    status: str
+    It converges what the TCB info says of platform and module with what the identity says of the
+    quoting enclave.
+    """
+
+    platform_status: str
+    qe_status: str
     level: TcbLevel | None
     module_level: SvnLevel | None
     note: str
+
+    @property
+    def status(self) -> str:
+        return converge(self.platform_status, self.qe_status)
 
     @property
     def terminal(self) -> bool:
@@ -103,8 +112,8 @@ def evaluate_tcb(
     if tdx is None:
         level = select_sgx_level(info.levels, platform)
         if level is None:
-            return TcbEvaluation(NOT_SUPPORTED, None, None, "no TCB level reached")
-        return TcbEvaluation(converge(level.status, qe_status), level, None, level.status)
+            return _reach_nothing(qe_status)
+        return TcbEvaluation(level.status, qe_status, level, None, level.status)
     return _evaluate_tdx(info, platform, tdx, qe_status)
 
 
@@ -131,7 +140,7 @@ def _reaches_sgx(level: TcbLevel, platform: Platform) -> bool:
 def _evaluate_tdx(info: TcbInfo, platform: Platform, tdx: TdxTcb, qe_status: str) -> TcbEvaluation:
     level = select_tdx_level(info.levels, platform, tdx)
     if level is None:
-        return TcbEvaluation(NOT_SUPPORTED, None, None, "no TCB level reached")
+        return _reach_nothing(qe_status)
     module_status, module_level = "UpToDate", None
     if tdx.module_version > 0:
         module = select_module(info, tdx.module_version)
@@ -140,7 +149,11 @@ def _evaluate_tdx(info: TcbInfo, platform: Platform, tdx: TdxTcb, qe_status: str
     status = converge(level.status, module_status)
     note = f"{level.status}, module {module_status}"
     advised = _advise_relaunch(info, platform, tdx, status, module_status, qe_status)
-    return TcbEvaluation(converge(advised or status, qe_status), level, module_level, note)
+    return TcbEvaluation(advised or status, qe_status, level, module_level, note)
+
+
+def _reach_nothing(qe_status: str) -> TcbEvaluation:
+    return TcbEvaluation(NOT_SUPPORTED, qe_status, None, None, "no TCB level reached")
 
 
 def _advise_relaunch(

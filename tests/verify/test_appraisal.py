@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from forensics.simulate import collateral as col
 from forensics.verify.appraisal import Judgement, conclude
 from forensics.verify.archive import Selection
 from forensics.verify.checks import QUOTE_CHECKS, STRICT
 
+ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = ISSUED + timedelta(days=5)  # than the moment of judgement
 ACCEPTED, REJECTED, UNDETERMINED = "accepted", "rejected", "undetermined"
 
 
@@ -135,3 +139,64 @@ def test_missing_collateral_is_never_a_pass(
     assert (judgement.outcome, judgement.status) == (outcome, None)
     assert judgement.failed_checks == []
     assert judgement.undetermined_checks != []
+
+
+SIGNERS = ("tcb_info_issuer_chain", "qe_identity_issuer_chain")
+
+
+@pytest.mark.parametrize("status", ["Revoked", "UpToDate"])
+def test_what_nobody_is_known_to_have_said_decides_nothing(kit: Any, status: str) -> None:
+    """Without the signing certificate anybody may have written a TCB info, and invented advice."""
+    levels = (kit.level(status=status, components=b"\xff" * 16, advisories=("INTEL-SA-1",)),)
+    reached = (kit.level(status=status, advisories=("INTEL-SA-1",)),)
+    for level in (levels, reached):
+        judgement = kit.evidence(collateral=kit.collateral(levels=level), without=SIGNERS).judge()
+        assert (judgement.outcome, judgement.status) == (UNDETERMINED, None)
+        assert judgement.advisory_ids == ()
+
+
+def test_a_forged_tcb_info_revokes_nothing(kit: Any) -> None:
+    """It is refused, as QVL refuses it; what it says is nobody's word."""
+    body = col.tcb_info(
+        "sgx",
+        fmspc=kit.FMSPC,
+        issued=ISSUED,
+        levels=[kit.level(status="Revoked", advisories=("INTEL-SA-1",))],
+    )
+    forged = kit.evidence().bend_collateral(tcb_info=kit.sign(body, kit.other_key))
+    judgement = forged.judge()
+
+    assert (judgement.outcome, judgement.status) == (REJECTED, None)
+    assert "S4" in judgement.failed_checks
+    assert judgement.advisory_ids == ()
+
+
+@pytest.mark.parametrize(
+    ("info", "identity", "outcome"),
+    [
+        ({"levels": "Revoked"}, {"issued": LATER}, REJECTED),
+        ({"levels": "Revoked", "issued": LATER}, {}, UNDETERMINED),
+        ({"levels": "Revoked", "issued": LATER}, {"issued": LATER}, UNDETERMINED),
+        ({"levels": None}, {"issued": LATER}, REJECTED),
+        ({}, {"status": "Revoked"}, REJECTED),
+        ({"issued": LATER}, {"status": "Revoked"}, REJECTED),
+        ({"levels": "Revoked", "issued": LATER}, {"status": "Revoked", "issued": LATER},
+         UNDETERMINED),
+    ],
+)  # fmt: skip
+def test_only_the_document_that_speaks_against_a_quote_has_to_be_in_force(
+    kit: Any, info: dict[str, Any], identity: dict[str, Any], outcome: str
+) -> None:
+    """V3 fails by one of two documents: that the other begins later excuses nothing."""
+    status = info.get("levels", "UpToDate")
+    level = kit.level(status=status) if status else kit.level(components=b"\xff" * 16)
+    tcb_info = col.tcb_info(
+        "sgx", fmspc=kit.FMSPC, issued=info.get("issued", ISSUED), levels=[level]
+    )
+    qe_levels = [col.SvnLevel(col.DEFAULT_QE_SVN, identity.get("status", "UpToDate"))]
+    qe_identity = col.qe_identity("sgx", issued=identity.get("issued", ISSUED), levels=qe_levels)
+    evidence = kit.evidence().bend_collateral(
+        tcb_info=kit.sign(tcb_info), qe_identity=kit.sign(qe_identity)
+    )
+
+    assert evidence.judge().outcome == outcome
