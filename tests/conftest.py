@@ -25,7 +25,7 @@ from forensics.verify.archive import Archive, Selection
 from forensics.verify.certification import prove_certification
 from forensics.verify.chain import prove_chain, unproven_chain
 from forensics.verify.documents import find_signers, prove_crl, prove_document
-from forensics.verify.facts import CrlFact, DocumentFact, Subject
+from forensics.verify.facts import CrlFact, DocumentFact, Subject, list_signings
 from forensics.verify.signatures import verify_raw
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
@@ -72,7 +72,7 @@ class Trial:
         for kind, body, signature in bundle.documents:
             fact = prove_document(kind, body, signature, signers)
             self.bodies[fact.document_id] = body
-            self.documents.append(fact)
+            self.documents += list_signings(fact, fact.signer_key, [s.fact for s in signers])
         self.crls: list[CrlFact] = [prove_crl(parse_crl(data), known) for data in bundle.crls]
         is_chain = self.quote.certification_type == CERTIFICATION_PCK_CHAIN
         data = self.quote.certification_data if chain is None else chain

@@ -16,6 +16,7 @@ from forensics.case.tables import (
     FACT_COMPONENT,
     FACT_CRL,
     FACT_DOCUMENT,
+    FACT_SIGNER,
     Table,
 )
 from forensics.errors import EvidenceError
@@ -23,7 +24,8 @@ from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.collateral import TCB_INFO, describe_components
 from forensics.formats.crl import parse_crl
 from forensics.formats.pem import split_pem
-from forensics.verify.documents import find_signers, prove_crl, prove_document
+from forensics.verify.documents import Signer, find_signers, prove_crl, prove_document
+from forensics.verify.facts import SignerFact
 
 if TYPE_CHECKING:
     import duckdb
@@ -98,7 +100,8 @@ def prove_documents(
     issuers: Iterable[Certificate],
     anchors: Collection[bytes],
 ) -> int:
-    """Prove new documents, and again those that nobody known had signed: a signer may have come.
+    """List the signers, and prove new documents; again those that nobody known had signed: a
+    signer may have come.
 
     Returns the number of documents whose signature was tried.
     """
@@ -109,12 +112,25 @@ def prove_documents(
         ORDER BY document_id
         """
     ).fetchall()
-    signers = find_signers(issuers, anchors) if missing else []
+    signers = find_signers(issuers, anchors)
+    _renew_signers(connection, tables, signers)
     facts = [prove_document(kind, body, signature, signers) for kind, body, signature in missing]
     rows = [document_row(fact) for fact in facts]
     _renew(connection, tables, FACT_DOCUMENT, "document_id", rows)
     _list_components(connection, tables)
     return len(missing) if signers else 0
+
+
+def _renew_signers(
+    connection: duckdb.DuckDBPyConnection, tables: DerivedTables, signers: Iterable[Signer]
+) -> None:
+    """Let the table have these; of one certificate under several of a root's that which lasts."""
+    facts: dict[tuple[bytes, bytes], SignerFact] = {}
+    for signer in signers:
+        facts.setdefault((signer.fact.certificate_id, signer.fact.root_key), signer.fact)
+    rows = [asdict(facts[key]) for key in sorted(facts)]
+    if rows != read_rows(connection, FACT_SIGNER, "certificate_id, root_key"):
+        tables.replace(FACT_SIGNER, rows)
 
 
 def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:

@@ -14,6 +14,7 @@ from forensics.case.tables import (
     FACT_CRL,
     FACT_DOCUMENT,
     FACT_ENDORSEMENT,
+    FACT_SIGNER,
     SUBJECT,
     Table,
 )
@@ -26,7 +27,9 @@ from forensics.verify.facts import (
     DocumentFact,
     EndorsementFact,
     Results,
+    SignerFact,
     Subject,
+    list_signings,
 )
 from forensics.verify.subject import (
     check_sgx_attributes,
@@ -69,18 +72,15 @@ def document_row(fact: DocumentFact) -> Row:
 
 
 def read_documents(connection: duckdb.DuckDBPyConnection) -> list[DocumentFact]:
-    return [
-        DocumentFact(
-            document_id=row["document_id"],
-            outline=Outline(**{name: row[name] for name in Outline.__dataclass_fields__}),
-            results=_results(row["results"]),
-            signer_serial=row["signer_serial"],
-            signer_not_before=row["signer_not_before"],
-            signer_not_after=row["signer_not_after"],
-            root_key=row["root_key"],
-        )
-        for row in read_rows(connection, FACT_DOCUMENT, "document_id")
-    ]
+    """Each under every certificate of the key that signed it: `list_signings`."""
+    order = "trusted DESC, not_after DESC, certificate_id, root_key"
+    signers = [SignerFact(**row) for row in read_rows(connection, FACT_SIGNER, order)]
+    found = []
+    for row in read_rows(connection, FACT_DOCUMENT, "document_id"):
+        outline = Outline(**{name: row[name] for name in Outline.__dataclass_fields__})
+        fact = DocumentFact(row["document_id"], outline, _results(row["results"]))
+        found += list_signings(fact, row["signer_key"], signers)
+    return found
 
 
 def crl_row(fact: CrlFact) -> Row:

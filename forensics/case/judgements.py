@@ -93,7 +93,8 @@ class Bench:
         self, candidate: Candidate, moment: int, used: Mapping[str, str | None]
     ) -> Judgement:
         """Judge again with the collateral that a verdict names: `used` has its four id columns."""
-        return self._judge_under(candidate, self._archive.recall(used), moment)
+        root_key = candidate.chain.root_key if candidate.chain else None
+        return self._judge_under(candidate, self._archive.recall(used, root_key, moment), moment)
 
     def accepts_otherwise(self, candidate: Candidate, moment: int) -> bool:
         """Would any other collateral of the archive that was valid then accept the subject?"""

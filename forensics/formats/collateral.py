@@ -151,16 +151,24 @@ def decode_signature(value: object) -> bytes:
 def outline_document(kind: str, body: bytes) -> Outline:
     """Read what selects the document; whatever is missing or malformed there is None or empty."""
     members = parse_object(body)
+    version = _tolerate(lambda: _number(members, "version"))
     return Outline(
         kind=kind,
-        id=_tolerate(lambda: _text(members, "id")) or ("SGX" if kind == TCB_INFO else ""),
-        version=_tolerate(lambda: _number(members, "version")),
+        id=_choose_id(kind, version, _tolerate(lambda: _text(members, "id"))),
+        version=version,
         issued_at=_tolerate(lambda: _date(members, "issueDate")),
         expires_at=_tolerate(lambda: _date(members, "nextUpdate")),
         evaluation_number=_tolerate(lambda: _number(members, "tcbEvaluationDataNumber")),
         fmspc=_tolerate(lambda: _hex(members, "fmspc", 6)),
         pce_id=_tolerate(lambda: _hex(members, "pceId", 2)),
     )
+
+
+def _choose_id(kind: str, version: int | None, told: str | None) -> str:
+    """TCB infos of version 2 are about SGX, whatever a member `id` says: they have none."""
+    if kind == TCB_INFO and (version == 2 or told is None):
+        return "SGX"
+    return told or ""
 
 
 def parse_tcb_info(body: bytes) -> TcbInfo:
@@ -234,7 +242,7 @@ def _read_tcb_info(body: bytes) -> TcbInfo:
         raise _invalid(f"version {version}")
     outline = Outline(
         kind=TCB_INFO,
-        id=_text(members, "id") if version == 3 else "SGX",  # v2 knows no other TEE
+        id=_choose_id(TCB_INFO, version, _text(members, "id") if version == 3 else None),
         version=version,
         issued_at=_date(members, "issueDate"),
         expires_at=_date(members, "nextUpdate"),

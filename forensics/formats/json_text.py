@@ -121,3 +121,16 @@ def _skip_blanks(text: str, position: int) -> int:
     while text[position] in " \t\r\n":
         position += 1
     return position
+
+
+def find_repeated_keys(data: bytes) -> list[str]:
+    """Names that stand twice in one object anywhere in the JSON text `data`, sorted."""
+    repeated: set[str] = set()
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for name, _ in pairs:
+            (repeated if name in seen else seen).add(name)
+
+    json.loads(data, object_pairs_hook=note, parse_int=str)
+    return sorted(repeated)

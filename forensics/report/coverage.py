@@ -88,7 +88,7 @@ def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:
             intervals=_merge(
                 (_moment(start), _moment(end + SECOND))
                 for start, end, authentic in entries
-                if authentic and start is not None and end is not None
+                if authentic and start is not None and end is not None and start <= end
             ),
         )
         for (kind, key), entries in sorted(series.items())

@@ -242,6 +242,8 @@ class Explainer:
                 "SELECT body, signature FROM stored.document WHERE document_id = ?",
                 [document.document_id],
             ).fetchall()[0]
+            # The certificate that was judged with first: its key may have several.
+            signers.sort(key=lambda signer: signer.fact != document.signer)
             found = find_signature(body, signature, signers)
             if found is None and signers:  # nobody's: let openssl say so of the likeliest signer
                 found = signers[0], body
@@ -250,8 +252,8 @@ class Explainer:
                 kind = document.outline.kind
                 steps += document_steps(check, kind, text, signature, signer)
                 steps += [] if second is None else [signer_time_step(kind, second, signer)]
-            if document.signer_serial is not None:
-                serials.append(document.signer_serial)
+            if document.signer is not None:
+                serials.append(document.signer.serial)
         crls = (
             ("R1", "R3", "root_ca", selection.root_crl, chain.ca_serial, chain.root_key),
             ("R2", "R4", "pck_ca", selection.pck_crl, chain.pck_serial, chain.ca_key),

@@ -223,8 +223,8 @@ def revocation_step(check_id: str, name: str, der: bytes, serial: str) -> Step:
     return Step(
         check_id,
         f"Serial number {serial} in the CRL",
-        f"openssl crl -inform DER -in {name}.crl -noout -text "
-        f"| grep -q 'Serial Number: {padded}$' || echo unlisted",
+        f"listed=$(openssl crl -inform DER -in {name}.crl -noout -text) "  # none if not readable
+        f"&& ! echo \"$listed\" | grep -q 'Serial Number: {padded}$' && echo unlisted",
         "unlisted",
         {f"{name}.crl": der},
     )

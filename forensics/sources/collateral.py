@@ -23,7 +23,7 @@ from forensics.formats.collateral import (
     split_envelope,
 )
 from forensics.formats.crl import parse_crl
-from forensics.formats.json_text import parse_object
+from forensics.formats.json_text import find_repeated_keys, parse_object
 from forensics.formats.pem import split_pem
 from forensics.sources.encodings import decode_binary
 
@@ -117,8 +117,14 @@ def read_pcs_body(data: bytes, line: int | None) -> Record:
 
 
 def read_collateral(value: dict[str, object], data: bytes, line: int | None) -> Record:
-    """The nine-field JSON; a field that is missing is not a problem, a wrong one is."""
+    """The nine-field JSON; a field that is missing is not a problem, a wrong one is.
+
+    Of a field that stands twice neither value is taken: another reader would take the other.
+    """
     items = Items()
+    for name in find_repeated_keys(data):
+        value.pop(name, None)
+        items.note(name, EvidenceError("duplicate-key", "stands twice"))
     for name in CHAIN_FIELDS:
         for text in _texts(items, value, name):
             items.attempt(name, items.add_pem, text.encode())

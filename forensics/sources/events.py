@@ -8,11 +8,11 @@ text with the values that were passed over goes into quarantine.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 from forensics.case.records import Problem, Record
 from forensics.errors import EvidenceError
+from forensics.formats.json_text import find_repeated_keys
 from forensics.sources.fields import (
     EVENT_TYPES,
     OBSERVATION,
@@ -156,16 +156,3 @@ def may_repeat_keys(event: dict[str, object], data: bytes) -> bool:
     start = data.find(b'"quote":"') + 9
     end = data.find(b'"', start)
     return data.count(b'"', 0, start) + data.count(b'"', max(end, start)) != marks
-
-
-def find_repeated_keys(data: bytes) -> list[str]:
-    """Names that stand twice in one object anywhere in the JSON text `data`, sorted."""
-    repeated: set[str] = set()
-
-    def note(pairs: list[tuple[str, object]]) -> None:
-        seen: set[str] = set()
-        for name, _ in pairs:
-            (repeated if name in seen else seen).add(name)
-
-    json.loads(data, object_pairs_hook=note, parse_int=str)
-    return sorted(repeated)

@@ -6,6 +6,7 @@ import msgspec
 
 from forensics.case.records import Problem, Record
 from forensics.errors import EvidenceError
+from forensics.formats.json_text import find_repeated_keys
 from forensics.sources import collateral, events, manifest
 from forensics.sources.limits import Limits
 from forensics.sources.members import BOM
@@ -113,7 +114,7 @@ def read_object(kind: str, value: dict[str, object], data: bytes, line: int | No
     if kind == COLLATERAL:
         return collateral.read_collateral(value, data, line)
     if kind == MANIFEST:
-        repeated = events.find_repeated_keys(data)
+        repeated = find_repeated_keys(data)
         if repeated:
             message = f"these keys stand twice: {', '.join(repeated)[:500]}"
             return Record(line, data, [], problem=Problem("bad-manifest", message))

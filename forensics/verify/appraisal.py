@@ -33,6 +33,7 @@ from forensics.verify.facts import (
     CrlFact,
     DocumentFact,
     Results,
+    SignerFact,
     Subject,
 )
 from forensics.verify.tcb import (
@@ -133,15 +134,15 @@ def _list_documents(selection: Selection) -> tuple[DocumentFact | None, Document
     return selection.tcb_info, selection.qe_identity
 
 
+def _list_signers(selection: Selection) -> list[SignerFact]:
+    return [d.signer for d in _list_documents(selection) if d is not None and d.signer is not None]
+
+
 def _check_revocation(chain: ChainFact, selection: Selection, moment: int) -> Results:
     if chain.ca_serial is None or chain.pck_serial is None:
         return dict.fromkeys(("R1", "R2", "R3", "R4", "S2"), skipped("P1"))
     root_crl, pck_crl = selection.root_crl, selection.pck_crl
-    signers = {
-        document.signer_serial
-        for document in (selection.tcb_info, selection.qe_identity)
-        if document and document.signer_serial
-    }
+    signers = {signer.serial for signer in _list_signers(selection)}
     return {
         "R1": _check_crl(root_crl, chain.root_key, "a CRL of the root CA"),
         "R2": _check_crl(pck_crl, chain.ca_key, f"a CRL of {chain.ca_name}"),
@@ -191,7 +192,7 @@ def _worse(first: Outcome, second: Outcome) -> Outcome:
 
 def _check_time(chain: ChainFact, selection: Selection, moment: int) -> Results:
     info, identity = selection.tcb_info, selection.qe_identity
-    signing = [d.signer_not_after for d in (info, identity) if d and d.signer_not_after is not None]
+    signing = [signer.not_after for signer in _list_signers(selection)]
     evaluation = [d.outline.evaluation_number if d else None for d in (info, identity)]
     return {
         "T1": skipped("P1") if chain.not_after is None else _check_end(chain.not_after, moment),
@@ -231,10 +232,8 @@ def _check_crl_time(selection: Selection, moment: int) -> Outcome:
 
 
 def _check_start(chain: ChainFact, selection: Selection, moment: int) -> Outcome:
-    starts = [chain.not_before]
-    for document in (selection.tcb_info, selection.qe_identity):
-        if document:
-            starts += [document.signer_not_before, document.outline.issued_at]
+    starts = [chain.not_before, *(signer.not_before for signer in _list_signers(selection))]
+    starts += [document.outline.issued_at for document in _list_documents(selection) if document]
     latest = max((start for start in starts if start is not None), default=None)
     if latest is None:
         return skipped("P1")
@@ -367,9 +366,7 @@ _BY_TCB_INFO = frozenset(("M1", "M2", "M3", "D1", "D2", "D3", "V1", "V2"))
 _BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
 
 
-def _excuse(
-    selection: Selection, moment: int, evaluation: TcbEvaluation | None
-) -> frozenset[str]:
+def _excuse(selection: Selection, moment: int, evaluation: TcbEvaluation | None) -> frozenset[str]:
     """Checks whose failure other collateral may mend: what they fail by is not in force.
 
     A newer TCB info or identity may say otherwise of what an expired one says, unless that revokes:

@@ -4,13 +4,18 @@ Everything ever ingested is a candidate. For one subject and one moment `t`, of 
 are *about* the subject (same root, TEE, FMSPC, PCE-ID; for CRLs the same issuer), the one used is
 
 1. authentic before not authentic: a forged document never displaces a real one;
-2. in force at `t` (issued <= t <= expiry), of these the latest issued;
-3. else not yet expired at `t` but issued later, the earliest issued: Intel's library accepts that
+2. of documents, one whose signer the root CRL that is used does not list;
+3. in force at `t` (issued <= t <= expiry), of these the latest issued;
+4. else not yet expired at `t` but issued later, the earliest issued: Intel's library accepts that
    too, and the strict check T6 then fails;
-4. else expired, the one that expired last: the checks T2, T4, T5 then fail;
+5. else expired, the one that expired last: the checks T2-T5 then fail;
 
 with ties broken by the higher evaluation number, then document version, then id. The moment of
 expiry itself is still in force (QVL compares with `>`), to the second as Intel counts time.
+
+A document also expires with the certificates behind it. Where several certify the key that signed
+it, under the root of the subject, one that began by `t` is used, of these the longest-lived: Intel
+certifies its key anew, and what the case learned first decides nothing.
 
 Where no authentic TCB info of that FMSPC has the PCE-ID, those of others stay candidates and fail
 M3, as in QVL, which is given one document.
@@ -18,11 +23,12 @@ M3, as in QVL, which is given one document.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice, product
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from forensics.formats.collateral import QE_IDENTITY, TCB_INFO
 from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, EndorsementFact
@@ -69,8 +75,8 @@ class Context:
         moments: set[int] = set()
         for document in (*self.tcb_infos, *self.qe_identities):
             moments.update(_interval(document))
-            if document.signer_not_before is not None and document.signer_not_after is not None:
-                moments.update((document.signer_not_before, document.signer_not_after + SECOND))
+            if document.signer is not None:
+                moments.update((document.signer.not_before, document.signer.not_after + SECOND))
         for crl in (*self.root_crls, *self.pck_crls):
             moments.update(_interval(crl))
         return sorted(moments - {_NEVER, -_NEVER})
@@ -80,12 +86,8 @@ class Context:
         if moment == NO_TIME:
             return Selection(None, None, None, None)
         if moment not in self._selected:
-            self._selected[moment] = Selection(
-                tcb_info=_best(self.tcb_infos, moment),
-                qe_identity=_best(self.qe_identities, moment),
-                root_crl=_best(self.root_crls, moment),
-                pck_crl=_best(self.pck_crls, moment),
-            )
+            parts = (self.tcb_infos, self.qe_identities, self.root_crls, self.pck_crls)
+            self._selected[moment] = _select(*parts, moment)
         return self._selected[moment]
 
     def alternatives(self, moment: int) -> Iterator[Selection]:
@@ -142,23 +144,28 @@ class Archive:
             self._contexts[root] = Context((), (), self._prefer(self._find_crls(*root)), ())
         return self._contexts[root]
 
-    def recall(self, used: Mapping[str, str | None]) -> Selection:
-        """The selection that a verdict names by `COLLATERAL_IDS` (hex, None for what lacked)."""
-        info, identity, root_crl, pck_crl = (used[name] for name in COLLATERAL_IDS)
-        return Selection(
-            tcb_info=self._documents_by_id.get(info or ""),
-            qe_identity=self._documents_by_id.get(identity or ""),
-            root_crl=self._crls_by_id.get(root_crl or ""),
-            pck_crl=self._crls_by_id.get(pck_crl or ""),
+    def recall(
+        self, used: Mapping[str, str | None], root_key: bytes | None, moment: int
+    ) -> Selection:
+        """The selection that a verdict names by `COLLATERAL_IDS` (hex, None for what lacked), for a
+        chain under this root.
+        """
+        info, identity, root_crl, pck_crl = (
+            self._by_id.get(used[name] or "", ()) for name in COLLATERAL_IDS
         )
+        infos, identities = (
+            [d for d in found if _same_root(d.root_key, root_key)] for found in (info, identity)
+        )
+        return _select(infos, identities, root_crl, pck_crl, moment)
 
     @cached_property
-    def _documents_by_id(self) -> dict[str, DocumentFact]:
-        return {document.document_id.hex(): document for document in self.documents}
-
-    @cached_property
-    def _crls_by_id(self) -> dict[str, CrlFact]:
-        return {crl.crl_id.hex(): crl for crl in self.crls}
+    def _by_id(self) -> dict[str, list[Any]]:
+        """Documents, under each of their signers, and CRLs."""
+        items: list[DocumentFact | CrlFact] = [*self.documents, *self.crls]
+        found = defaultdict(list)
+        for item in items:
+            found[identify(item).hex()].append(item)
+        return found
 
     def _prefer(self, candidates: tuple[_Item, ...]) -> tuple[_Item, ...]:
         """The chosen ones among the candidates, where there are any."""
@@ -210,8 +217,19 @@ def _interval(item: DocumentFact | CrlFact) -> tuple[int, int]:
     return (_NEVER if start is None else start, -_NEVER if end is None else end + SECOND)
 
 
-def _rank(item: DocumentFact | CrlFact, moment: int) -> tuple[object, ...]:
+def _usable(item: DocumentFact | CrlFact) -> tuple[int, int]:
+    """The same, but for a document no longer than the certificates behind it."""
     start, end = _interval(item)
+    if isinstance(item, DocumentFact) and item.signer is not None:
+        end = min(end, item.signer.not_after + SECOND)
+    return start, end
+
+
+def _rank(
+    item: DocumentFact | CrlFact, moment: int, revoked: Collection[str] = ()
+) -> tuple[object, ...]:
+    """The smallest is used; `revoked`: serial numbers of signers that nobody should believe."""
+    start, end = _usable(item)
     if start <= moment < end:
         preference = (0, -start)
     elif moment < end:
@@ -219,16 +237,36 @@ def _rank(item: DocumentFact | CrlFact, moment: int) -> tuple[object, ...]:
     else:
         preference = (2, -end)
     if isinstance(item, CrlFact):
-        tie: tuple[object, ...] = (item.crl_id,)
-    else:
-        outline = item.outline
-        tie = (-(outline.evaluation_number or 0), -(outline.version or 0), item.document_id)
-    return (not item.authentic, *preference, *tie)
+        return (not item.authentic, *preference, item.crl_id)
+    outline, signer = item.outline, item.signer
+    tie = (-(outline.evaluation_number or 0), -(outline.version or 0), item.document_id)
+    if signer is None:
+        return (not item.authentic, False, *preference, *tie)
+    own = (signer.not_before > moment, -signer.not_after, signer.certificate_id, signer.root_key)
+    return (not item.authentic, signer.serial in revoked, *preference, *tie, *own)
 
 
 def _in_force(items: Sequence[_Item], moment: int) -> list[_Item]:
-    return [i for i in items if i.authentic and _interval(i)[0] <= moment < _interval(i)[1]]
+    return [i for i in items if i.authentic and _usable(i)[0] <= moment < _usable(i)[1]]
 
 
-def _best(items: Sequence[_Item], moment: int) -> _Item | None:
-    return min(items, key=lambda item: _rank(item, moment), default=None)
+def _select(
+    tcb_infos: Sequence[DocumentFact],
+    qe_identities: Sequence[DocumentFact],
+    root_crls: Sequence[CrlFact],
+    pck_crls: Sequence[CrlFact],
+    moment: int,
+) -> Selection:
+    root_crl = _best(root_crls, moment)
+    # A list issued after the moment may name what was not revoked yet.
+    revoked = root_crl.revoked if root_crl and root_crl.this_update <= moment else ()
+    return Selection(
+        tcb_info=_best(tcb_infos, moment, revoked),
+        qe_identity=_best(qe_identities, moment, revoked),
+        root_crl=root_crl,
+        pck_crl=_best(pck_crls, moment),
+    )
+
+
+def _best(items: Sequence[_Item], moment: int, revoked: Collection[str] = ()) -> _Item | None:
+    return min(items, key=lambda item: _rank(item, moment, revoked), default=None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from forensics.errors import EvidenceError
 from forensics.formats.certificates import Certificate
@@ -23,7 +24,7 @@ from forensics.formats.json_text import compact, parse_object
 from forensics.verify.amd_signatures import verify_pss
 from forensics.verify.chain import find_absent_extensions, is_signed_by
 from forensics.verify.checks import Outcome, judge, missing
-from forensics.verify.facts import CrlFact, DocumentFact, Results
+from forensics.verify.facts import CrlFact, DocumentFact, Results, SignerFact
 from forensics.verify.signatures import verify_der, verify_raw
 
 SIGNER_NAME = "SGX TCB Signing"
@@ -37,9 +38,17 @@ class Signer:
     root: Certificate
     trusted: bool
 
-    @property
-    def not_after(self) -> int:
-        return min(self.certificate.not_after, self.root.not_after)
+    @cached_property
+    def fact(self) -> SignerFact:
+        return SignerFact(
+            certificate_id=self.certificate.certificate_id,
+            key=self.certificate.public_key or b"",
+            serial=f"{self.certificate.serial:x}",
+            not_before=self.certificate.not_before,
+            not_after=min(self.certificate.not_after, self.root.not_after),
+            root_key=self.root.public_key or b"",
+            trusted=self.trusted,
+        )
 
 
 def find_signers(certificates: Iterable[Certificate], anchors: Collection[bytes]) -> list[Signer]:
@@ -58,14 +67,14 @@ def find_signers(certificates: Iterable[Certificate], anchors: Collection[bytes]
     ]
     return sorted(
         signers,
-        key=lambda s: (not s.trusted, -s.not_after, s.certificate.der, s.root.der),
+        key=lambda s: (not s.trusted, -s.fact.not_after, s.certificate.der, s.root.der),
     )
 
 
 def prove_document(
     kind: str, body: bytes, signature: bytes, signers: Sequence[Signer]
 ) -> DocumentFact:
-    """Prove one document. `signers` come from `find_signers`; the first that fits counts."""
+    """Prove one document. `signers` come from `find_signers`; the first that fits is named."""
     outline = outline_document(kind, body)
     form, sign = ("S3", "S4") if kind == TCB_INFO else ("S5", "S6")
     results: Results = {form: _check_format(kind, body)}
@@ -73,19 +82,9 @@ def prove_document(
     if found is None:
         results |= _unsigned(sign, bool(signers))
         return DocumentFact(document_id(body, signature), outline, results)
-    signer, _ = found
-    root_key = signer.root.public_key or b""
-    results["S1"] = judge(signer.trusted, "a root that is a trust anchor", root_key)
     results[sign] = judge(True, "signed by the TCB signing key", "valid")
-    return DocumentFact(
-        document_id(body, signature),
-        outline,
-        results,
-        signer_serial=f"{signer.certificate.serial:x}",
-        signer_not_before=signer.certificate.not_before,
-        signer_not_after=signer.not_after,
-        root_key=root_key,
-    )
+    fact = DocumentFact(document_id(body, signature), outline, results)
+    return fact.under(found[0].fact)
 
 
 def find_signature(

@@ -6,12 +6,13 @@ microseconds since the epoch, UTC.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from forensics.formats.collateral import Outline
 from forensics.formats.snp import SnpReport
-from forensics.verify.checks import Outcome
+from forensics.verify.checks import Outcome, judge
 
 Results = dict[str, Outcome]
 
@@ -110,20 +111,60 @@ class EndorsementFact:
 
 
 @dataclass(frozen=True)
+class SignerFact:
+    """A TCB signing certificate under a root; `trusted`: that root is an anchor of the case.
+
+    `not_after` is the earliest of both. Keys are `X ‖ Y`.
+    """
+
+    certificate_id: bytes
+    key: bytes
+    serial: str
+    not_before: int
+    not_after: int
+    root_key: bytes
+    trusted: bool
+
+
+@dataclass(frozen=True)
 class DocumentFact:
-    """A TCB info or enclave identity: checks S1, S3-S6, and the certificate that signed it."""
+    """A TCB info or enclave identity: checks S1, S3-S6, and a certificate of the key that signed
+    it. Intel certifies the same key anew: then each certificate makes a fact of its own.
+    """
 
     document_id: bytes
     outline: Outline
     results: Results
-    signer_serial: str | None = None
-    signer_not_before: int | None = None
-    signer_not_after: int | None = None
-    root_key: bytes | None = None
+    signer: SignerFact | None = None
+
+    @property
+    def signer_key(self) -> bytes | None:
+        return self.signer.key if self.signer else None
+
+    @property
+    def root_key(self) -> bytes | None:
+        return self.signer.root_key if self.signer else None
 
     @cached_property
     def authentic(self) -> bool:
         return all(outcome[0] == "pass" for outcome in self.results.values())
+
+    def under(self, signer: SignerFact) -> DocumentFact:
+        """The same, as a certificate of the key that signed it makes it."""
+        first = judge(signer.trusted, "a root that is a trust anchor", signer.root_key)
+        return replace(self, results=self.results | {"S1": first}, signer=signer)
+
+
+def list_signings(
+    fact: DocumentFact, key: bytes | None, signers: Iterable[SignerFact]
+) -> list[DocumentFact]:
+    """A document under each trusted certificate of the key that signed it.
+
+    Of those that nobody trusts the first: anyone can issue as many as he likes.
+    """
+    fitting = [signer for signer in signers if signer.key == key]
+    chosen = [signer for signer in fitting if signer.trusted] or fitting[:1]
+    return [fact.under(signer) for signer in chosen] or [fact]
 
 
 @dataclass(frozen=True)

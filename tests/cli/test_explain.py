@@ -256,7 +256,7 @@ def test_the_commands_run_as_they_are_printed(
     )
     said = done.stdout + done.stderr
     assert heading
-    commands = re.findall(r"^(?:openssl|\{) ", script, re.MULTILINE)
+    commands = re.findall(r"^(?:openssl |\{ |listed=)", script, re.MULTILINE)
     assert len(commands) == script.count("# ") > 15
     assert (said.count("Verified OK"), said.count("verify OK"), said.count(".pem: OK")) == (4, 2, 5)
 

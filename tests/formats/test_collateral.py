@@ -337,6 +337,15 @@ def test_an_outline_is_what_the_parser_reads() -> None:
     )
 
 
+@pytest.mark.parametrize("told", ["TDX", "QE", "SGX", 5])
+def test_version_2_is_about_sgx_whatever_it_calls_itself(told: object) -> None:
+    document = tcb_info("sgx", version=2) | {"id": told}
+    outline = outline_document(TCB_INFO, body(document))
+
+    assert outline.id == "SGX"
+    assert outline == parse_tcb_info(body(document)).outline
+
+
 @pytest.mark.parametrize(
     ("member", "field", "value"),
     [

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from forensics.case.records import Record
 from forensics.case.tables import EVIDENCE_TABLES
 from forensics.errors import EvidenceError
+from forensics.formats.json_text import find_repeated_keys
 from forensics.sources import DEFAULT_LIMITS
 from forensics.sources.encodings import decode_binary
-from forensics.sources.events import find_repeated_keys, may_repeat_keys
+from forensics.sources.events import may_repeat_keys
 from forensics.sources.fields import EVENT_TYPES, OBSERVATION
 from forensics.sources.objects import decode_json, exceeds_depth, read_record
 from forensics.sources.reasons import REASONS

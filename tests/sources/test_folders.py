@@ -414,6 +414,19 @@ def test_collateral_is_the_same_in_every_wrapping(bench: Bench, vectors: Path) -
     assert len(bench.rows("acquisition", "item_id")) > 20
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_collateral_that_stands_twice_is_neither(bench: Bench, vectors: Path, first: bool) -> None:
+    """Two readers would take two documents; the rest of the file is not touched by that."""
+    text = (vectors / "dstack-tdx-v4-f7d98e52" / "collateral.json").read_text().strip()
+    again = '"tcb_info": "{}"'
+    bench.put("nine.json", f"{{{again}, {text[1:]}" if first else f"{text[:-1]}, {again}}}")
+    bench.ingest()
+
+    assert bench.reasons() == ["duplicate-key"]
+    assert bench.rows("document", "kind") == [("qe_identity",)]
+    assert len(bench.rows("crl", "crl_id")) == 2
+
+
 def test_signed_text_is_kept_byte_for_byte(bench: Bench, vectors: Path) -> None:
     served = (vectors / "dstack-tdx-v4-f7d98e52" / "tcb_info.json").read_bytes()
     bench.put("a.json", served)

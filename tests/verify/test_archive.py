@@ -18,7 +18,14 @@ from forensics.verify.archive import (
     Selection,
 )
 from forensics.verify.checks import judge
-from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, EndorsementFact
+from forensics.verify.facts import (
+    ChainFact,
+    CrlFact,
+    DocumentFact,
+    EndorsementFact,
+    SignerFact,
+    list_signings,
+)
 
 ROOT, CA = b"root key", b"ca key"
 ROOT_NAME, CA_NAME = b"root", b"ca"
@@ -52,20 +59,27 @@ def info(
     """A TCB info in force from `start` to `end`, in seconds."""
     outline = Outline("tcb_info", tee, version, micro(start), micro(end), number, fmspc, pce_id)
     results = {"S1": PASS, "S3": PASS, "S4": PASS if authentic else FAILED}
-    return DocumentFact(
-        name.encode(),
-        outline,
-        results,
-        signer_serial="1",
-        signer_not_before=0,
-        signer_not_after=micro(10_000),
-        root_key=root if authentic else None,
-    )
+    by = signer() if root == ROOT else signer(root=root) if root else None
+    return DocumentFact(name.encode(), outline, results, by if authentic else None)
 
 
 def identity(name: str, start: int, end: int, kind: str = "QE") -> DocumentFact:
     outline = Outline("qe_identity", kind, 2, micro(start), micro(end), 17, None, None)
-    return DocumentFact(name.encode(), outline, {"S5": PASS}, root_key=ROOT)
+    return DocumentFact(name.encode(), outline, {"S5": PASS}, signer())
+
+
+def signer(
+    serial: str = "1",
+    start: int = 0,
+    end: int = 10_000,
+    *,
+    key: bytes = b"signing key",
+    root: bytes = ROOT,
+    trusted: bool = True,
+) -> SignerFact:
+    """A TCB signing certificate from `start` to `end`, in seconds."""
+    start, end = start * SECOND, end * SECOND
+    return SignerFact(serial.encode(), key, serial, start, end, root, trusted)
 
 
 def crl(
@@ -235,7 +249,7 @@ def test_alternatives_are_authentic_and_in_force(at: int, found: int) -> None:
 
 
 def test_identities_of_other_roots_are_not_about_the_subject() -> None:
-    foreign = replace(identity("foreign", 150, 250), root_key=b"other")
+    foreign = replace(identity("foreign", 150, 250), signer=signer(root=b"other"))
     context = Archive([identity("qe", 100, 200), foreign], []).context(CHAIN, "sgx")
 
     assert [fact.document_id for fact in context.qe_identities] == [b"qe"]
@@ -334,8 +348,7 @@ def test_every_piece_has_boundaries(piece: DocumentFact | CrlFact) -> None:
         assert boundaries == [piece.this_update, (piece.next_update or 0) + SECOND]
     else:
         start, end = piece.outline.issued_at or 0, piece.outline.expires_at or 0
-        signer = set() if piece.signer_serial is None else {0, 10_001 * SECOND}
-        assert boundaries == sorted({start, end + SECOND} | signer)
+        assert boundaries == sorted({start, end + SECOND, 0, 10_001 * SECOND})
 
 
 def test_at_no_time_nothing_is_used() -> None:
@@ -350,5 +363,78 @@ def test_what_a_verdict_names_is_found_again() -> None:
     used = {column: name.encode().hex() for column, name in zip(COLLATERAL_IDS, names, strict=True)}
 
     assert COLLATERAL_IDS == ("tcb_info_id", "qe_identity_id", "root_crl_id", "pck_crl_id")
-    assert archive.recall(used) == Selection(*PIECES)  # type: ignore[arg-type]
-    assert archive.recall(dict.fromkeys(COLLATERAL_IDS)) == Selection(None, None, None, None)
+    nothing = dict.fromkeys(COLLATERAL_IDS)
+    assert archive.recall(used, ROOT, 15) == Selection(*PIECES)  # type: ignore[arg-type]
+    assert archive.recall(nothing, ROOT, 15) == Selection(None, None, None, None)
+
+
+# --- Several certificates of one key ----------------------------------------------------------
+
+FIRST, RENEWED = signer("old", 0, 100), signer("new", 80, 1_000)
+FOREIGN = signer("foreign", 0, 2_000, root=b"another root")
+UNTRUSTED = signer("forged", 0, 5_000, root=b"nobody's root", trusted=False)
+
+
+def signed_by(*signers: SignerFact, start: int = 0, end: int = 500) -> Archive:
+    documents = list_signings(info("info", start, end), b"signing key", signers)
+    return Archive(documents, [ROOT_CRL])
+
+
+def name_signer(archive: Archive, at: int, chain: ChainFact = CHAIN) -> str | None:
+    document = archive.context(chain, "sgx").select(at * SECOND).tcb_info
+    return document.signer.serial if document and document.signer else None
+
+
+@pytest.mark.parametrize("signers", list(permutations((FIRST, RENEWED, FOREIGN, UNTRUSTED))))
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [(10, "old"), (79, "old"), (80, "new"), (100, "new"), (101, "new"), (1_001, "new")],
+)
+def test_the_certificate_that_holds_at_the_moment_is_used(
+    signers: tuple[SignerFact, ...], at: int, expected: str
+) -> None:
+    """In whatever order the certificates came, and whoever else certified the key."""
+    assert name_signer(signed_by(*signers), at) == expected
+
+
+def test_a_verdict_is_recalled_with_the_certificate_that_it_had() -> None:
+    archive = signed_by(RENEWED, FIRST, FOREIGN)
+    used = dict.fromkeys(COLLATERAL_IDS) | {"tcb_info_id": b"info".hex()}
+    for at in (10, 80, 500):
+        selection = archive.context(CHAIN, "sgx").select(at * SECOND)
+        assert archive.recall(used, ROOT, at * SECOND).tcb_info == selection.tcb_info
+
+
+def test_one_key_under_two_roots_speaks_under_both() -> None:
+    archive = signed_by(FIRST, FOREIGN)
+
+    assert name_signer(archive, 50) == "old"
+    assert name_signer(archive, 50, replace(CHAIN, root_key=b"another root")) == "foreign"
+
+
+def test_nobody_fills_an_archive_with_certificates_of_his_own() -> None:
+    forged = [signer(str(n), root=str(n).encode(), trusted=False) for n in range(1_000)]
+
+    assert len(list_signings(info("info", 0, 1), b"signing key", [FIRST, *forged])) == 1
+    assert len(list_signings(info("info", 0, 1), b"signing key", forged)) == 1
+
+
+def test_a_signer_ends_what_it_signed() -> None:
+    """The later document is in force by its own dates, and the certificate behind it has ended."""
+    ended = info("late", 150, 600).under(signer("short", 0, 160))
+    archive = Archive([info("early", 100, 600).under(RENEWED), ended], [])
+
+    assert name_signer(archive, 160) == "short"
+    assert name_signer(archive, 161) == "new"
+
+
+def test_a_revoked_signer_displaces_nobody() -> None:
+    """From the moment on at which the list was issued that is used."""
+    listing = replace(ROOT_CRL, revoked=frozenset({"stolen"}), this_update=200 * SECOND,
+                      next_update=900 * SECOND)  # fmt: skip
+    forged = info("late", 150, 600).under(signer("stolen"))
+    archive = Archive([info("early", 100, 600).under(RENEWED), forged], [listing])
+
+    assert name_signer(archive, 199) == "stolen"  # nobody could know
+    assert name_signer(archive, 200) == "new"
+    assert name_signer(Archive([forged], [listing]), 200) == "stolen"  # and S2 fails

@@ -44,11 +44,11 @@ def test_healthy_documents_are_authentic(kit: Any, signers: list[Any]) -> None:
     assert results(identity) == {"S1": "pass", "S5": "pass", "S6": "pass"}
     assert info.authentic
     assert info.root_key == kit.anchor
-    assert info.signer_serial == f"{kit.pki.tcb_signing.spec.serial:x}"
+    assert info.signer.serial == f"{kit.pki.tcb_signing.spec.serial:x}"
     assert info.document_id == document_id(good.tcb_info.body, good.tcb_info.signature)
     begin, end = kit.pki.tcb_signing.spec.validity
-    assert info.signer_not_before == kit.to_microseconds(begin)
-    assert info.signer_not_after == kit.to_microseconds(end)
+    assert info.signer.not_before == kit.to_microseconds(begin)
+    assert info.signer.not_after == kit.to_microseconds(end)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_signer_ends_with_its_root(kit: Any) -> None:
     root = kit.root(validity=(datetime(2018, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)))
     (signer,) = find_signers(certificates(kit.pki.tcb_signing, root), {kit.anchor})
 
-    assert signer.not_after == kit.to_microseconds(datetime(2030, 1, 1, tzinfo=UTC))
+    assert signer.fact.not_after == kit.to_microseconds(datetime(2030, 1, 1, tzinfo=UTC))
 
 
 # --- CRLs -----------------------------------------------------------------------------------

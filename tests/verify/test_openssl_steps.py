@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from forensics.report.openssl import (
     crl_form_step,
     make_script,
     report_steps,
+    revocation_step,
     signer_time_step,
     time_steps,
 )
@@ -79,10 +81,23 @@ def test_a_crl_without_an_end_is_not_in_force(kit: Any, tmp_path: Path) -> None:
 
 def test_what_openssl_cannot_read_is_no_pass(kit: Any, tmp_path: Path) -> None:
     [first, *_] = time_steps(kit.sgx(), int(kit.NOW.timestamp()), {})
-    broken = Step(first.check_id, first.title, first.command, first.expect, dict(first.files))
-    broken.files["pck_ca.pem"] = b""
+    crl = kit.crl(kit.pki.platform_ca)
+    for name, step, file in (
+        ("time", first, "pck_ca.pem"),
+        ("serial", revocation_step("R4", "pck_ca", crl, "1f"), "pck_ca.crl"),
+        ("form", crl_form_step("R2", "pck_ca", crl), "pck_ca.crl"),
+    ):
+        broken = replace(step, files=step.files | {file: b""})
+        assert differing([step], tmp_path / name) == set()
+        assert differing([broken], tmp_path / f"{name}-broken") == {step.check_id}
 
-    assert differing([broken], tmp_path / "proof") == {"T1"}
+
+@pytest.mark.parametrize("serial", ["1f", "a1f", "2"])
+def test_openssl_tells_what_a_crl_lists(kit: Any, tmp_path: Path, serial: str) -> None:
+    crl = kit.crl(kit.pki.platform_ca, revoked=(0x1F, 0xB2))
+    step = revocation_step("R4", "pck_ca", crl, serial)
+
+    assert differing([step], tmp_path / "proof") == ({"R4"} if serial == "1f" else set())
 
 
 @pytest.mark.parametrize("offset", [-1, 0, 1])

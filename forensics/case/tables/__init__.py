@@ -47,6 +47,7 @@ from forensics.case.tables.facts import (
     FACT_KEY_RECOVERY,
     FACT_QUOTE,
     FACT_REPORT,
+    FACT_SIGNER,
     FACT_TABLES,
     SUBJECT,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "FACT_KEY_RECOVERY",
     "FACT_QUOTE",
     "FACT_REPORT",
+    "FACT_SIGNER",
     "FINDING",
     "HINDSIGHT",
     "JUDGED_CHECK",

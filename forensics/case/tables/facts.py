@@ -72,10 +72,22 @@ FACT_DOCUMENT = Table(
         Column("pce_id", "bytes", "TCB info only"),
         Column("results", "json", "check id -> [result, expected, observed]"),
         Column("authentic", "bool", "all of them pass"),
-        Column("signer_serial", "text", "TCB signing certificate that signed it, hex"),
-        Column("signer_not_before", "i64", "start of that certificate's validity"),
-        Column("signer_not_after", "i64", "earliest notAfter of the signing chain"),
-        Column("root_key", "bytes", "public key of the signing chain's root, X ‖ Y"),
+        Column("signer_key", "bytes", "public key that signed it, X ‖ Y: see `fact_signer`"),
+    ),
+)
+
+FACT_SIGNER = Table(
+    "fact_signer",
+    "fact",
+    "TCB signing certificates, under each root that issued them.",
+    (
+        Column("certificate_id", "id", "the certificate"),
+        Column("key", "bytes", "its public key, X ‖ Y"),
+        Column("serial", "text", "its serial number, hex"),
+        Column("not_before", "i64", "start of its validity"),
+        Column("not_after", "i64", "earliest notAfter of it and its root"),
+        Column("root_key", "bytes", "public key of the root, X ‖ Y"),
+        Column("trusted", "bool", "the root is a trust anchor"),
     ),
 )
 
@@ -228,6 +240,7 @@ FACT_TABLES = (
     FACT_CHAIN,
     FACT_CERTIFICATION,
     FACT_DOCUMENT,
+    FACT_SIGNER,
     FACT_COMPONENT,
     FACT_CRL,
     FACT_CERTIFICATE,
