@@ -1,9 +1,12 @@
-"""Versions over time: ISVSVN or TEE TCB SVN of each workload, TCB of each platform."""
+"""Versions over time: ISVSVN or TEE TCB SVN of each workload, TCB of each platform.
+
+What fell is ringed; `forensics.report.falls` says when a version has.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ from forensics.report.charts import (
     label_levels,
     rank_levels,
 )
+from forensics.report.falls import BYTES, BYTES_OF_MODULE, Comparison, Key, find_falls
 from forensics.report.rows import fetch
 from forensics.report.sightings import Span
 from forensics.report.tables import cap
@@ -38,6 +42,7 @@ class _Series:
     value: str
     only: str
     label: Callable[[Sequence[str]], list[str]]  # for the values, in ascending order
+    comparison: Comparison
 
 
 def _show_version(value: str) -> str:
@@ -52,6 +57,11 @@ def _label_versions(values: Sequence[str]) -> list[str]:
     return _number(values)
 
 
+def _order(value: str) -> str:
+    """In a TEE TCB SVN the module's major version, byte 1, goes before its SVN, byte 0."""
+    return value[2:4] + value[:2] + value[4:] if len(value) == 32 else value
+
+
 def _number(values: Sequence[str]) -> list[str]:
     return [f"level {place}" for place in range(1, len(values) + 1)]
 
@@ -62,12 +72,26 @@ _VERSIONS = _Series(
     value="CASE tee WHEN 'sgx' THEN printf('%05d', isv_svn) ELSE tee_tcb_svn END",
     only="tee IS NOT NULL",
     label=_label_versions,
+    # An ISVSVN is the workload's (see svn-rollback), a TEE TCB SVN the platform's.
+    comparison=Comparison(
+        holder="CASE tee WHEN 'sgx' THEN coalesce(workload_id, enclave_id) ELSE platform_id END",
+        parts=f"CASE len(value) WHEN 5 THEN [value] ELSE {BYTES_OF_MODULE} END",
+        family="tdx",
+        kept="tee = 'tdx'",
+    ),
 )
 _PLATFORMS = _Series(
-    key="[ppid, fmspc, tee]",
-    value="concat(tcb_components, ' ', printf('%05d', pce_svn))",
-    only="ppid IS NOT NULL",
+    key="[platform_id, coalesce(fmspc, ''), tee]",
+    value="CASE tee WHEN 'snp' THEN committed_tcb "
+    "ELSE concat(tcb_components, ' ', printf('%05d', pce_svn)) END",
+    only="platform_id IS NOT NULL",
     label=_number,
+    comparison=Comparison(
+        holder="platform_id",
+        # Of SNP no document names components; of the others the PCE SVN stands after a blank.
+        parts=f"CASE len(value) WHEN 16 THEN {BYTES} ELSE list_append({BYTES}, value[34:]) END",
+        family="sgx",
+    ),
 )
 
 
@@ -75,7 +99,7 @@ def chart_versions(connection: duckdb.DuckDBPyConnection, span: Span) -> Chart:
     """Needs `make_sightings`."""
     levels = _read_levels(connection, _VERSIONS)
     rows = [
-        (key[0], key[1], key[2], _show_version(value), first, last, sightings)
+        (*key, _show_version(value), first, last, sightings)
         for key, value, first, last, sightings, _ in levels
     ]
     names = ("workload", "tee", "signer and product", "version", "first", "last", "sightings")
@@ -83,8 +107,9 @@ def chart_versions(connection: duckdb.DuckDBPyConnection, span: Span) -> Chart:
         anchor="versions",
         title="Security versions of workloads",
         summary=_summarise(levels, "product of a workload", "security version")
-        + " ISVSVN for SGX; for TDX the TEE TCB SVN, numbered from the lowest up: the table spells "
-        "it out.",
+        + " ISVSVN for SGX; for TDX the TEE TCB SVN, numbered from the lowest module up: the table "
+        "spells it out. That is the platform's, so only what one platform showed is compared, and "
+        "a TD keeps that of its launch. SEV-SNP is left out: no check judges a guest's version.",
         lanes=_draw(connection, _VERSIONS, levels, span),
         legend=_LEGEND,
         tables=[cap("Versions of workloads", names, rows, _ROWS, "see sql: observation and quote")],
@@ -95,18 +120,20 @@ def chart_platforms(connection: duckdb.DuckDBPyConnection, span: Span) -> Chart:
     """Needs `make_sightings`."""
     levels = _read_levels(connection, _PLATFORMS)
     rows = [
-        (key[0], key[1], key[2], *value.split(" "), first, last, sightings)
+        (*key, *value.partition(" ")[::2], first, last, sightings)
         for key, value, first, last, sightings, _ in levels
     ]
     names = (
-        *("platform (PPID)", "FMSPC", "tee", "TCB components", "PCE SVN"),
+        *("platform (PPID or chip id)", "FMSPC", "tee", "TCB components", "PCE SVN"),
         *("first", "last", "sightings"),
     )
     return Chart(
         anchor="platforms",
         title="TCB of platforms",
         summary=_summarise(levels, "platform", "TCB")
-        + " Levels are numbered from the lowest components up; the table spells them out.",
+        + " Levels are numbered in the order of their bytes; the table spells them out. A chip of "
+        "SEV-SNP stands with its committed TCB, below which it loads nothing: its host may report "
+        "a lower one at will.",
         lanes=_draw(connection, _PLATFORMS, levels, span),
         legend=_LEGEND,
         tables=[cap("TCB of platforms", names, rows, _ROWS, "see sql: observation and quote")],
@@ -115,13 +142,13 @@ def chart_platforms(connection: duckdb.DuckDBPyConnection, span: Span) -> Chart:
 
 _LEGEND = (
     ("accepted", "accepted at receipt"),
-    ("weak", "accepted, but with an out-of-date or revoked TCB"),
+    ("weak", "accepted, but with an out-of-date TCB"),
     ("rejected", "rejected"),
     ("undetermined", "undetermined"),
-    ("fallen", "ring: below a level that was seen before"),
+    ("fallen", "ring: a component is lower than was seen before, and none is higher"),
 )
 
-_Level = tuple[tuple[str, ...], str, object, object, int, int]
+_Level = tuple[Key, str, object, object, int, int]
 
 
 def _read_levels(connection: duckdb.DuckDBPyConnection, series: _Series) -> list[_Level]:
@@ -152,40 +179,44 @@ def _draw(
         "ORDER BY bin, key, value, tone",
         {"keys": [list(key) for key in keys], **bind(span)},
     )
+    falls = find_falls(connection, series.comparison, series.key, series.value, keys, span)
     lanes = []
     for key in keys:
-        values = sorted(level[1] for level in levels if level[0] == key)
+        values = sorted((level[1] for level in levels if level[0] == key), key=_order)
         own = [row[1:] for row in rows if tuple(str(part) for part in row[0]) == key]
         if not own:
             continue  # none of them has a time
         label = " ".join(_shorten(part) for part in key if part)
-        lanes.append(_draw_lane(label, values, series.label(values), own))
+        lanes.append(_draw_lane(label, values, series.label(values), own, falls.get(key, [])))
     return lanes
 
 
 _TONE = """
-CASE WHEN receipt = 'accepted' AND (receipt_status LIKE 'OutOfDate%' OR receipt_status = 'Revoked')
-     THEN 'weak' ELSE coalesce(receipt, 'undetermined') END
+CASE WHEN receipt = 'accepted' AND receipt_status LIKE 'OutOfDate%' THEN 'weak'
+     ELSE coalesce(receipt, 'undetermined') END
 """
 
 
 def _draw_lane(
-    label: str, values: Sequence[str], labels: Sequence[str], points: Sequence[tuple[str, int, str]]
+    label: str,
+    values: Sequence[str],
+    labels: Sequence[str],
+    points: Sequence[tuple[str, int, str]],
+    falls: Sequence[tuple[str, int]],
 ) -> Lane:
     heights = rank_levels(values, _HEIGHT)
-    tones: dict[str, list[tuple[float, float]]] = {}
-    fallen = []
-    highest: str | None = None
+    spots: dict[str, list[tuple[float, float]]] = {}
     for value, number, tone in points:
-        spot = (number * STEP + STEP / 2, heights[value])
-        tones.setdefault(tone, []).append(spot)
-        if highest is not None and value < highest:
-            fallen.append(spot)
-        highest = max(value, highest or value)
-    shapes = [Shape("dot", "fallen", draw_dots(fallen))] if fallen else []
-    shapes += [Shape("dot", tone, draw_dots(spots)) for tone, spots in sorted(tones.items())]
-    known: dict[Hashable, float] = dict(heights)
-    return Lane(label, _HEIGHT, shapes, label_levels(known, labels))
+        spots.setdefault(tone, []).append(_place(number, heights[value]))
+    rings = draw_dots(_place(number, heights[value]) for value, number in falls)
+    shapes = [Shape("dot", "fallen", rings)] if rings else []  # below the dots that it surrounds
+    shapes += [Shape("dot", tone, draw_dots(those)) for tone, those in sorted(spots.items())]
+    return Lane(label, _HEIGHT, shapes, label_levels(heights, labels))
+
+
+def _place(number: int, height: float) -> tuple[float, float]:
+    """The middle of a bin."""
+    return number * STEP + STEP / 2, height
 
 
 def _summarise(levels: Sequence[_Level], noun: str, of: str) -> str:
@@ -198,5 +229,5 @@ def _summarise(levels: Sequence[_Level], noun: str, of: str) -> str:
 
 
 def _shorten(part: str) -> str:
-    """A PPID is 32 hex digits; the table has it whole."""
-    return f"{part[:12]}…" if len(part) == 32 else part
+    """A PPID is 32 hex digits, a chip id 128; the table has them whole."""
+    return f"{part[:12]}…" if len(part) in (32, 128) else part

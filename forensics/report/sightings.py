@@ -19,8 +19,8 @@ SELECT o.observation_id, o.observation_no, o.received_at, epoch(o.received_at) A
        r.outcome AS receipt, r.status AS receipt_status,
        r.tcb_evaluation_data_number AS evaluation_number,
        h.outcome AS hindsight, h.status AS hindsight_status,
-       q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.tee_tcb_svn,
-       q.ppid, q.fmspc, q.tcb_components, q.pce_svn
+       q.trusted, q.tee, q.mrsigner, q.isv_prodid, q.isv_svn, q.tee_tcb_svn,
+       q.platform_id, q.fmspc, q.tcb_components, q.pce_svn, q.committed_tcb
 FROM observation AS o
 LEFT JOIN quote AS q ON q.quote_id = o.quote_id
 LEFT JOIN verdict AS r ON r.observation_id = o.observation_id AND r.moment = 'receipt'
