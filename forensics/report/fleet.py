@@ -59,13 +59,10 @@ GROUP BY ALL ORDER BY ALL
 _OUTCOMES = ("accepted", "rejected", "undetermined", "no quote")
 
 # Launches that stay silent, and logs with holes: what was not there when it should have been.
-_SILENT = f"""
-SELECT finding_id, detector, subject_id, first_seen, last_seen, count(*) OVER () AS total
-FROM finding
-WHERE {IS_OPEN} AND detector IN ('silent-enclave', 'log-gap')
-  AND first_seen IS NOT NULL
-ORDER BY first_seen, finding_id
-"""
+_SILENT = (
+    f"FROM finding WHERE {IS_OPEN} AND detector IN ('silent-enclave', 'log-gap') "
+    "AND first_seen IS NOT NULL ORDER BY first_seen, finding_id"
+)
 
 
 def chart_fleet(
@@ -161,7 +158,11 @@ def _summarise(layers: Counts, span: Span, silences: int) -> str:
 
 
 def _read_silences(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[list[Shape], Table]:
-    rows = fetch(connection, f"{_SILENT} LIMIT {_SILENCES}")
+    rows = fetch(
+        connection,
+        "SELECT finding_id, detector, subject_id, first_seen, last_seen, count(*) OVER () AS total "
+        f"{_SILENT} LIMIT {_SILENCES}",
+    )
     shapes = []
     for number, (finding_id, detector, subject, first, last, _) in enumerate(rows):
         stretch = place(span, first), place(span, last or first)
@@ -173,7 +174,7 @@ def _read_silences(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[l
         ("finding", "detector", "subject", "from", "to"),
         [row[:5] for row in rows[:_ROWS]],
         total=rows[0][5] if rows else 0,
-        rest="SELECT * FROM finding WHERE detector IN ('silent-enclave', 'log-gap')",
+        rest=f"SELECT * {_SILENT}",
     )
     return shapes, table
 

@@ -16,29 +16,37 @@ _DRAWN = 500  # arcs
 _ROWS = 100
 _HEIGHT = 120
 
-# A detector of replays tells the original first, then its replays in the order of time.
+_TOLD = (
+    f"FROM finding WHERE {IS_OPEN} AND subject_type = 'signing_event' AND len(observation_ids) > 1"
+)
+
+# A detector of replays tells the original first, then its replays in the order of time. Those
+# without a time cannot be drawn: they stand last, so that they keep no others from it.
 _PAIRS = f"""
 WITH told AS (
     SELECT finding_id, detector, observation_ids[1] AS original,
            unnest(observation_ids[2:]) AS replay
-    FROM finding
-    WHERE {IS_OPEN} AND subject_type = 'signing_event'
-      AND len(observation_ids) > 1
+    {_TOLD}
 ),
 pair AS (
     SELECT original, replay, min(finding_id) AS finding_id,
            bool_or(detector = 'disguised-replay') AS disguised
     FROM told GROUP BY original, replay
+),
+shown AS (
+    SELECT p.finding_id, o.received_at AS first_at, r.received_at AS again_at,
+           o.enclave_id AS first_enclave, r.enclave_id AS again_enclave,
+           o.node_id AS first_node, r.node_id AS again_node,
+           p.disguised OR o.quote_id <> r.quote_id AS disguised, r.claimed_ok, r.observation_no
+    FROM pair AS p
+    JOIN observation AS o ON o.observation_id = p.original
+    JOIN observation AS r ON r.observation_id = p.replay
 )
-SELECT p.finding_id, o.received_at AS first_at, r.received_at AS again_at,
-       o.enclave_id AS first_enclave, r.enclave_id AS again_enclave,
-       o.node_id AS first_node, r.node_id AS again_node,
-       p.disguised OR o.quote_id <> r.quote_id AS disguised, r.claimed_ok,
-       count(*) OVER () AS total
-FROM pair AS p
-JOIN observation AS o ON o.observation_id = p.original
-JOIN observation AS r ON r.observation_id = p.replay
-ORDER BY r.received_at NULLS FIRST, p.finding_id, r.observation_no
+SELECT *, count(*) OVER () AS total,
+       count(*) FILTER (WHERE disguised) OVER () AS total_disguised,
+       count(*) FILTER (WHERE claimed_ok) OVER () AS total_accepted
+FROM shown
+ORDER BY first_at IS NULL OR again_at IS NULL, again_at, finding_id, observation_no
 """
 
 
@@ -50,17 +58,24 @@ def chart_replays(connection: duckdb.DuckDBPyConnection, span: Span) -> Chart | 
         return None
     total = rows[0]["total"]
     timed = [row for row in rows if row["first_at"] and row["again_at"]]
-    disguised = sum(bool(row["disguised"]) for row in rows)
-    accepted = sum(bool(row["claimed_ok"]) for row in rows)
     return Chart(
         anchor="replays-chart",
         title="Evidence that came back",
-        summary=f"{total:,} pairs of original and replay. Of {len(rows):,} drawn, {disguised:,} "
-        f"came back in other bytes and {accepted:,} were accepted by the verifier.",
+        summary=_summarise(rows[0], len(timed)),
         lanes=[Lane("From original to replay", _HEIGHT, _draw(timed, span))],
         legend=[("replay", "same bytes"), ("disguised", "other bytes, same signing event")],
         tables=[_tabulate(rows, total)],
     )
+
+
+def _summarise(row: dict[str, Any], drawn: int) -> str:
+    text = (
+        f"{row['total']:,} pairs of original and replay: {row['total_disguised']:,} came back in "
+        f"other bytes, {row['total_accepted']:,} were accepted by the verifier."
+    )
+    if drawn < row["total"]:
+        text += f" Drawn are {drawn:,}: at most {_DRAWN}, of those that have both times."
+    return text
 
 
 def _draw(rows: list[dict[str, Any]], span: Span) -> list[Shape]:
@@ -88,6 +103,4 @@ def _tabulate(rows: list[dict[str, Any]], total: int) -> Table:
         *("seen again", "enclave then", "host then", "other bytes", "accepted"),
     )
     shown = [[row[name] for name in columns] for row in rows[:_ROWS]]
-    return Table(
-        "Replays", names, shown, total, "FROM finding WHERE subject_type = 'signing_event'"
-    )
+    return Table("Replays", names, shown, total, _TOLD)
