@@ -29,7 +29,9 @@ _HEX = re.compile(rb"[0-9a-fA-F\s]+\x00?")
 class Crl:
     """Times are microseconds since the epoch, UTC; `revoked` holds serial numbers.
 
-    `next_update` is None where the list names none; such a list covers no moment.
+    `next_update` is None where the list names none; such a list covers no moment. `partial`: an
+    extension says that it lists some revocations only, as a delta or for a scope (RFC 5280, 5.2.4
+    and 5.2.5), or must be understood and is not known.
     """
 
     der: bytes = field(repr=False)
@@ -41,6 +43,7 @@ class Crl:
     next_update: int | None
     number: int | None
     has_authority_key_id: bool
+    partial: bool
     revoked: frozenset[int] = field(repr=False)
 
     @property
@@ -90,11 +93,13 @@ def _read(der: bytes, crl: x509.CertificateRevocationList) -> Crl:
         raise EvidenceError("too-large", f"CRL of {len(crl)} entries; the limit is {MAX_ENTRIES}")
     next_update = crl.next_update_utc
     number: int | None = None
-    has_authority_key_id = False
+    has_authority_key_id = partial = False
     for extension in crl.extensions:
         if isinstance(extension.value, x509.CRLNumber):
             number = extension.value.crl_number
         has_authority_key_id |= isinstance(extension.value, x509.AuthorityKeyIdentifier)
+        # Those that narrow a list must be critical; a delta that is not marked so is one still.
+        partial |= extension.critical or isinstance(extension.value, x509.DeltaCRLIndicator)
     return Crl(
         der=der,
         tbs=crl.tbs_certlist_bytes,
@@ -105,5 +110,6 @@ def _read(der: bytes, crl: x509.CertificateRevocationList) -> Crl:
         next_update=epoch_microseconds(next_update) if next_update else None,
         number=number,
         has_authority_key_id=has_authority_key_id,
+        partial=partial,
         revoked=frozenset(entry.serial_number for entry in crl),
     )

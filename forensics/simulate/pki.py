@@ -156,11 +156,12 @@ def build_crl(
     signing_key: PrivateKey | None = None,
     issuer_name: x509.Name | None = None,
     authority_key: bool = True,
+    critical: x509.ExtensionType | None = None,
 ) -> bytes:
     """A CRL in DER that revokes the given serials, by default as Intel issues it.
 
     CRLNumber is 1 in every CRL of Intel's; `number=None` and `authority_key=False` leave an
-    extension out, `signing_key` and `issuer_name` forge.
+    extension out, `signing_key` and `issuer_name` forge. `critical` is one more extension.
     """
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -181,6 +182,8 @@ def build_crl(
     if authority_key:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
         builder = builder.add_extension(identifier, critical=False)
+    if critical is not None:
+        builder = builder.add_extension(critical, critical=True)
     signed = builder.sign(signing_key or issuer.key, SHA256(), ecdsa_deterministic=True)
     return signed.public_bytes(Encoding.DER)
 

@@ -4,7 +4,8 @@ Everything ever ingested is a candidate. For one subject and one moment `t`, of 
 are *about* the subject (same root, TEE, FMSPC, PCE-ID; for CRLs the same issuer), the one used is
 
 1. authentic before not authentic: a forged document never displaces a real one;
-2. of documents, one whose signer the root CRL that is used does not list;
+2. of documents, one whose signer the root CRL that is used does not list; of CRLs, one that lists
+   everything: a delta or a scoped list would hide what a whole one revokes;
 3. in force at `t` (issued <= t <= expiry), of these the latest issued;
 4. else not yet expired at `t` but issued later, the earliest issued: Intel's library accepts that
    too, and the strict check T6 then fails;
@@ -237,7 +238,7 @@ def _rank(
     else:
         preference = (2, -end)
     if isinstance(item, CrlFact):
-        return (not item.authentic, *preference, item.crl_id)
+        return (not item.authentic, bool(item.partial), *preference, item.crl_id)
     outline, signer = item.outline, item.signer
     tie = (-(outline.evaluation_number or 0), -(outline.version or 0), item.document_id)
     if signer is None:

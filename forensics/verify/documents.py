@@ -117,6 +117,7 @@ def prove_crl(crl: Crl, issuers: Iterable[Certificate]) -> CrlFact:
         complete=theirs or (crl.number is not None and crl.has_authority_key_id),
         number=crl.number,
         revoked=frozenset(f"{serial:x}" for serial in crl.revoked),
+        partial=crl.partial,
     )
 
 

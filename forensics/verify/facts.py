@@ -180,6 +180,7 @@ class CrlFact:
     complete: bool
     number: int | None
     revoked: frozenset[str] = field(repr=False)
+    partial: bool | None = False
 
     @property
     def authentic(self) -> bool:

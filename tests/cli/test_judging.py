@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from forensics import open_case
+from forensics.simulate.certificates import Identity
 from forensics.simulate.pki import make_pki
 
+SAMPLE = Path(__file__).parents[2] / "sample_data"
 END_OF_SAMPLE = "2026-01-08T00:00:00Z"
 
 
@@ -163,3 +166,32 @@ def test_rules_are_applied_again_by_another_version(
     assert run("verify", own_audited, "--as-of", END_OF_SAMPLE).code == 0
 
     assert binding_files(own_audited) != before
+
+
+def test_a_signing_certificate_counts_whenever_it_came(
+    run: Any, own_audited: Path, tmp_path: Path
+) -> None:
+    """Intel certifies its signing key anew: which certificate a case met first decides nothing."""
+    signing = make_pki(2026).tcb_signing  # of the sample's seed
+    begin, end = signing.spec.validity
+    renewed = Identity.issue(
+        replace(signing.spec, serial=signing.spec.serial + 1, validity=(begin, end.replace(2049)))
+    )
+    later = tmp_path / "later.pem"
+    later.write_bytes(renewed.pem)
+    at_once = tmp_path / "at-once"
+    anchor = SAMPLE / "root_ca.pem"
+
+    run("ingest", own_audited, later)
+    run("verify", own_audited, "--as-of", END_OF_SAMPLE)
+    run("init", at_once, "--root-ca", anchor)
+    run("ingest", at_once, later, SAMPLE / "evidence")
+    run("verify", at_once, "--as-of", END_OF_SAMPLE)
+
+    sql = (
+        "SELECT observation_id, moment, result, expected, observed FROM check_result "
+        "WHERE check_id = 'T3' ORDER BY ALL"
+    )
+    told = select(run, own_audited, sql)
+    assert told == select(run, at_once, sql)
+    assert "2049" in told[0]["expected"]

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from differential import collateral_changes, quote_changes
 from differential.verifiers import Answer, Exhibit, ask_ours
 from verify import (
@@ -176,10 +177,29 @@ def list_attacks(kit: Any) -> Iterator[Case]:
 # --- one check at a time --------------------------------------------------------------------
 
 
+PARTIAL_CRLS = (
+    x509.DeltaCRLIndicator(1),
+    x509.IssuingDistributionPoint(
+        full_name=None,
+        relative_name=None,
+        only_contains_user_certs=False,
+        only_contains_ca_certs=True,
+        only_some_reasons=None,
+        indirect_crl=False,
+        only_contains_attribute_certs=False,
+    ),
+    x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"),
+)
+
+
 def list_single_checks(kit: Any) -> Iterator[Case]:
     """For every check the evidence that fails it alone; everything at both ends of its validity."""
     for single in test_checks.CASES:
         yield Case(str(single), exhibit_of(single.forge(kit)), with_binding=True)
+    for extension in PARTIAL_CRLS:
+        crl = kit.crl(kit.pki.platform_ca, critical=extension)
+        exhibit = exhibit_of(kit.evidence().bend_collateral(pck_crl=crl))
+        yield Case(f"PCK CRL with {type(extension).__name__}", exhibit, with_binding=True)
     for edge in (*test_times.STARTS, *test_times.ENDS):
         exhibit = exhibit_of(edge.build(kit, test_times.EDGE))
         for offset in (-1, 0, 1):

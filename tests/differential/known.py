@@ -242,6 +242,19 @@ KNOWN = (
         refuses=refusal("TrailingData(CertRevocationList)"),
     ),
     Row(
+        "dcap-crl-critical",
+        DCAP_QVL,
+        "refuses a CRL with a critical extension: a delta, a scoped list, or what it does not know",
+        "read like any other, and never used where a whole one is at hand",
+        "QVL looks at CRLNumber and AuthorityKeyIdentifier alone",
+        INTEL,
+        refuses=refusal(
+            "UnsupportedDeltaCrl",
+            "UnsupportedCrlIssuingDistributionPoint",
+            "UnsupportedCriticalExtension",
+        ),
+    ),
+    Row(
         "dcap-crl-extensions",
         DCAP_QVL,
         "does not ask for CRLNumber and AuthorityKeyIdentifier",

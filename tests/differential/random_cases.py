@@ -15,7 +15,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
-from differential.cases import Case, exhibit_of
+from differential.cases import PARTIAL_CRLS, Case, exhibit_of
 from differential.verifiers import Exhibit
 from hypothesis import strategies as st
 
@@ -355,6 +355,7 @@ def crls(draw: Draw, kit: Any) -> Case:
         revoked=tuple(draw(st.lists(st.sampled_from(serials), max_size=2, unique=True))),
         number=_rarely(draw, 1, None, 0, 1 << 100),
         authority_key=_rarely(draw, True, False),
+        critical=_rarely(draw, None, *PARTIAL_CRLS),
         signing_key=_rarely(draw, None, kit.other_key, kit.pki.tcb_signing.key),
         issuer_name=_rarely(draw, None, own.spec.subject, intel_name("Nobody")),
     )

@@ -107,6 +107,18 @@ def test_extensions(arguments: Any, number: int | None, has_key_id: bool) -> Non
     assert (crl.number, crl.has_authority_key_id) == (number, has_key_id)
 
 
+@pytest.mark.parametrize(
+    ("extension", "partial"),
+    [
+        (None, False),
+        (x509.DeltaCRLIndicator(1), True),
+        (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True),
+    ],
+)
+def test_a_critical_extension_makes_a_list_partial(extension: Any, partial: bool) -> None:
+    assert parse_crl(build(critical=extension)).partial == partial
+
+
 def test_no_entries() -> None:
     assert parse_crl(build()).revoked == frozenset()
 

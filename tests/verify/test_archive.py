@@ -187,12 +187,21 @@ def test_crls_by_issuer_and_key() -> None:
         crl("other ca of that name", 150, 250, key=b"other"),
         crl("nobody's", 150, 250, key=None),
         crl("incomplete", 150, 250, complete=False),
+        replace(crl("delta", 150, 250), partial=True),
         crl("other issuer", 150, 250, issuer=b"processor"),
     ]
     selection = Archive([], lists).context(CHAIN, "sgx").select(160 * SECOND)
 
     assert selection.pck_crl is lists[0]
     assert selection.root_crl is lists[1]
+
+
+def test_a_part_of_a_list_is_used_where_there_is_no_whole_one() -> None:
+    """As QVL uses it; but a whole list that has expired is not passed over for it."""
+    delta, whole = replace(crl("delta", 150, 250), partial=True), crl("whole", 10, 20)
+    for lists, expected in (([delta], delta), ([delta, whole], whole)):
+        selection = Archive([], lists).context(CHAIN, "sgx").select(160 * SECOND)
+        assert selection.pck_crl is expected
 
 
 def test_a_crl_that_nobody_signed_is_seen_to_fail() -> None:

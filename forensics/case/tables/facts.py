@@ -125,6 +125,7 @@ FACT_CRL = Table(
         Column("authentic", "bool", "complete and signed by a known issuer"),
         Column("number", "text", "CRLNumber"),
         Column("revoked", "text[]", "revoked serial numbers, hex"),
+        Column("partial", "bool", "an extension says that it lists some revocations only"),
     ),
 )
 
