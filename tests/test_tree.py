@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,10 +94,22 @@ def test_constraints_pin_everything_exactly() -> None:
     pins = [line for line in lines if line and not line.startswith("#")]
     assert [pin for pin in pins if not re.fullmatch(r"[\w.\-]+==[\w.]+", pin)] == []
     pinned = {normalise(pin.partition("==")[0]) for pin in pins}
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["test"], *extras["notebook"], *extras["docs"]]
+    project = read_project()
+    wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
     assert {normalise(re.split(r"[=><]", requirement)[0]) for requirement in wanted} <= pinned
+
+
+def test_the_recipe_of_the_constraints_installs_every_extra() -> None:
+    project = read_project()
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    [extras] = re.findall(r"fresh/bin/pip install -q '\.\[([\w,]+)\]'", guide)
+    assert sorted(extras.split(",")) == sorted(project["optional-dependencies"])
+
+
+def read_project() -> dict[str, Any]:
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    project: dict[str, Any] = tomllib.loads(text)["project"]
+    return project
 
 
 def normalise(name: str) -> str:
