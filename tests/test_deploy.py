@@ -107,6 +107,18 @@ def test_the_service_needs_no_network_and_no_privilege() -> None:
         assert lines[name] == [value], name
 
 
+def test_scratch_files_are_not_in_memory() -> None:
+    [environment] = service_lines()["Environment"]
+    assert "TMPDIR=%V" in environment.split()  # /var/tmp; %T would be /tmp
+
+
+def test_the_guide_looks_at_the_case_with_the_program_of_the_unit() -> None:
+    guide = (DEPLOY / "README.md").read_text().replace("\\\n", " ")
+    [line] = [line for line in guide.splitlines() if line.startswith("systemd-run")]
+    [service] = service_lines()["ExecStart"]
+    assert shlex.split(service)[0] in shlex.split(line)
+
+
 def test_every_command_line_is_one_of_ours() -> None:
     [service] = service_lines()["ExecStart"]
     cron = (DEPLOY / "quote-forensics.cron").read_text().splitlines()[-1]
