@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,7 +30,6 @@ from forensics.cli.export_findings import (
 )
 from forensics.cli.options import (
     DEFAULT_THREADS,
-    AsOfOption,
     CaseArgument,
     FastOption,
     FormatOption,
@@ -40,6 +39,7 @@ from forensics.cli.options import (
     RootOption,
     SignKeyOption,
     ThreadsOption,
+    as_of_option,
     load_signer,
     read_anchors,
     read_time,
@@ -69,6 +69,11 @@ if TYPE_CHECKING:
     from forensics.case.records import Summary
     from forensics.case.verification import VerifySummary
     from forensics.detect.detection import Detection
+
+AsOfOption = Annotated[
+    str | None,
+    as_of_option("Moment of the hindsight verdicts, cut-off of absence rules, end of a silence"),
+]
 
 
 def audit(

@@ -14,12 +14,12 @@ import typer
 from forensics.cli import steps
 from forensics.cli.completion import complete_detector
 from forensics.cli.options import (
-    AsOfOption,
     CaseArgument,
     FormatOption,
     NowOption,
     QueriesOption,
     SignKeyOption,
+    as_of_option,
     load_signer,
     read_time,
 )
@@ -71,6 +71,10 @@ PatienceOption = Annotated[
         help="How long rules about absence wait for a log that an earlier run knew and that lags, "
         "e.g. 6h; 0s: not at all. The first run of a case never waits.",
     ),
+]
+AsOfOption = Annotated[
+    str | None,
+    as_of_option("Cut-off of absence rules; hindsight stays as `verify` left it"),
 ]
 DetectorOption = Annotated[
     list[str] | None,

@@ -9,13 +9,13 @@ import typer
 from forensics.cli import steps
 from forensics.cli.options import (
     DEFAULT_THREADS,
-    AsOfOption,
     CaseArgument,
     FastOption,
     FormatOption,
     NowOption,
     SignKeyOption,
     ThreadsOption,
+    as_of_option,
     load_signer,
     read_time,
 )
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from forensics.case.case import Case
+
+AsOfOption = Annotated[str | None, as_of_option("Moment of the hindsight verdicts")]
 
 
 def verify(

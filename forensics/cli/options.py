@@ -7,7 +7,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,15 +23,6 @@ CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="The case dir
 
 FormatOption = Annotated[
     Format, typer.Option("--format", "-f", help="How to print records on stdout.")
-]
-
-AsOfOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of",
-        metavar="TIME",
-        help="Moment of hindsight and cut-off of absence rules, RFC 3339. Default: now.",
-    ),
 ]
 
 NowOption = Annotated[
@@ -93,6 +84,11 @@ RedactOption = Annotated[
 ]
 
 DEFAULT_THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+
+
+def as_of_option(meaning: str) -> Any:
+    """`--as-of`, which is another moment in each command: `meaning` says which."""
+    return typer.Option("--as-of", metavar="TIME", help=f"{meaning}. RFC 3339; default: now.")
 
 
 def read_time(text: str | None) -> datetime:

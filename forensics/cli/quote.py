@@ -10,11 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from forensics.cli.options import (
-    AsOfOption,
     CaseArgument,
     FormatOption,
     NoIntelRootOption,
     RootOption,
+    as_of_option,
     read_anchors,
     read_time,
 )
@@ -76,6 +76,12 @@ def write_bytes(
         raise UsageError("terminal", "a quote is binary: use --out FILE or a pipe")
     else:
         sys.stdout.buffer.write(data)
+
+
+AsOfOption = Annotated[
+    str | None,
+    as_of_option("Moment at which a file is judged; what a case has stored is shown as it is"),
+]
 
 
 @quote_app.command("show")
