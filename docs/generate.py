@@ -1,10 +1,10 @@
-"""Writes the reference pages and the made parts of the README from the code.
+"""Writes the reference pages and the made parts of other pages from the code.
 
     python docs/generate.py [ROOT]
 
-ROOT (default: this repository) gets `docs/reference/*.md`; in its `README.md`, what stands between
-the markers is renewed: the table of detectors, and what the README's first command prints. The
-same code gives the same bytes: a test makes everything anew elsewhere and compares.
+ROOT (default: this repository) gets `docs/reference/*.md`; in its `README.md` and in some pages of
+its `docs/`, what stands between the markers is renewed. The same code gives the same bytes: a test
+makes everything anew elsewhere and compares.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,7 @@ from typer.main import get_command
 
 from forensics.case.contract import VIEWS
 from forensics.case.tables import DUCKDB_TYPES, TABLES, Column, Table
-from forensics.cli.detection import FOUND
+from forensics.cli.exit_codes import EXIT_CODES, FOUND
 from forensics.cli.main import app
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import ONE_BY_ONE, Detector
@@ -57,21 +57,9 @@ REPOSITORY = Path(__file__).parent.parent
 # What this default is depends on the machine that makes the page.
 MACHINE_DEFAULTS = {"threads": "as many as CPUs"}
 
-EXIT_CODES = (
-    ("2", "wrong usage, unusable input, or an internal error"),
-    ("4", "custody or integrity failure: the case contradicts its ledger"),
-    ("1", "findings at or above `--fail-on` (default `high`)"),
-    (
-        "3",
-        "done but incomplete: no evidence, records in quarantine, nothing that could be judged, "
-        "silence (`--max-silence`), a failed `--on-finding`, or blind detectors under `--strict`",
-    ),
-    ("0", "done and clean"),
-)
-
 
 def write_reference(root: Path) -> None:
-    """Write `ROOT/docs/reference/*.md`; renew the made parts of the README and disagreements."""
+    """Write `ROOT/docs/reference/*.md`; renew the made parts of other pages."""
     directory = root / "docs" / "reference"
     directory.mkdir(parents=True, exist_ok=True)
     pages = {
@@ -85,31 +73,41 @@ def write_reference(root: Path) -> None:
     }
     for name, text in pages.items():
         (directory / name).write_text(text, encoding="utf-8")
-    write_disagreements(root)
+    renew_parts(root / "docs" / "disagreements.md", compare_verifiers())
     readme = root / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    text = replace_part(text, "detectors", summarise_detectors())
-    text = replace_part(text, "audit", f"```text\n{run_demonstration(text)}```")
-    readme.write_text(text, encoding="utf-8")
+    parts = {
+        "detectors": summarise_detectors(),
+        "audit": run_demonstration(readme.read_text(encoding="utf-8")),
+        "exit codes": describe_exit_codes(),
+    }
+    renew_parts(readme, parts)
 
 
-def write_disagreements(root: Path) -> None:
-    """Renew the tables of `ROOT/docs/disagreements.md`, one for each verifier, from the rows that
-    the differential tests hold every difference against.
-    """
-    page = root / "docs" / "disagreements.md"
+def renew_parts(page: Path, parts: Mapping[str, str]) -> None:
     text = page.read_text(encoding="utf-8")
+    for name, content in parts.items():
+        text = replace_part(text, name, content)
+    page.write_text(text, encoding="utf-8")
+
+
+def compare_verifiers() -> dict[str, str]:
+    """A table for each verifier, from the rows that the differential tests hold every difference
+    against.
+    """
     sys.path.append(str(REPOSITORY / "tests"))  # where those tests find their own modules
     rows = import_module("differential.known").KNOWN
     head = ("id", "there", "here", "why", "whose rule")
-    for name, verifier in DISAGREEMENTS.items():
-        lines = [
-            (f"`{row.id}`", row.theirs, row.ours, row.reason, row.follow)
-            for row in rows
-            if row.verifier == verifier
-        ]
-        text = replace_part(text, name, _table(head, lines))
-    page.write_text(text, encoding="utf-8")
+    return {
+        name: _table(
+            head,
+            (
+                (f"`{row.id}`", row.theirs, row.ours, row.reason, row.follow)
+                for row in rows
+                if row.verifier == verifier
+            ),
+        )
+        for name, verifier in DISAGREEMENTS.items()
+    }
 
 
 def replace_part(text: str, name: str, content: str) -> str:
@@ -149,7 +147,8 @@ def run_demonstration(readme: str) -> str:
         )
     if result.returncode != FOUND:
         raise RuntimeError(f"the README's audit ended with {result.returncode}: {result.stdout}")
-    return result.stdout.replace(f"({multibuffer.NAME})", f"({OPENSSL.name})")
+    told = result.stdout.replace(f"({multibuffer.NAME})", f"({OPENSSL.name})")
+    return f"```text\n{told}```"
 
 
 def describe_views() -> str:
@@ -364,12 +363,16 @@ def describe_commands() -> str:
     parts = [
         _opening("Commands", "`quote-forensics COMMAND --help` says the same."),
         "## Exit codes",
-        "The first that applies, from the top:",
-        _table(("code", "meaning"), EXIT_CODES),
+        describe_exit_codes(),
     ]
     for name, command in _walk(get_command(app)):
         parts += _describe_command(name, command)
     return _page(parts)
+
+
+def describe_exit_codes() -> str:
+    rows = [(str(code), meaning) for code, meaning in EXIT_CODES]
+    return f"The first that applies, from the top:\n\n{_table(('code', 'meaning'), rows)}"
 
 
 # Typer builds its commands on a private copy of click, whose classes cannot be imported: `Any`.

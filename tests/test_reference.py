@@ -13,17 +13,31 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 REFERENCE = Path("docs/reference")
-DISAGREEMENTS = Path("docs/disagreements.md")
+PAGES = (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"))
+WITH_MADE_PARTS = [
+    page.relative_to(REPOSITORY)
+    for page in PAGES
+    if ": made by docs/generate.py -->" in page.read_text(encoding="utf-8")
+]
+
+
+def copy_pages(root: Path) -> None:
+    """The pages that are made in part, as somebody left them."""
+    for page in WITH_MADE_PARTS:
+        (root / page).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / page, root / page)
+
+
+def make(root: Path) -> None:
+    command = [sys.executable, REPOSITORY / "docs" / "generate.py", root]
+    subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, check=True)
 
 
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("remade")
-    shutil.copy(REPOSITORY / "README.md", root)
-    (root / "docs").mkdir()
-    shutil.copy(REPOSITORY / DISAGREEMENTS, root / DISAGREEMENTS)
-    command = [sys.executable, REPOSITORY / "docs" / "generate.py", root]
-    subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, check=True)
+    copy_pages(root)
+    make(root)
     return root
 
 
@@ -35,14 +49,14 @@ def test_the_reference_pages_are_up_to_date(remade: Path) -> None:
     assert pages_of(remade) == pages_of(REPOSITORY), "run docs/generate.py"
 
 
-def test_the_made_parts_of_the_readme_are_up_to_date(remade: Path) -> None:
-    made = (remade / "README.md").read_text(encoding="utf-8")
-    assert made == (REPOSITORY / "README.md").read_text(encoding="utf-8"), "run docs/generate.py"
+@pytest.mark.parametrize("page", WITH_MADE_PARTS, ids=str)
+def test_the_made_parts_of_a_page_are_up_to_date(remade: Path, page: Path) -> None:
+    made = (remade / page).read_text(encoding="utf-8")
+    assert made == (REPOSITORY / page).read_text(encoding="utf-8"), "run docs/generate.py"
 
 
-def test_the_tables_of_disagreements_are_up_to_date(remade: Path) -> None:
-    made = (remade / DISAGREEMENTS).read_text(encoding="utf-8")
-    assert made == (REPOSITORY / DISAGREEMENTS).read_text(encoding="utf-8"), "run docs/generate.py"
+def test_the_pages_that_are_made_in_part_are_found() -> None:
+    assert {Path("README.md"), Path("docs/disagreements.md")} <= set(WITH_MADE_PARTS)
 
 
 def test_a_page_that_nobody_makes_any_more_is_found(remade: Path, tmp_path: Path) -> None:
@@ -55,9 +69,7 @@ def test_the_generator_renews_what_was_edited_by_hand(remade: Path, tmp_path: Pa
     readme = (remade / "README.md").read_text(encoding="utf-8")
     edited = readme.replace("[svn-rollback]", "[svn-rollforward]", 1)
     assert edited != readme
+    copy_pages(tmp_path)
     (tmp_path / "README.md").write_text(edited, encoding="utf-8")
-    (tmp_path / "docs").mkdir()
-    shutil.copy(REPOSITORY / DISAGREEMENTS, tmp_path / DISAGREEMENTS)
-    command = [sys.executable, REPOSITORY / "docs" / "generate.py", tmp_path]
-    subprocess.run(command, cwd=REPOSITORY, env=ENVIRONMENT, check=True)
+    make(tmp_path)
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == readme

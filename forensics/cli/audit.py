@@ -11,9 +11,6 @@ from forensics.cli import detection as detecting
 from forensics.cli import steps
 from forensics.cli.containment import Call, contain, describe_calls, split_command
 from forensics.cli.detection import (
-    FAILED,
-    FOUND,
-    INCOMPLETE,
     FailOnOption,
     FullOption,
     NewOnlyOption,
@@ -22,6 +19,7 @@ from forensics.cli.detection import (
     Severity,
     StrictOption,
 )
+from forensics.cli.exit_codes import CLEAN, DETECTOR_FAILED, FOUND, INCOMPLETE
 from forensics.cli.export_findings import (
     OutputOption,
     read_outputs,
@@ -105,10 +103,7 @@ def audit(
     A case that is there already is first held against its ledger, file by file. What the run saw
     and did, how it ended and why is in CASE/findings/run.json, also when it failed.
 
-    Exit codes, the first that applies: 2 unusable input, or a detector that failed, 4 custody
-    failure, 1 open findings at or above `--fail-on`, 3 incomplete (records in quarantine, no
-    evidence, nothing that could be judged, a failed `--on-finding` command, `--max-silence`, or,
-    with `--strict`, blind detectors), 0 clean.
+    `quote-forensics --help` says what the exit codes mean; `reason` in run.json is more precise.
 
     \b
     Examples:
@@ -206,7 +201,8 @@ def _decide(
 ) -> tuple[int, str, str]:
     """Exit code, reason and message; the reasons for code 3 from the worst on."""
     if detection.failures:
-        return FAILED, "detector-failed", f"these detectors failed: {', '.join(detection.failures)}"
+        names = ", ".join(detection.failures)
+        return DETECTOR_FAILED, "detector-failed", f"these detectors failed: {names}"
     count = detecting.count_failing(detection, plan.fail_on, news_only=plan.fail_on_new)
     if count:
         what = "new or reopened" if plan.fail_on_new else "open"
@@ -233,7 +229,7 @@ def _decide(
     ):
         if holds:
             return INCOMPLETE, reason, message
-    return 0, "clean", f"nothing at or above {plan.fail_on.value}"
+    return CLEAN, "clean", f"nothing at or above {plan.fail_on.value}"
 
 
 def _open_or_make(plan: Plan, record: RunRecord) -> Case:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forensics.cli.exit_codes import CUSTODY_BROKEN
 from forensics.cli.options import (
     CaseArgument,
     FormatOption,
@@ -25,7 +26,6 @@ from forensics.errors import UsageError
 if TYPE_CHECKING:
     from forensics.case.checkpoints import Note
 
-CUSTODY_BROKEN = 4
 
 _LARGEST_INPUT = 1 << 28
 

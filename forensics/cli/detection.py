@@ -13,6 +13,7 @@ import typer
 
 from forensics.cli import steps
 from forensics.cli.completion import complete_detector
+from forensics.cli.exit_codes import CLEAN, DETECTOR_FAILED, FOUND, INCOMPLETE
 from forensics.cli.options import (
     CaseArgument,
     FormatOption,
@@ -30,10 +31,6 @@ from forensics.errors import CustodyError, UsageError
 if TYPE_CHECKING:
     from forensics.detect.detection import Detection
     from forensics.detect.findings import Finding
-
-FAILED = 2
-FOUND = 1
-INCOMPLETE = 3
 
 CHANGED_STATES = ("new", "reopened", "unobserved", "resolved", "suppressed", "closed")
 
@@ -292,7 +289,7 @@ def exit_code(
     `strict` not all; else 0.
     """
     if detection.failures:
-        return FAILED
+        return DETECTOR_FAILED
     if count_failing(detection, fail_on, news_only=news_only):
         return FOUND
-    return INCOMPLETE if detection.blind or (strict and detection.incomplete) else 0
+    return INCOMPLETE if detection.blind or (strict and detection.incomplete) else CLEAN

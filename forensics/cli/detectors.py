@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from forensics.cli.completion import complete_detector
+from forensics.cli.exit_codes import STOPPED
 from forensics.cli.options import FormatOption, NowOption, QueriesOption, read_time
 from forensics.cli.output import Format, escape, print_records, say, write_line
 from forensics.detect.catalog import load_catalog, load_folder, own_queries
@@ -101,7 +102,7 @@ def _lint(queries: list[Path], form: Format) -> None:
         print_records(problems, ("detector", "rule", "problem"), form)
     say(f"{checked} detectors, {len(problems)} problem(s)")
     if problems:
-        raise typer.Exit(2)
+        raise typer.Exit(STOPPED)
 
 
 def _describe(detector: Detector) -> dict[str, Any]:

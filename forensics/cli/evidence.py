@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from forensics.cli import steps
+from forensics.cli.exit_codes import INCOMPLETE
 from forensics.cli.options import (
     DEFAULT_THREADS,
     CaseArgument,
@@ -22,8 +23,6 @@ from forensics.cli.options import (
     read_time,
 )
 from forensics.cli.output import Format, print_records, say
-
-INCOMPLETE = 3
 
 
 def init(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from forensics.cli.evidence import INCOMPLETE
+from forensics.cli.exit_codes import INCOMPLETE
 from forensics.cli.export_findings import export_findings_command
 from forensics.cli.options import (
     CaseArgument,

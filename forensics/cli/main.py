@@ -1,15 +1,10 @@
-"""The command line: the typer app, and the one place where errors become exit codes.
-
-Exit codes, the first that applies: 2 wrong usage, unusable input or internal error; 4 custody or
-integrity failure; 1 findings at or above `--fail-on`; 3 done but incomplete; 0 done and clean.
-"""
+"""The command line: the typer app, and the one place where errors become exit codes."""
 
 from __future__ import annotations
 
 import atexit
 import gc
 import os
-import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -17,18 +12,19 @@ import typer
 
 from forensics import __version__
 from forensics.cli.commands import CommandGroup
+from forensics.cli.exit_codes import EXIT_CODES, NOBODY_READS, STOPPED
 from forensics.cli.output import say
 from forensics.errors import CustodyError, ForensicsError
 
 NAME = "quote-forensics"
-INTERNAL_ERROR = 2
-NOBODY_READS = 128 + signal.SIGPIPE
-"""As the shell has it for programs that a closed pipe ends: nothing is said of the case."""
 
 app = typer.Typer(
     name=NAME,
     cls=CommandGroup,
     no_args_is_help=True,
+    epilog="\n\n".join(
+        ("Exit codes, the first that applies:", *(f"{code}: {what}" for code, what in EXIT_CODES))
+    ),
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -108,7 +104,7 @@ def _open_streams() -> None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if sys.stdout is None:
         say("error: standard output is closed [os-error]")
-        os._exit(INTERNAL_ERROR)
+        os._exit(STOPPED)
 
 
 def _forget_output() -> None:
@@ -134,7 +130,7 @@ def main() -> None:
         sys.exit(NOBODY_READS)
     except KeyboardInterrupt:
         say("interrupted; nothing was committed")
-        sys.exit(INTERNAL_ERROR)
+        sys.exit(STOPPED)
     except Exception as error:
         damage = _find_damage(error)
         if damage is not None:
@@ -143,11 +139,11 @@ def main() -> None:
         if isinstance(error, OSError):
             place = error.filename or "input or output"
             say(f"error: {error.strerror or error}: {place} [os-error]")
-            sys.exit(INTERNAL_ERROR)
+            sys.exit(STOPPED)
         if os.environ.get("QUOTE_FORENSICS_TRACEBACK"):
             raise
         say(
             f"internal error: {type(error).__name__}: {error} "
             "(set QUOTE_FORENSICS_TRACEBACK=1 for the traceback, and please report it)"
         )
-        sys.exit(INTERNAL_ERROR)
+        sys.exit(STOPPED)
