@@ -12,6 +12,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -26,15 +27,22 @@ from forensics.cli.exit_codes import EXIT_CODES, FOUND
 from forensics.cli.main import app
 from forensics.detect.catalog import load_catalog
 from forensics.detect.detector import ONE_BY_ONE, Detector
-from forensics.formats.anatomy import dissect_quote
+from forensics.formats.anatomy import Cover, dissect_quote
+from forensics.formats.evidence import Evidence
 from forensics.formats.layout import Layout
 from forensics.formats.quote import Quote
+from forensics.formats.snp import COORDINATE_SIZE, SnpReport
 from forensics.formats.structures import (
     CERTIFICATION_TYPES,
     LAYOUTS,
     MISC_SELECT_BITS,
     SGX_FLAG_BITS,
     SGX_REPORT,
+    SIGNING_KEYS,
+    SNP_PLATFORM_BITS,
+    SNP_POLICY_BITS,
+    SNP_SIGNED_SIZE,
+    SNP_VERSIONS,
     TD_ATTRIBUTE_BITS,
     XFEATURE_BITS,
 )
@@ -217,26 +225,38 @@ def describe_layouts() -> str:
         _table(("bit", "name"), [(str(bit), name) for bit, name in MISC_SELECT_BITS.items()]),
         "## Types of certification data",
         _table(("type", "what"), [(str(n), name) for n, name in CERTIFICATION_TYPES.items()]),
+        "## Bits of the guest policy of an SEV-SNP report",
+        _table(("bit", "name"), [(str(bit), name) for bit, name in SNP_POLICY_BITS.items()]),
+        "## Bits of the platform info of an SEV-SNP report",
+        _table(("bit", "name"), [(str(bit), name) for bit, name in SNP_PLATFORM_BITS.items()]),
+        "## Signing keys of an SEV-SNP report",
+        _table(("number", "key"), [(str(n), name.upper()) for n, name in SIGNING_KEYS.items()]),
         "## What covers which part",
-        _describe_covers(),
+        "Of a quote:",
+        _describe_covers(_QUOTE),
+        "Of an SEV-SNP report:",
+        _describe_covers(_REPORT),
     ]
     return _page(parts)
 
 
-def _describe_covers() -> str:
-    """By the pieces of a quote that has all parts; it need not verify."""
-    rows: dict[tuple[str, str], list[str]] = {}
-    for piece in dissect_quote(_EXAMPLE):
-        rows.setdefault((piece.part, str(piece.cover)), []).append(f"`{piece.name}`")
-    named = {"header": "all fields", "body": "all fields", "QE report": "all fields"}
-    lines = [
-        (part, named.get(part, ", ".join(names)), cover) for (part, cover), names in rows.items()
-    ]
+def _describe_covers(example: Evidence) -> str:
+    """By the pieces of evidence that has all parts; it need not verify."""
+    rows: dict[tuple[str, Cover], list[str]] = {}
+    for piece in dissect_quote(example):
+        rows.setdefault((piece.part, piece.cover), []).append(f"`{piece.name}`")
+    of_part = Counter(part for part, _ in rows)
+    lines = []
+    for (part, cover), names in rows.items():
+        whole = "all fields" if of_part[part] == 1 else "all other fields"
+        lines.append((part, whole if cover in _OF_STRUCTURES else ", ".join(names), str(cover)))
     return _table(("part", "fields", "a change is noticed by"), lines)
 
 
+# Signatures over a whole structure: its fields are listed above.
+_OF_STRUCTURES = (Cover.quote_signature, Cover.qe_signature, Cover.report_signature)
 _PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-_EXAMPLE = Quote(
+_QUOTE = Quote(
     version=4,
     body_layout=SGX_REPORT,
     signed=bytes(48 + SGX_REPORT.size),
@@ -252,6 +272,12 @@ _EXAMPLE = Quote(
     slack=b"x",
     trailing=b"x",
 )
+_REPORT = SnpReport(
+    signed=max(SNP_VERSIONS).to_bytes(4, "little").ljust(SNP_SIGNED_SIZE, b"\0"),
+    signature_r=bytes(COORDINATE_SIZE),
+    signature_s=bytes(COORDINATE_SIZE),
+    trailing=b"x",
+)
 
 
 def _describe_fields(layout: Layout) -> str:
@@ -262,7 +288,8 @@ def _describe_fields(layout: Layout) -> str:
 
 def describe_checks() -> str:
     rows = [
-        (c.id, c.title, c.input_class, "strict" if c.strict else "", f"`{c.qvl}`") for c in CHECKS
+        (c.id, c.title, c.input_class, "strict" if c.strict else "", f"`{c.qvl}`" if c.qvl else "–")
+        for c in CHECKS
     ]
     return _page(
         [
@@ -271,7 +298,8 @@ def describe_checks() -> str:
                 "In the order of Intel's verifier. Class Q needs the quote alone, C one collateral "
                 "document, X facts of both, T a moment. *Strict* checks are this tool's own: they "
                 "are reported and never change an outcome. The last column is the status that "
-                "Intel's library reports when the check fails.",
+                "Intel's library reports when the check fails; it makes neither strict checks nor "
+                "those of AMD's reports (N).",
             ),
             _table(("id", "check", "class", "", "Intel's status"), rows),
         ]
