@@ -47,7 +47,7 @@ DEVICE_VERDICTS = {
     "gpu": ("gpu_verdict", "gpu_status", "gpu_attested"),
     "tpm": ("tpm_verdict", "tpm_status"),
 }
-DEVICE_TOKENS = ("gpu_token", "nvidia_token")
+DEVICE_TOKENS = {"gpu": ("gpu_token", "nvidia_token")}
 _NONCE = "eat_nonce"
 
 
@@ -87,8 +87,9 @@ def devices(extra: str, members: Mapping[str, Sequence[str]]) -> str:
 def device_nonce(extra: str, device: str) -> str:
     """SQL: the nonce that the evidence of a device answers, as hex; NULL when it is not hex."""
     said = [first_text(extra, (f"{device}_nonce",))]
-    if device == "gpu":
-        said += [first_text(f"({_claims(extra, name)})", (_NONCE,)) for name in DEVICE_TOKENS]
+    said += [
+        first_text(f"({_claims(extra, name)})", (_NONCE,)) for name in DEVICE_TOKENS.get(device, ())
+    ]
     nonce = f"lower(coalesce({', '.join(said)}))"
     return f"CASE WHEN regexp_full_match({nonce}, '([0-9a-f]{{2}})+') THEN {nonce} END"
 
@@ -112,3 +113,30 @@ def _claims(extra: str, member: str) -> str:
 
 def _path(name: str) -> str:
     return "$." + ".".join(f'"{part}"' for part in name.split("."))
+
+
+def _list_members(members: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return tuple(name for names in members.values() for name in names)
+
+
+def _list_nonces(device: str) -> tuple[str, ...]:
+    tokens = DEVICE_TOKENS.get(device, ())
+    return (f"{device}_nonce", *(f"{name}.{_NONCE}" for name in tokens))
+
+
+_EXTRA = "o.extra"
+
+SHOWN: dict[str, tuple[str, tuple[str, ...]]] = {
+    "claimed_evaluation_number": (first_number(_EXTRA, EVALUATION_NUMBERS), EVALUATION_NUMBERS),
+    "sequence_no": (first_number(_EXTRA, SEQUENCES), SEQUENCES),
+    "token_id": (f"sha256({token_text(_EXTRA)})", ("token",)),
+    "token_quote_hash": (token_claim(_EXTRA, QUOTE_HASHES), QUOTE_HASHES),
+    "token_measurement": (token_claim(_EXTRA, MEASUREMENTS), MEASUREMENTS),
+    "token_mrsigner": (token_claim(_EXTRA, SIGNERS), SIGNERS),
+    "token_report_data": (token_claim(_EXTRA, REPORT_DATA), REPORT_DATA),
+    "device_evidence": (devices(_EXTRA, DEVICE_EVIDENCE), _list_members(DEVICE_EVIDENCE)),
+    "device_verdicts": (devices(_EXTRA, DEVICE_VERDICTS), _list_members(DEVICE_VERDICTS)),
+    "gpu_nonce": (device_nonce(_EXTRA, "gpu"), _list_nonces("gpu")),
+    "tpm_nonce": (device_nonce(_EXTRA, "tpm"), _list_nonces("tpm")),
+}
+"""Columns of the view `observation`: SQL over the observation `o`, and the members it reads."""

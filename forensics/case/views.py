@@ -56,17 +56,7 @@ SELECT {observation_id("o")} AS observation_id,
        {CLAIMED_OK} AS claimed_ok,
        o.sgx_extensions, o.backend_verifier, o.siem_forwarded,
        o.malformed_claims,
-       {extras.first_number("o.extra", extras.EVALUATION_NUMBERS)} AS claimed_evaluation_number,
-       {extras.first_number("o.extra", extras.SEQUENCES)} AS sequence_no,
-       sha256({extras.token_text("o.extra")}) AS token_id,
-       {extras.token_claim("o.extra", extras.QUOTE_HASHES)} AS token_quote_hash,
-       {extras.token_claim("o.extra", extras.MEASUREMENTS)} AS token_measurement,
-       {extras.token_claim("o.extra", extras.SIGNERS)} AS token_mrsigner,
-       {extras.token_claim("o.extra", extras.REPORT_DATA)} AS token_report_data,
-       {extras.devices("o.extra", extras.DEVICE_EVIDENCE)} AS device_evidence,
-       {extras.devices("o.extra", extras.DEVICE_VERDICTS)} AS device_verdicts,
-       {extras.device_nonce("o.extra", "gpu")} AS gpu_nonce,
-       {extras.device_nonce("o.extra", "tpm")} AS tpm_nonce,
+       {", ".join(f"{sql} AS {column}" for column, (sql, _) in extras.SHOWN.items())},
        o.extra
 FROM stored.observation AS o
 LEFT JOIN stored.quote AS q ON q.quote_no = o.quote_no

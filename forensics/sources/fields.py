@@ -84,6 +84,22 @@ def read_claimed_number(value: object) -> int:
     return value
 
 
+_claimed_32 = claim_digest(32)
+_claimed_64 = claim_digest(64)
+
+FORMS: dict[Reader, str] = {
+    read_text: "string or number",
+    read_time: "RFC 3339 time with its zone",
+    read_flag: "`true` or `false`",
+    read_words: "list of strings",
+    read_binary: "hex or base64",
+    _claimed_32: "32 bytes, hex or base64",
+    _claimed_64: "64 bytes, hex or base64",
+    read_claimed_number: "number up to 65535, also as decimal text",
+}
+"""What each reader takes, in words."""
+
+
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no white space."""
     return msgspec.json.encode(value, order="deterministic").decode()
@@ -108,9 +124,9 @@ OBSERVATION_FIELDS: dict[str, tuple[str, Reader]] = {
         )
     },
     **{name: (name, read_binary) for name in ("nonce", "initial_state", "runtime_data", "quote")},
-    "mrenclave": ("claimed_mrenclave", claim_digest(32)),
-    "mrsigner": ("claimed_mrsigner", claim_digest(32)),
-    "report_data": ("claimed_report_data", claim_digest(64)),
+    "mrenclave": ("claimed_mrenclave", _claimed_32),
+    "mrsigner": ("claimed_mrsigner", _claimed_32),
+    "report_data": ("claimed_report_data", _claimed_64),
     "isv_prodid": ("claimed_isv_prodid", read_claimed_number),
     "isv_svn": ("claimed_isv_svn", read_claimed_number),
     **{
