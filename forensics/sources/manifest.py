@@ -9,47 +9,40 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import yaml
 
+from forensics.case.extras import DEVICE_EVIDENCE
 from forensics.case.records import Problem, Record
 from forensics.errors import EvidenceError
+from forensics.formats.collateral import TCB_STATUSES
 from forensics.sources.encodings import decode_binary
 from forensics.sources.fields import canonical_json
 from forensics.sources.times import read_time
+from forensics.verify.binding import DIGESTS, INPUTS, RECIPES
 
 Row = tuple[str, dict[str, object]]
 
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a value is: in words, and what reads it (from the value and the name of its key)."""
+
+    words: str
+    read: Callable[[object, str], object]
+
+
+Keys = Mapping[str, tuple[str, Form]]
+"""Keys of a table of the manifest -> stored column and form."""
+
 MAX_MANIFEST = 1 << 20  # both readers are pure Python
 
-MEASUREMENT_SIZES = {
-    "mrenclave": 32,
-    "mrsigner": 32,
-    "mrtd": 48,
-    "rtmr0": 48,
-    "rtmr1": 48,
-    "rtmr2": 48,
-    "rtmr3": 48,
-    "measurement": 48,
-}
-HOST_DATA_SIZE = 32
-PPID_SIZE = 16
-DIGESTS = ("none", "sha256", "sha384", "sha512")
-PARTS = ("initial_state", "nonce", "runtime_data")
-STATUSES = (
-    "UpToDate",
-    "SWHardeningNeeded",
-    "ConfigurationNeeded",
-    "ConfigurationAndSWHardeningNeeded",
-    "OutOfDate",
-    "OutOfDateConfigurationNeeded",
-    "Revoked",
-    "TDRelaunchAdvised",
-    "TDRelaunchAdvisedConfigurationNeeded",
-)
+STATUSES = (*TCB_STATUSES, "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded")
+PAD = "right"
 
 _KEY_PART = r'(?:[\w-]++|"(?:[^"\\\n]|\\.){0,200}+"|\'[^\'\n]{0,200}+\')'
 # The standard reader's memory grows with the square of a dotted key's parts. Strings and comments
@@ -162,15 +155,15 @@ class _Manifest:
             else:
                 self.wrong.append(f"{place} {number} is not a table")
 
-    def _refuse_unknown(self, place: str, table: dict[str, object], known: tuple[str, ...]) -> None:
+    def _refuse_unknown(self, place: str, table: dict[str, object], known: Collection[str]) -> None:
         self.wrong.extend(f"{place}: unknown key {key!r:.60}" for key in table if key not in known)
 
     def _read_workload(self, place: str, table: dict[str, object]) -> None:
-        identity = _word(table, "id")
+        row = _read_keys(table, WORKLOAD_KEYS)
+        identity = row.get("workload_id")
         if not identity:
             raise _wrong("id is missing or empty")
-        self._refuse_unknown(place, table, ("id", "allow", "report_data", "expected"))
-        row: dict[str, object] = {"workload_id": identity}
+        self._refuse_unknown(place, table, (*WORKLOAD_KEYS, "allow", "report_data", "expected"))
         for name, read in (("report_data", _read_rule), ("expected", _read_expected)):
             if name in table:
                 self._attempt(f"{place} {name}", partial(_update, row, read, table[name]))
@@ -178,35 +171,19 @@ class _Manifest:
         for entry, allowed in self._tables(f"{place} allow", table.get("allow", [])):
             self._attempt(entry, partial(self._read_allowed, identity, allowed))
 
-    def _read_allowed(self, workload: str, table: dict[str, object]) -> None:
+    def _read_allowed(self, workload: object, table: dict[str, object]) -> None:
         self.rows.append(_read_allowed(workload, table))
 
     def _read_platform(self, table: dict[str, object]) -> None:
-        _refuse_keys(table, ("ppid", "node_id", "valid_from", "valid_to"))
+        _refuse_keys(table, PLATFORM_KEYS)
         if "ppid" not in table:
             raise _wrong("ppid is missing")
-        row: dict[str, object] = {
-            "ppid": _measurement(table, "ppid", PPID_SIZE),
-            "node_id": _word(table, "node_id"),
-        }
-        self.rows.append(("listed_platform", row | _read_window(table)))
+        self.rows.append(("listed_platform", _check_window(_read_keys(table, PLATFORM_KEYS))))
 
     def _read_policy(self, value: object) -> None:
         table = _table(value)
-        self._refuse_unknown(
-            "policy", table, ("mode", "max_quote_age", "max_collateral_age", "accept")
-        )
-        accept = _words(table, "accept")
-        for status in accept or ():
-            if status not in STATUSES:
-                raise _wrong(f"accept: {status!r:.60} is not a TCB status")
-        row: dict[str, object] = {
-            "mode": _word(table, "mode"),
-            "max_quote_age_ms": _duration(table, "max_quote_age"),
-            "max_collateral_age_ms": _duration(table, "max_collateral_age"),
-            "accept": accept,
-        }
-        self.rows.append(("policy", row))
+        self._refuse_unknown("policy", table, POLICY_KEYS)
+        self.rows.append(("policy", _read_keys(table, POLICY_KEYS)))
 
 
 def _update(
@@ -218,65 +195,42 @@ def _update(
 def _read_rule(value: object) -> dict[str, object]:
     """A REPORT_DATA rule: a digest over parts, or a recipe by name."""
     table = _table(value)
-    _refuse_keys(table, ("digest", "parts", "pad", "recipe"))
-    recipe = _word(table, "recipe")
-    if recipe is not None:
+    _refuse_keys(table, RULE_KEYS)
+    row = _read_keys(table, RULE_KEYS)
+    if "recipe" in table:
         if len(table) != 1:
             raise _wrong("a recipe stands alone")
-        return {"report_data_recipe": recipe}
-    digest, parts = _word(table, "digest"), _words(table, "parts")
-    if digest not in DIGESTS:
-        raise _wrong(f"digest is not one of {', '.join(DIGESTS)}")
-    if not parts or any(part not in PARTS for part in parts):
-        raise _wrong(f"parts are not some of {', '.join(PARTS)}")
-    pad = _word(table, "pad") or "right"
-    if pad != "right":
-        raise _wrong("pad is not right")
-    return {"report_data_digest": digest, "report_data_parts": parts, "report_data_pad": pad}
+        return row
+    for name in ("digest", "parts"):
+        if not table.get(name):
+            raise _wrong(f"{name} is missing or empty")
+    return {"report_data_pad": PAD, **row}
 
 
 def _read_expected(value: object) -> dict[str, object]:
     table = _table(value)
-    _refuse_keys(table, ("runtime", "attest_within", "evidence", "one_per_platform"))
-    return {
-        "runtime": _word(table, "runtime"),
-        "attest_within_ms": _duration(table, "attest_within"),
-        "evidence": _words(table, "evidence"),
-        "one_per_platform": _flag(table, "one_per_platform"),
-    }
+    _refuse_keys(table, EXPECTED_KEYS)
+    return _read_keys(table, EXPECTED_KEYS)
 
 
-def _read_allowed(workload: str, table: dict[str, object]) -> Row:
+def _read_allowed(workload: object, table: dict[str, object]) -> Row:
     """One `allow` entry; keys that this tool does not know are kept in `extra`."""
-    row: dict[str, object] = {"workload_id": workload}
-    for name, size in MEASUREMENT_SIZES.items():
-        if name in table:
-            row[name] = _measurement(table, name, size)
-    if len(row) == 1:
+    row = _read_keys(table, ALLOW_KEYS)
+    if row.keys().isdisjoint(MEASUREMENTS):
         raise _wrong("names no measurement and no signer: it would approve everything")
-    if "host_data" in table:
-        row["host_data"] = _measurement(table, "host_data", HOST_DATA_SIZE)
-    for name in ("isv_prodid", "min_isv_svn"):
-        if name in table:
-            row[name] = _number(table, name)
-    row |= _read_window(table)
-    known = {
-        *MEASUREMENT_SIZES,
-        *("host_data", "isv_prodid", "min_isv_svn", "valid_from", "valid_to"),
-    }
-    extra = {str(key): value for key, value in table.items() if key not in known}
+    _check_window(row)
+    extra = {str(key): value for key, value in table.items() if key not in ALLOW_KEYS}
     if extra:
         row["extra"] = _extra_json(extra)
-    return "reference_value", row
+    return "reference_value", {"workload_id": workload, **row}
 
 
-def _read_window(table: dict[str, object]) -> dict[str, object]:
-    """`valid_from` and `valid_to`, as far as they are given."""
-    names = [name for name in ("valid_from", "valid_to") if name in table]
-    moments = [_moment(table, name) for name in names]
-    if len(moments) == 2 and moments[0] >= moments[1]:
+def _check_window(row: dict[str, object]) -> dict[str, object]:
+    """The row, whose window is not empty."""
+    start, end = row.get("valid_from"), row.get("valid_to")
+    if isinstance(start, int) and isinstance(end, int) and start >= end:
         raise _wrong("valid_from is not before valid_to")
-    return dict(zip(names, moments, strict=True))
+    return row
 
 
 def _extra_json(extra: dict[str, object]) -> str:
@@ -290,7 +244,7 @@ def _wrong(message: str) -> EvidenceError:
     return EvidenceError("bad-manifest", message)
 
 
-def _refuse_keys(table: dict[str, object], known: tuple[str, ...]) -> None:
+def _refuse_keys(table: dict[str, object], known: Collection[str]) -> None:
     for key in table:
         if key not in known:
             raise _wrong(f"unknown key {key!r:.60}")
@@ -307,61 +261,49 @@ def _given(table: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in table.items() if value is not None}
 
 
-def _word(table: dict[str, object], name: str) -> str | None:
-    value = table.get(name)
-    if value is not None and not isinstance(value, str):
+def _read_keys(table: dict[str, object], keys: Keys) -> dict[str, object]:
+    """The columns of those keys that are given."""
+    return {
+        column: form.read(table[name], name)
+        for name, (column, form) in keys.items()
+        if name in table
+    }
+
+
+def _word(value: object, name: str) -> str:
+    if not isinstance(value, str):
         raise _wrong(f"{name} is not a string")
     return value
 
 
-def _words(table: dict[str, object], name: str) -> list[str] | None:
-    value = table.get(name)
-    if value is None:
-        return None
+def _words(value: object, name: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _wrong(f"{name} is not a list of strings")
     return value
 
 
-def _flag(table: dict[str, object], name: str) -> bool | None:
-    value = table.get(name)
-    if value is not None and not isinstance(value, bool):
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
         raise _wrong(f"{name} is neither true nor false")
     return value
 
 
-def _measurement(table: dict[str, object], name: str, size: int) -> bytes:
-    text = _word(table, name)
-    try:
-        data = decode_binary(text or "")
-    except EvidenceError:
-        data = b""
-    if len(data) != size:
-        raise _wrong(f"{name} is not {size} bytes in hex or base64")
-    return data
-
-
-def _number(table: dict[str, object], name: str) -> int:
-    value = table[name]
+def _number(value: object, name: str) -> int:
     if type(value) is not int or not 0 <= value <= 0xFFFF:
         raise _wrong(f"{name} is not a number up to 65535")
     return value
 
 
-def _duration(table: dict[str, object], name: str) -> int | None:
-    """Milliseconds of a text such as `500ms`, `30s`, `5m`, `12h` or `30d`."""
-    text = _word(table, name)
-    if text is None:
-        return None
-    match = _DURATION.fullmatch(text)
+def _duration(value: object, name: str) -> int:
+    """Milliseconds."""
+    match = _DURATION.fullmatch(_word(value, name))
     if not match:
         raise _wrong(f"{name} is not a duration such as 30s, 5m or 30d")
     return int(match[1]) * _MILLISECONDS[match[2]]
 
 
-def _moment(table: dict[str, object], name: str) -> int:
+def _moment(value: object, name: str) -> int:
     """TOML and YAML have timestamps of their own; without a zone they name no moment."""
-    value = table[name]
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise _wrong(f"{name} has no time zone")
@@ -370,3 +312,93 @@ def _moment(table: dict[str, object], name: str) -> int:
         return read_time(value)
     except EvidenceError as error:
         raise _wrong(f"{name}: {error.message}") from None
+
+
+def _bytes(size: int) -> Form:
+    form = f"{size} bytes in hex or base64"
+
+    def read(value: object, name: str) -> bytes:
+        text = _word(value, name)
+        try:
+            data = decode_binary(text)
+        except EvidenceError:
+            data = b""
+        if len(data) != size:
+            raise _wrong(f"{name} is not {form}")
+        return data
+
+    return Form(form, read)
+
+
+def _one_of(words: Collection[str]) -> Form:
+    def read(value: object, name: str) -> str:
+        word = _word(value, name)
+        if word not in words:
+            raise _wrong(f"{name} is not one of {', '.join(words)}")
+        return word
+
+    return Form(_quote(words) if len(words) == 1 else f"one of {_quote(words)}", read)
+
+
+def _some_of(words: Collection[str]) -> Form:
+    def read(value: object, name: str) -> list[str]:
+        given = _words(value, name)
+        for word in given:
+            if word not in words:
+                raise _wrong(f"{name}: {word!r:.60} is none of {', '.join(words)}")
+        return given
+
+    return Form(f"list of any of {_quote(words)}", read)
+
+
+def _quote(words: Collection[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+_TEXT = Form("string", _word)
+_FLAG = Form("`true` or `false`", _flag)
+_NUMBER = Form("number up to 65535", _number)
+_DURATION_FORM = Form(f"number and unit, one of {_quote(_MILLISECONDS)}: `30s`", _duration)
+_MOMENT = Form("RFC 3339 time with its zone", _moment)
+_WINDOW: Keys = {"valid_from": ("valid_from", _MOMENT), "valid_to": ("valid_to", _MOMENT)}
+
+MEASUREMENTS = {
+    **{name: (name, _bytes(32)) for name in ("mrenclave", "mrsigner")},
+    **{name: (name, _bytes(48)) for name in ("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3")},
+    "measurement": ("measurement", _bytes(48)),
+}
+"""What an `allow` entry approves; it names one of them at least."""
+
+WORKLOAD_KEYS: Keys = {"id": ("workload_id", _TEXT)}
+ALLOW_KEYS: Keys = {
+    **MEASUREMENTS,
+    "host_data": ("host_data", _bytes(32)),
+    "isv_prodid": ("isv_prodid", _NUMBER),
+    "min_isv_svn": ("min_isv_svn", _NUMBER),
+    **_WINDOW,
+}
+KEPT_KEYS: Keys = {"approved_at": ("approved_at", _MOMENT)}
+"""Keys of an `allow` entry that stay in `extra`, where the view reads them."""
+
+RULE_KEYS: Keys = {
+    "digest": ("report_data_digest", _one_of(DIGESTS)),
+    "parts": ("report_data_parts", _some_of(INPUTS)),
+    "pad": ("report_data_pad", _one_of((PAD,))),
+    "recipe": ("report_data_recipe", Form(f"string; known are {_quote(RECIPES)}", _word)),
+}
+EXPECTED_KEYS: Keys = {
+    "runtime": ("runtime", _TEXT),
+    "attest_within": ("attest_within_ms", _DURATION_FORM),
+    "evidence": (
+        "evidence",
+        Form(f"list of strings; known are {_quote(DEVICE_EVIDENCE)}", _words),
+    ),
+    "one_per_platform": ("one_per_platform", _FLAG),
+}
+PLATFORM_KEYS: Keys = {"ppid": ("ppid", _bytes(16)), "node_id": ("node_id", _TEXT), **_WINDOW}
+POLICY_KEYS: Keys = {
+    "mode": ("mode", _TEXT),
+    "max_quote_age": ("max_quote_age_ms", _DURATION_FORM),
+    "max_collateral_age": ("max_collateral_age_ms", _DURATION_FORM),
+    "accept": ("accept", _some_of(STATUSES)),
+}

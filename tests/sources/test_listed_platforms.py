@@ -38,7 +38,7 @@ ROWS = [
             "valid_to": 1725148800000000,
         },
     ),
-    ("listed_platform", {"ppid": bytes.fromhex(OTHER), "node_id": None}),
+    ("listed_platform", {"ppid": bytes.fromhex(OTHER)}),
 ]
 
 

@@ -7,8 +7,20 @@ import json
 import pytest
 
 from forensics.case.records import Record
+from forensics.case.tables import TABLES
 from forensics.errors import EvidenceError
-from forensics.sources.manifest import decode_toml, decode_yaml, read_manifest
+from forensics.sources.manifest import (
+    ALLOW_KEYS,
+    EXPECTED_KEYS,
+    PLATFORM_KEYS,
+    POLICY_KEYS,
+    RULE_KEYS,
+    WORKLOAD_KEYS,
+    Keys,
+    decode_toml,
+    decode_yaml,
+    read_manifest,
+)
 from forensics.sources.members import BOM
 from forensics.sources.sniff import Kind, sniff
 
@@ -143,9 +155,9 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "digest": ({"workload": [{"id": "a", "report_data": {"digest": "md5", "parts": ["nonce"]}}]},
                "digest is not one of"),
     "parts": ({"workload": [{"id": "a", "report_data": {"digest": "sha256", "parts": ["nonse"]}}]},
-              "parts are not some of"),
+              "'nonse' is none of"),
     "pad": ({"workload": [{"id": "a", "report_data": {
-        "digest": "sha256", "parts": ["nonce"], "pad": "left"}}]}, "pad is not right"),
+        "digest": "sha256", "parts": ["nonce"], "pad": "left"}}]}, "pad is not one of right"),
     "recipe and digest": (
         {"workload": [{"id": "a", "report_data": {"recipe": "raw", "digest": "none"}}]},
         "a recipe stands alone",
@@ -157,9 +169,26 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     ),
     "evidence": ({"workload": [{"id": "a", "expected": {"evidence": "gpu"}}]}, "evidence"),
     "duration unit": ({"policy": {"max_quote_age": "5 minutes"}}, "not a duration"),
-    "status": ({"policy": {"accept": ["Uptodate"]}}, "'Uptodate' is not a TCB status"),
+    "status": ({"policy": {"accept": ["Uptodate"]}}, "'Uptodate' is none of"),
     "nothing": ({}, "no workload, platform or policy"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        ("workload", {**WORKLOAD_KEYS, **RULE_KEYS, **EXPECTED_KEYS}),
+        ("reference_value", ALLOW_KEYS),
+        ("listed_platform", PLATFORM_KEYS),
+        ("policy", POLICY_KEYS),
+    ],
+)
+def test_every_key_becomes_a_column_of_its_own(table: str, keys: Keys) -> None:
+    [stored] = [stored for stored in TABLES if stored.name == table]
+    columns = [column for column, _ in keys.values()]
+    assert len(set(columns)) == len(columns)
+    others = {"source_id", "source_line", "workload_id", "extra"}
+    assert {*stored.names} - others == {*columns} - others
 
 
 def test_null_is_what_is_not_given() -> None:

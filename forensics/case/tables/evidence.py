@@ -366,9 +366,9 @@ WORKLOAD = Table(
     (
         *_PLACE,
         Column("workload_id", "text", "id"),
-        Column("report_data_digest", "text", "none, sha256, sha384 or sha512"),
+        Column("report_data_digest", "text", "digest of the parts; none: the parts themselves"),
         Column("report_data_parts", "text[]", "fields whose bytes are concatenated"),
-        Column("report_data_pad", "text", "right"),
+        Column("report_data_pad", "text", "where zeros fill up to 64 bytes"),
         Column("report_data_recipe", "text", "a named recipe instead"),
         Column("runtime", "text", "runtime that is expected to attest"),
         Column("attest_within_ms", "i64", "time a launch has to attest"),
