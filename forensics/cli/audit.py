@@ -244,8 +244,7 @@ def _open_or_make(plan: Plan, record: RunRecord) -> Case:
         check_paths(plan.sources, plan.case)
         with record.step("custody"):
             steps.check_custody(case)
-        if plan.anchors:
-            _check_anchors(case, read_anchors(plan.anchors, no_intel_root=True))
+        _check_anchors(case, plan)
         return case
     check_paths(plan.sources, plan.case)
     anchors = read_anchors(plan.anchors, plan.no_intel_root)
@@ -254,11 +253,16 @@ def _open_or_make(plan: Plan, record: RunRecord) -> Case:
     return case
 
 
-def _check_anchors(case: Case, wanted: list[bytes]) -> None:
+def _check_anchors(case: Case, plan: Plan) -> None:
     """Anchors are fixed when a case is made: facts were proven under them."""
+    from forensics.case.settings import load_vendor_roots
+
     held = {anchor.der for anchor in case.settings.anchors}
+    wanted = read_anchors(plan.anchors, no_intel_root=True) if plan.anchors else []
     if not held.issuperset(wanted):
         raise UsageError("other-anchors", "the case was made with other trust anchors")
+    if plan.no_intel_root and not held.isdisjoint(load_vendor_roots()):
+        raise UsageError("other-anchors", "the case was made with the roots of the vendors")
 
 
 def _say_ingest(summary: Summary) -> None:

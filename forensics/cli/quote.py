@@ -112,7 +112,13 @@ def show(
     from forensics.report.quote_page import FIELDS, describe_loose, describe_stored, to_record
 
     place, (name,) = _split_target(target, 1)
+    if place is not None and (root_ca or no_intel_root):
+        message = "a case has its own trust anchors: those options are for a file without a case"
+        raise UsageError("other-anchors", message)
     if place is not None and not Path(name).is_file():
+        if as_of is not None:
+            message = "--as-of judges a file; `verify --as-of` judges what is in a case"
+            raise UsageError("bad-target", message)
         opened, connection = _open(place)
         page = describe_stored(opened, connection, name)
     else:

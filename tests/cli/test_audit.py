@@ -142,3 +142,5 @@ def test_anchors_of_a_case_cannot_change(run, audited: Path, tmp_path: Path):
     assert result.code == 2
     assert "[other-anchors]" in result.err
     assert run("audit", case, *ROOT_CA, "--as-of", END_OF_SAMPLE).code == 1
+    result = run("audit", case, *ROOT_CA, "--no-intel-root")
+    assert (result.code, "roots of the vendors" in result.err) == (2, True)
