@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forensics.cli.exit_codes import CUSTODY_BROKEN
+from forensics.cli.files import SMALL, read_file
 from forensics.cli.options import (
     CaseArgument,
     FormatOption,
@@ -26,8 +27,6 @@ from forensics.errors import UsageError
 if TYPE_CHECKING:
     from forensics.case.checkpoints import Note
 
-
-_LARGEST_INPUT = 1 << 28
 
 custody_app = typer.Typer(no_args_is_help=True, help="The chain of custody.")
 
@@ -188,10 +187,10 @@ def custody_check_proof(
     Example: quote-forensics custody check-proof proof.json heads/2026-01.txt
     """
     from forensics.case.history import summarise
-    from forensics.case.proofs import check_proof
+    from forensics.case.proofs import MAX_PROOF_SIZE, check_proof
 
     kept = _read_head(head)
-    proven = check_proof(_read_file(proof), kept.checkpoint)
+    proven = check_proof(read_file(proof, MAX_PROOF_SIZE), kept.checkpoint)
     if public_key is not None:
         _check_signatures(public_key, (kept, proven.newer))
     rows = [
@@ -234,13 +233,10 @@ def custody_attach_timestamp(
     from forensics.case.case import open_case
     from forensics.case.timestamps import MAX_RESPONSE_SIZE, attach_timestamp
 
-    data = _read_file(response)
-    if len(data) > MAX_RESPONSE_SIZE:
-        raise UsageError("bad-timestamp", f"{response} is larger than any timestamp")
     stamp = attach_timestamp(
         open_case(case, load_signer(sign_key)),
-        data,
-        _read_file(tsa_ca),
+        read_file(response, MAX_RESPONSE_SIZE),
+        read_file(tsa_ca, SMALL),
         at=read_time(now),
         who=read_user(),
     )
@@ -287,16 +283,7 @@ def custody_keygen(
 def _read_head(path: Path) -> Note:
     from forensics.case.checkpoints import parse_head
 
-    return parse_head(_read_file(path))
-
-
-def _read_file(path: Path) -> bytes:
-    """A small file. Raises `UsageError` (`unreadable-path`)."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_INPUT)
-    except OSError as error:
-        raise UsageError("unreadable-path", f"cannot read {path}: {error.strerror}") from None
+    return parse_head(read_file(path, SMALL))
 
 
 def _check_signatures(public_key: str, notes: tuple[Note, ...]) -> None:

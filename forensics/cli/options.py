@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forensics.cli.files import SMALL, read_file
 from forensics.cli.output import Format
 from forensics.errors import UsageError
 
@@ -115,11 +116,7 @@ def read_user() -> str:
 
 def read_redaction_key(path: Path) -> bytes:
     """Raises `UsageError` (`unreadable-path`)."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_KEY)
-    except OSError as error:
-        raise UsageError("unreadable-path", f"cannot read {path}: {error.strerror}") from None
+    return read_file(path, _LARGEST_KEY)
 
 
 def load_signer(path: Path | None) -> Signer | None:
@@ -140,11 +137,7 @@ def read_anchors(paths: list[Path] | None, no_intel_root: bool) -> list[bytes]:
 
     anchors = [] if no_intel_root else load_vendor_roots()
     for path in paths or []:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            message = f"cannot read {path}: {error.strerror}"
-            raise UsageError("unreadable-path", message) from None
+        data = read_file(path, SMALL)
         try:
             blocks = [data] if not data.lstrip().startswith(b"-----") else _split(split_pem(data))
             anchors += [parse_certificate(block).der for block in blocks]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from forensics.cli.files import read_file
 from forensics.cli.options import (
     CaseArgument,
     FormatOption,
@@ -212,13 +213,7 @@ def _read_file(name: str) -> bytes:
     """A quote as bytes, from raw, hex or base64. Raises `UsageError` (`unreadable-path`)."""
     from forensics.sources.sniff import Kind, decode_text, sniff
 
-    try:
-        with Path(name).open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError("unreadable-path", f"cannot read {name}: {error.strerror}") from None
-    if len(data) > _LARGEST_FILE:
-        raise UsageError("unreadable-path", f"{name}: over {_LARGEST_FILE} bytes: no quote")
+    data = read_file(Path(name), _LARGEST_FILE)
     return decode_text(data)[1] if sniff(data, len(data)) is Kind.TEXT else data
 
 

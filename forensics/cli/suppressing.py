@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forensics.cli.files import read_file
 from forensics.cli.output import say
-from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
@@ -57,11 +57,7 @@ def load_suppressions(path: Path | None, case: Case, at: datetime) -> Suppressio
     if path is None and not own.is_file():
         return None
     path = path or own
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError("unreadable-path", f"cannot read {path}: {error.strerror}") from None
+    data = read_file(path, LARGEST_FILE)
     return SuppressionFile(path, hashlib.sha256(data).hexdigest(), parse_suppressions(data, at))
 
 

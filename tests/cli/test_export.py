@@ -609,6 +609,7 @@ def test_the_same_platform_stays_the_same(run, whole: Path, redacted: Path, tmp_
         (("export", "views", "{case}", "out", "--view", "none"), "no-such-view"),
         (("export", "views", "{case}", "out", "--redact", "none"), "unreadable-path"),
         (("export", "views", "{case}", "out", "--redact", os.devnull), "bad-redaction-key"),
+        (("export", "views", "{case}", "out", "--redact", "large"), "unreadable-path"),
         (("export", "views", "{case}", "{case}"), "path-exists"),
         (("export", "views", "{case}", "/dev/null/out"), "unwritable-path"),
         (("export", "bundle", "{case}", "{case}"), "path-exists"),
@@ -623,6 +624,7 @@ def test_mistakes_are_one_line_and_exit_two(
     run, whole: Path, tmp_path: Path, monkeypatch, arguments: tuple[str, ...], code: str
 ):
     monkeypatch.chdir(tmp_path)
+    Path("large").write_bytes(REDACTION_KEY * (1 << 13))  # its beginning would be another key
     result = run(*(argument.format(case=whole) for argument in arguments))
     assert (result.code, result.out) == (2, "")
     assert f"[{code}]" in result.err
