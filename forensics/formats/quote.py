@@ -17,8 +17,11 @@ from forensics.formats.layout import Layout, Value
 from forensics.formats.structures import (
     BODIES_V5,
     BODY_DESCRIPTOR_V5,
+    HEADER_V4,
     HEADERS,
+    INTEL_QE_VENDOR_ID,
     KEY_TYPE_ECDSA_P256,
+    KEY_TYPES,
     SGX_REPORT,
     TD_REPORT_10,
     TEE_SGX,
@@ -31,7 +34,7 @@ MAX_QUOTE_SIZE = 1 << 20  # ours: a real quote is about 5 KiB, buffers are padde
 CERTIFICATION_PCK_CHAIN = 5
 CERTIFICATION_QE_REPORT = 6
 
-_HEADER_SIZE = 48
+_HEADER_SIZE = HEADER_V4.size
 _REPORT_SIZE = SGX_REPORT.size
 
 
@@ -130,6 +133,17 @@ class Quote:
             )
         data = self.signature + self.attestation_key + inner + self.slack
         return self.signed + len(data).to_bytes(4, "little") + data + self.trailing
+
+
+def looks_like_quote(head: bytes) -> bool:
+    """A quote header, also of a damaged quote: a known version, or Intel's QE vendor id."""
+    # What is asked for stands alike in every version; what a short head lacks is nothing known.
+    header = HEADER_V4.parse(head.ljust(_HEADER_SIZE, b"\xff"))
+    return header["qe_vendor_id"] == INTEL_QE_VENDOR_ID or (
+        header["version"] in HEADERS
+        and header["att_key_type"] in KEY_TYPES
+        and header["tee_type"] in (TEE_SGX, TEE_TDX)
+    )
 
 
 def parse_quote(data: bytes) -> Quote:

@@ -27,7 +27,6 @@ COORDINATE_SIZE = 48  # of P-384
 UNSIGNED_SIZE = SNP_REPORT_SIZE - SNP_SIGNED_SIZE - 2 * NUMBER_SIZE
 
 _REPORT_DATA = SNP_REPORTS[2]["report_data"].offset
-_FIELDS_SIZE = 0x38  # up to and with SIGNATURE_ALGO
 _GUEST_LEVELS = 4
 
 
@@ -63,6 +62,12 @@ class SnpReport:
         values = layout.parse(self.signed.ljust(SNP_REPORT_SIZE, b"\0"))
         return {f.name: values[f.name] for f in layout if f.offset < SNP_SIGNED_SIZE}
 
+    def octets(self, name: str) -> bytes:
+        """A field of the signed part that is bytes."""
+        value = self.body[name]
+        assert isinstance(value, bytes)
+        return value
+
     @property
     def report_data_offset(self) -> int:
         """Offset of REPORT_DATA in `signed`."""
@@ -94,14 +99,13 @@ def looks_like_report(head: bytes, size: int) -> bool:
 
     No quote begins so: the upper half of the version would be its key type, which is not zero.
     """
-    if int.from_bytes(head[:4], "little") not in SNP_VERSIONS or len(head) < 4:
+    # What is asked for stands alike in every version; what a short head lacks is nothing known.
+    fields = SNP_REPORTS[2].parse(head.ljust(SNP_REPORT_SIZE, b"\xff"))
+    if fields["version"] not in SNP_VERSIONS:
         return False
-    if size == SNP_REPORT_SIZE:
-        return True
-    level = int.from_bytes(head[0x30:0x34], "little")
-    algorithm = int.from_bytes(head[0x34:_FIELDS_SIZE], "little")
+    level, algorithm = int(fields["vmpl"]), fields["signature_algo"]
     known_level = level < _GUEST_LEVELS or level == SNP_HOST_VMPL
-    return len(head) >= _FIELDS_SIZE and known_level and algorithm == SNP_SIGNATURE_ECDSA_P384
+    return size == SNP_REPORT_SIZE or (known_level and algorithm == SNP_SIGNATURE_ECDSA_P384)
 
 
 def parse_report(data: bytes) -> SnpReport:

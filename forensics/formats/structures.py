@@ -21,6 +21,7 @@ TEE_SGX = 0x00
 TEE_TDX = 0x81
 
 KEY_TYPE_ECDSA_P256 = 2
+KEY_TYPES = (0, 1, KEY_TYPE_ECDSA_P256, 3)  # EPID unlinkable, linkable; ECDSA P-256, P-384
 
 
 def _header(name: str, title: str, source: str, middle: tuple[Field, ...]) -> Layout:

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 
 from forensics.errors import EvidenceError
+from forensics.formats.quote import looks_like_quote
 from forensics.formats.snp import looks_like_report
 from forensics.sources.encodings import decode_binary
 from forensics.sources.members import BOM
@@ -14,7 +15,6 @@ from forensics.sources.members import BOM
 HEAD_SIZE = 1 << 18
 
 _AZURE_HCL = b"HCLA"
-_INTEL_QE_VENDOR = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
 
 class Kind(StrEnum):
@@ -90,15 +90,6 @@ def _sniff_binary(head: bytes, size: int) -> Kind | None:
     if head[0] == 0x30 and head[1:2] in (b"\x80", b"\x81", b"\x82", b"\x83", b"\x84"):
         return Kind.DER
     return None
-
-
-def looks_like_quote(head: bytes) -> bool:
-    """A quote header, also of a damaged quote: a known version, or Intel's QE vendor id."""
-    if head[12:28] == _INTEL_QE_VENDOR:
-        return True
-    version, key_type = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
-    tee_type = int.from_bytes(head[4:8], "little")
-    return len(head) >= 8 and version in (3, 4, 5) and key_type <= 3 and tee_type in (0, 0x81)
 
 
 def _sniff_text(head: bytes) -> Kind:

@@ -62,7 +62,7 @@ def judge_report(
 def check_report(report: SnpReport) -> Results:
     """N1, N9, N10 and A1: what a report shows without its certificate."""
     body = report.body
-    policy = report.signed[0x08:0x10]
+    policy = report.octets("policy")
     migratable = bit(policy, SNP_MIGRATE_BIT)
     by_host = body["vmpl"] == SNP_HOST_VMPL
     debug = bit(policy, SNP_DEBUG_BIT)
@@ -79,18 +79,15 @@ def check_report(report: SnpReport) -> Results:
     }
 
 
-def key_info(report: SnpReport) -> bytes:
-    return report.signed[0x48:0x4C]
-
-
 def _check_form(report: SnpReport) -> Outcome:
     problems = []
+    key_info = report.octets("key_info")
     algorithm = report.body["signature_algo"]
     if algorithm != SNP_SIGNATURE_ECDSA_P384:
         problems.append(f"signature algorithm {int(algorithm)}")
-    if signing_key(key_info(report)) not in ("vcek", "vlek"):
-        problems.append(f"signing key {signing_key(key_info(report))}")
-    if masks_chip_key(key_info(report)):
+    if signing_key(key_info) not in ("vcek", "vlek"):
+        problems.append(f"signing key {signing_key(key_info)}")
+    if masks_chip_key(key_info):
         problems.append("MASK_CHIP_KEY set: not signed")
     return judge(not problems, "a signed report of a known form", ", ".join(problems) or "kept")
 
@@ -98,7 +95,7 @@ def _check_form(report: SnpReport) -> Outcome:
 def _check_order(report: SnpReport) -> Outcome:
     """N9. Without the generation, bytes are compared: no byte holds two components."""
     reported, committed, current, launch = (
-        _octets(report, name)
+        report.octets(name)
         for name in ("reported_tcb", "committed_tcb", "current_tcb", "launch_tcb")
     )
     pairs = (
@@ -124,14 +121,14 @@ def _check_endorsement(
     assert product is not None
     assert tcb is not None
     assert signature_ok is not None
-    named = signing_key(key_info(report))
-    theirs, ours = split_tcb(tcb, product), split_tcb(_octets(report, "reported_tcb"), product)
+    named = signing_key(report.octets("key_info"))
+    theirs, ours = split_tcb(tcb, product), split_tcb(report.octets("reported_tcb"), product)
     return {
         "N2": endorsement.results["N2"],
         "N3": judge(named == endorsement.kind, endorsement.kind, named),
         "N4": judge(signature_ok, "signed by the VEK", "valid" if signature_ok else "invalid"),
         "N5": judge(theirs == ours, _show_tcb(theirs), _show_tcb(ours)),
-        "N6": _check_chip(_octets(report, "chip_id"), endorsement.hardware_id),
+        "N6": _check_chip(report.octets("chip_id"), endorsement.hardware_id),
         "N7": _check_generation(report, product),
     }
 
@@ -146,7 +143,7 @@ def _check_chip(chip_id: bytes, hardware_id: bytes | None) -> Outcome:
 def _check_generation(report: SnpReport, product: str) -> Outcome:
     if report.version < _FIRST_WITH_CPUID:
         return NOT_APPLICABLE
-    cpuid = _octets(report, "cpuid")
+    cpuid = report.octets("cpuid")
     observed = f"{generation_of(cpuid) or 'unknown'} (CPUID {cpuid.hex()})"
     return judge(generation_of(cpuid) == product, product, observed)
 
@@ -177,9 +174,3 @@ def _check_start(endorsement: EndorsementFact | None, moment: int) -> Outcome:
 
 def _show_tcb(components: dict[str, int]) -> str:
     return " ".join(f"{name} {value}" for name, value in components.items())
-
-
-def _octets(report: SnpReport, name: str) -> bytes:
-    value = report.body[name]
-    assert isinstance(value, bytes)
-    return value

@@ -15,7 +15,6 @@ from forensics.formats.snp import SnpReport
 from forensics.formats.structures import signing_key
 from forensics.verify.amd_signatures import verify_p384
 from forensics.verify.facts import EndorsementFact
-from forensics.verify.report_appraisal import key_info
 
 MAX_ATTEMPTS = 32  # keys tried on one report that names no known chip
 
@@ -80,7 +79,8 @@ _FAR = 3
 
 
 def _read_claim(report: SnpReport) -> _Claim:
-    return report.signed[0x1A0:0x1E0], report.signed[0x180:0x188], signing_key(key_info(report))
+    kind = signing_key(report.octets("key_info"))
+    return report.octets("chip_id"), report.octets("reported_tcb"), kind
 
 
 def _rank(endorsement: EndorsementFact, claim: _Claim) -> int:

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.errors import EvidenceError
-from forensics.formats.quote import MAX_QUOTE_SIZE, MIN_QUOTE_SIZE, Quote, parse_quote
+from forensics.formats.quote import (
+    MAX_QUOTE_SIZE,
+    MIN_QUOTE_SIZE,
+    Quote,
+    looks_like_quote,
+    parse_quote,
+)
 from forensics.formats.structures import SGX_REPORT, TD_REPORT_10, TD_REPORT_15
 
 CODES = {
@@ -301,3 +307,25 @@ def test_mutated_quotes(
         data = put(data, position % len(data), value)
     parse_or_code(data[: len(data) - cut] if cut < 3000 else data)
     parse_or_code(data + tail)
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("change", "size", "known"),
+    [
+        ({}, None, True),
+        ({}, 8, True),  # cut: still a quote, and refused as one
+        ({}, 7, False),
+        ({0: b"\x06"}, 28, True),  # Intel's vendor id says enough
+        ({0: b"\x06"}, 27, False),
+        ({2: b"\x04", 12: b"\0"}, None, False),  # no key type of Intel's
+        ({4: b"\x80", 12: b"\0"}, None, False),  # no TEE
+    ],
+)
+def test_quotes_are_told_by_their_content(
+    healthy: dict[str, Quote], kind: str, change: dict[int, bytes], size: int | None, known: bool
+) -> None:
+    data = healthy[kind].to_bytes()
+    for place, value in change.items():
+        data = put(data, place, value)
+    assert looks_like_quote(data[:size]) == known
