@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,10 @@ from forensics.case.staging import Staging
 from forensics.case.tables import QUOTE
 from forensics.case.text import clean_text
 from forensics.errors import CustodyError
+from forensics.formats.times import to_microseconds
 
 if TYPE_CHECKING:
     from forensics.case.records import Summary
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Intake:
@@ -39,7 +38,7 @@ class Intake:
         self._root = root
         self._ledger = ledger
         self._entry = staging.entry
-        self._ingested_at = (at - _EPOCH) // timedelta(microseconds=1)
+        self._ingested_at = to_microseconds(at)
         self._files = ParquetFiles(staging)
         self._indexes: dict[str, IdIndex] = {}
         self.builder = Builder(self._is_new)

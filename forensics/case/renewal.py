@@ -30,6 +30,7 @@ from forensics.case.quote_proof import Progress, file_quotes, watch_quotes
 from forensics.case.report_proof import prove_reports
 from forensics.case.tables import BINDING
 from forensics.formats.certificates import parse_certificate
+from forensics.formats.times import to_microseconds
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
@@ -94,7 +95,7 @@ class Renewal:
         if receipts:
             renew_receipts(bench, self._connection, self._tables)
         hindsight = Bench(self._connection, chosen) if chosen else bench
-        renew_hindsight(hindsight, self._connection, self._tables, _microseconds(as_of))
+        renew_hindsight(hindsight, self._connection, self._tables, to_microseconds(as_of))
         [(subjects,)] = self._connection.execute("SELECT count(*) FROM stored.subject").fetchall()
         assert isinstance(subjects, int)
         return subjects
@@ -102,7 +103,3 @@ class Renewal:
     def count_outcomes(self) -> dict[tuple[str, str], int]:
         """Verdicts by (moment, outcome)."""
         return count_outcomes(self._connection)
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forensics.case.text import read_moment
 from forensics.cli.files import SMALL, read_file
 from forensics.cli.output import Format
 from forensics.errors import UsageError
@@ -94,15 +95,7 @@ def as_of_option(meaning: str) -> Any:
 
 def read_time(text: str | None) -> datetime:
     """An RFC 3339 time with zone, or now. Raises `UsageError` (`bad-time`)."""
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text.upper())  # the RFC's letters may be small
-    except ValueError:
-        raise UsageError("bad-time", f"not an RFC 3339 time: {text!r:.60}") from None
-    if moment.tzinfo is None:
-        raise UsageError("bad-time", f"a time needs its zone, e.g. {moment.isoformat()}Z")
-    return moment.astimezone(UTC)
+    return datetime.now(UTC) if text is None else read_moment(text)
 
 
 def read_user() -> str:

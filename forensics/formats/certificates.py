@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property, lru_cache
 
 from cryptography import x509
@@ -19,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from forensics.errors import EvidenceError
 from forensics.formats import der
+from forensics.formats.times import to_microseconds
 
 MAX_CERTIFICATE_SIZE = 64 << 10
 
@@ -92,11 +92,6 @@ def parse_certificate(data: bytes) -> Certificate:
         raise EvidenceError("bad-certificate", f"certificate: {_first_line(error)}") from None
 
 
-def epoch_microseconds(moment: datetime) -> int:
-    """Whole seconds of an aware datetime, in microseconds; exact for every representable year."""
-    return int(moment.timestamp()) * 1_000_000
-
-
 def common_name(name: x509.Name) -> str:
     values = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(values[0].value) if values else ""
@@ -114,8 +109,8 @@ def _read(data: bytes, certificate: x509.Certificate) -> Certificate:
         subject_name=common_name(certificate.subject),
         issuer_name=common_name(certificate.issuer),
         serial=certificate.serial_number,
-        not_before=epoch_microseconds(certificate.not_valid_before_utc),
-        not_after=epoch_microseconds(certificate.not_valid_after_utc),
+        not_before=to_microseconds(certificate.not_valid_before_utc),
+        not_after=to_microseconds(certificate.not_valid_after_utc),
         public_key=_p256_point(certificate),
         extensions={
             extension.oid.dotted_string: (extension.critical, _extension_bytes(extension))

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from forensics.errors import EvidenceError
-from forensics.formats.certificates import epoch_microseconds
 from forensics.formats.json_text import parse_object, slice_members
+from forensics.formats.times import to_microseconds
 
 TCB_INFO = "tcb_info"
 QE_IDENTITY = "qe_identity"
@@ -395,7 +395,7 @@ def _date(item: Mapping[str, object], name: str) -> int:
         moment = datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise _invalid(f"{name} is not YYYY-MM-DDThh:mm:ssZ") from None
-    return epoch_microseconds(moment)
+    return to_microseconds(moment)
 
 
 def _dated(item: Mapping[str, object]) -> str:

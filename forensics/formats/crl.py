@@ -15,9 +15,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from forensics.errors import EvidenceError
-from forensics.formats.certificates import common_name, epoch_microseconds
+from forensics.formats.certificates import common_name
 from forensics.formats.der import SEQUENCE, read_element
 from forensics.formats.pem import split_pem
+from forensics.formats.times import to_microseconds
 
 MAX_CRL_SIZE = 16 << 20
 MAX_ENTRIES = 200_000
@@ -106,8 +107,8 @@ def _read(der: bytes, crl: x509.CertificateRevocationList) -> Crl:
         signature=crl.signature,
         issuer=crl.issuer.public_bytes(),
         issuer_name=common_name(crl.issuer),
-        this_update=epoch_microseconds(crl.last_update_utc),
-        next_update=epoch_microseconds(next_update) if next_update else None,
+        this_update=to_microseconds(crl.last_update_utc),
+        next_update=to_microseconds(next_update) if next_update else None,
         number=number,
         has_authority_key_id=has_authority_key_id,
         partial=partial,

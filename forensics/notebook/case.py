@@ -6,14 +6,15 @@ The examples below run in the tests, on the case that the first command of the R
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.case import case as store
 from forensics.case.settings import Default
 from forensics.case.signing import PublicKey, Signer
-from forensics.errors import UsageError
+from forensics.case.text import read_moment
+from forensics.formats.times import to_microseconds
 from forensics.notebook.html import render_tables
 from forensics.notebook.records import Records
 
@@ -73,7 +74,7 @@ class Case(store.Case):
 
         connection = connect(self)
         if as_of is not None:
-            judge_hindsight(connection, _microseconds(_read_time(as_of)))
+            judge_hindsight(connection, to_microseconds(read_moment(as_of)))
         return Records("verdicts", read_three_verdicts(connection), COLUMNS)
 
     def quote(self, identifier: str) -> QuoteView:
@@ -121,8 +122,8 @@ class Case(store.Case):
             workload_id=workload,
             node_id=node,
             container_id=container,
-            since=None if since is None else _read_time(since),
-            until=None if until is None else _read_time(until),
+            since=None if since is None else read_moment(since),
+            until=None if until is None else read_moment(until),
         )
         return Records("timeline", read_timeline(connect(self), window), COLUMNS)
 
@@ -208,17 +209,3 @@ def create_case(
         signing_keys=signing_keys,
     )
     return Case(made.path, made.settings, signer)
-
-
-def _read_time(value: datetime | str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise UsageError("bad-time", f"not an RFC 3339 time: {value!r:.60}") from None
-    if moment.tzinfo is None:
-        raise UsageError("bad-time", "a time needs its zone, e.g. 2026-01-08T00:00:00Z")
-    return moment.astimezone(UTC)
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from forensics.report.text import escape
+
 MOST_ROWS = 100  # of a table that are shown
 
 # Styles stand in the elements: Jupyter removes style sheets from outputs that it does not trust.
@@ -90,7 +92,4 @@ def to_text(value: object) -> str:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, list | tuple):
         return ", ".join(to_text(item) for item in value)
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escape(str(value))

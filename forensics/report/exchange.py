@@ -17,8 +17,9 @@ from forensics.case import tables
 from forensics.case.contract import FINDING
 from forensics.case.ledger import TOOL_NAME
 from forensics.detect.catalog import Catalog
+from forensics.formats.times import to_microseconds
 from forensics.report.outgoing import Outgoing
-from forensics.report.plain import encode_json, to_cell, to_line, to_microseconds
+from forensics.report.plain import encode_json, to_cell, to_line
 from forensics.report.text import to_plain
 
 SARIF_VERSION: Final = "2.1.0"

@@ -16,6 +16,7 @@ from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.evidence import parse_evidence
 from forensics.formats.quote import Quote
 from forensics.formats.snp import SnpReport
+from forensics.formats.times import to_microseconds
 from forensics.report.openssl import (
     Step,
     crl_form_step,
@@ -155,7 +156,7 @@ class Explainer:
         ).fetchall()
         candidate = read_candidate(self._connection, number)
         as_of = verdict["as_of"]
-        at = NO_TIME if as_of is None else int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
+        at = NO_TIME if as_of is None else to_microseconds(as_of)
         judgement = self._bench.recall(candidate, at, verdict)
         for identity, (result, expected, observed) in judgement.results.items():
             check = CHECK_OF_ID[identity]

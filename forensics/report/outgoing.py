@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from forensics.detect.catalog import Catalog
 from forensics.detect.findings import NEWS, OPEN, Finding, rank
 from forensics.detect.store import load_findings
+from forensics.formats.times import EPOCH
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,7 +59,7 @@ class Outgoing:
         """When this finding came to be: its opening, its state, its evidence; else the epoch."""
         finding = self.finding
         times = (finding.opened_at, finding.state_since, finding.last_seen, finding.first_seen)
-        return next((at for at in times if at is not None), _EPOCH)
+        return next((at for at in times if at is not None), EPOCH)
 
     def name(self, column: str) -> str | None:
         """Who it is about: from the sighting, else from the details, else the subject."""
@@ -66,9 +67,6 @@ class Outgoing:
         if value is None and self.finding.subject_type == column.removesuffix("_id"):
             value = self.finding.subject_id
         return None if value is None else str(value)
-
-
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def load_outgoing(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> list[Outgoing]:

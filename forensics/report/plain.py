@@ -6,8 +6,9 @@ What other programs take is looked at on terminals too, so nothing unprintable i
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 
+from forensics.formats.times import to_microseconds
 from forensics.report.text import escape, to_plain
 
 # What makes a spreadsheet take a text for a formula, its own spellings of the signs included.
@@ -52,8 +53,3 @@ def to_line(value: object) -> str:
 def to_milliseconds(moment: datetime) -> int:
     """Milliseconds since the epoch."""
     return to_microseconds(moment) // 1000
-
-
-def to_microseconds(moment: datetime) -> int:
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds

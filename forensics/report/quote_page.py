@@ -21,6 +21,7 @@ from forensics.formats.meaning import interpret
 from forensics.formats.pck import SGX_EXTENSION, parse_chain, parse_sgx_extension
 from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote
 from forensics.formats.snp import SnpReport
+from forensics.formats.times import to_microseconds
 from forensics.formats.vek import TCB_PLACES, generation_of, split_tcb
 from forensics.verify.appraisal import Appraiser, Judgement, format_time
 from forensics.verify.archive import Archive
@@ -155,7 +156,7 @@ def judge_loose(
         "signature_ok": verify_raw(quote.attestation_key, quote.signature, quote.signed),
     }
     subject = make_subject(row)
-    at = int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    at = to_microseconds(moment)
     if bench is not None:
         return bench.judge(Candidate(subject, certification, chain), at)
     selection = Archive([], []).context(chain, quote.tee).select(at)
@@ -166,7 +167,7 @@ def judge_loose_report(
     report: SnpReport, endorsed: Endorsed, moment: datetime, bench: Bench | None
 ) -> Judgement:
     """Judge a report that is in no case, under the certificate that the case has for it, if any."""
-    at = int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    at = to_microseconds(moment)
     if bench is not None:
         return bench.judge_report(report, endorsed, at)
     selection = Archive([], []).context(None, report.tee).select(at)

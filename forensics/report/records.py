@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.case.contract import COLUMNS
+from forensics.report.text import to_plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,12 +43,4 @@ def _read_rows(
     # By way of Arrow: DuckDB's own rows need pytz for times with a zone.
     for batch in relation.to_arrow_reader(_BATCH_ROWS):
         for row in batch.to_pylist():
-            yield {name: _plain(value) for name, value in row.items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
+            yield {name: to_plain(value) for name, value in row.items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from forensics.formats.times import EPOCH
 from forensics.report.rows import fetch
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Span:
 
 
 def moment_of(seconds: float) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return EPOCH + timedelta(seconds=seconds)
 
 
 def make_sightings(connection: duckdb.DuckDBPyConnection) -> None:

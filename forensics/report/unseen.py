@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from forensics.formats.times import EPOCH
 from forensics.report.coverage import read_coverage
 
 if TYPE_CHECKING:
     import duckdb
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHORTEST_GAP = timedelta(minutes=10)
 _REGULAR = 5  # breaks that make breaks usual for a feed
 _MANY = 2  # a gap is so many times longer than a usual break

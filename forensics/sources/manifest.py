@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import yaml
@@ -20,6 +20,7 @@ from forensics.case.extras import DEVICE_EVIDENCE
 from forensics.case.records import Problem, Record
 from forensics.errors import EvidenceError
 from forensics.formats.collateral import TCB_STATUSES
+from forensics.formats.times import to_microseconds
 from forensics.sources.encodings import decode_binary
 from forensics.sources.fields import canonical_json
 from forensics.sources.times import read_time
@@ -50,7 +51,6 @@ _KEY_PART = r'(?:[\w-]++|"(?:[^"\\\n]|\\.){0,200}+"|\'[^\'\n]{0,200}+\')'
 _DEEP_KEY = re.compile(rf"(?<![\w-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{20}}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def looks_like_manifest(value: dict[str, object]) -> bool:
@@ -307,7 +307,7 @@ def _moment(value: object, name: str) -> int:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise _wrong(f"{name} has no time zone")
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        return to_microseconds(value)
     try:
         return read_time(value)
     except EvidenceError as error:

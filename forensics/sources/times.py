@@ -7,16 +7,16 @@ only years that a log of this evidence can have: 1970 to 2199.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from forensics.errors import EvidenceError
+from forensics.formats.times import to_microseconds
 
 # [1970-01-01, 2200-01-01)
 LATEST = 7_258_118_400_000_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
+_SECOND = 1_000_000
 _SHAPE = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,24})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -36,23 +36,23 @@ def read_time(value: object) -> int:
 @lru_cache(maxsize=16)  # a log says the same moment of several things
 def _read_moment(value: str) -> int:
     try:
-        elapsed = datetime.fromisoformat(value) - _EPOCH
+        moment = to_microseconds(datetime.fromisoformat(value))
     except ValueError:
-        elapsed = _read_unusual(value)
-    moment = (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
+        moment = _read_unusual(value)
     if not 0 <= moment < LATEST:
         message = f"not between the years 1970 and 2199: {value:.60}"
         raise EvidenceError("timestamp-out-of-range", message)
     return moment
 
 
-def _read_unusual(value: str) -> timedelta:
+def _read_unusual(value: str) -> int:
     """Lower-case letters and leap seconds, which `fromisoformat` does not know."""
     text = value.upper()
     leap = text[17:19] == "60"
     try:
-        moment = datetime.fromisoformat(text[:17] + "59" + text[19:] if leap else text)
+        moment = to_microseconds(
+            datetime.fromisoformat(text[:17] + "59" + text[19:] if leap else text)
+        )
     except (ValueError, OverflowError):
         raise EvidenceError("bad-timestamp", f"no such moment: {value!r:.60}") from None
-    elapsed = moment - _EPOCH
-    return elapsed + _SECOND if leap else elapsed
+    return moment + _SECOND if leap else moment

@@ -16,10 +16,10 @@ from forensics.errors import EvidenceError
 from forensics.formats.certificates import (
     ECDSA_WITH_SHA256,
     MAX_CERTIFICATE_SIZE,
-    epoch_microseconds,
     parse_certificate,
 )
 from forensics.formats.pem import split_pem
+from forensics.formats.times import to_microseconds
 from forensics.simulate import pki
 from forensics.simulate.certificates import Identity, flip_certificate_signature
 from forensics.simulate.keys import public_bytes
@@ -103,7 +103,7 @@ def test_what_is_no_certificate(data: bytes) -> None:
     ],
 )
 def test_times_are_exact(moment: datetime, seconds: int) -> None:
-    assert epoch_microseconds(moment) == seconds * 1_000_000
+    assert to_microseconds(moment) == seconds * 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_both_kinds_of_time(end: datetime) -> None:
     """UTCTime until 2049, GeneralizedTime after."""
     spec = replace(PCK.spec, validity=(PCK.spec.validity[0], end))
 
-    assert parse_certificate(Identity.issue(spec).der).not_after == epoch_microseconds(end)
+    assert parse_certificate(Identity.issue(spec).der).not_after == to_microseconds(end)
 
 
 def test_every_real_certificate_is_read(vectors: Path) -> None:

@@ -89,6 +89,7 @@ def test_another_moment_is_judged_and_nothing_is_stored(case: Case) -> None:
     stored = case.verdicts().pl()
     again = case.verdicts(as_of="2026-01-08T00:00:00Z").pl()
     assert again.equals(stored)
+    assert case.verdicts(as_of="2026-01-08t01:00:00+01:00").pl().equals(stored)
     before = case.verdicts(as_of=datetime(2020, 1, 1, tzinfo=UTC)).pl()
     assert before["receipt"].equals(stored["receipt"])
     assert "accepted" in set(stored["hindsight"])
@@ -96,7 +97,15 @@ def test_another_moment_is_judged_and_nothing_is_stored(case: Case) -> None:
     assert case.verdicts().pl().equals(stored)
 
 
-@pytest.mark.parametrize("moment", ["yesterday", "2026-01-01T00:00:00", datetime(2026, 1, 1)])  # noqa: DTZ001
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "yesterday",
+        "2026-01-01T00:00:00",
+        datetime(2026, 1, 1),  # noqa: DTZ001
+        "0001-01-01T00:00:00+01:00",
+    ],
+)
 def test_a_moment_needs_its_zone(case: Case, moment: datetime | str) -> None:
     with pytest.raises(UsageError) as error:
         case.verdicts(as_of=moment)
