@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from forensics.detect.detection import Detection
     from forensics.detect.findings import Finding
 
-CHANGED_STATES = ("new", "reopened", "unobserved", "resolved", "suppressed", "closed")
 
 _SHOWN = ("severity", "state", "detector", "finding_id", "summary")
 
 
 class Severity(StrEnum):
+    """The words of `forensics.detect.detector.SEVERITIES`; a test holds the two together."""
+
     critical = "critical"
     high = "high"
     medium = "medium"
@@ -264,14 +265,16 @@ def say_detection(detection: Detection) -> None:
 
 def describe_changes(findings: Iterable[Finding], at: datetime | None) -> Iterator[str]:
     """Lines such as `2 new: 1 by evidence, 1 by detector`, for what this run changed."""
+    from forensics.detect.findings import STATES
+
     causes: dict[str, Counter[str]] = {}
     for finding in findings:
-        if finding.state_since == at and finding.state in CHANGED_STATES:
+        if finding.changed_at(at):
             causes.setdefault(finding.state, Counter())[finding.cause or "evidence"] += 1
-    for state in CHANGED_STATES:
-        if found := causes.get(state):
-            by = ", ".join(f"{found[cause]} by {cause}" for cause in sorted(found))
-            yield f"{found.total()} {state}: {by}"
+    for state in sorted(causes, key=STATES.index):
+        found = causes[state]
+        by = ", ".join(f"{found[cause]} by {cause}" for cause in sorted(found))
+        yield f"{found.total()} {state}: {by}"
 
 
 def count_failing(detection: Detection, fail_on: Severity, *, news_only: bool = False) -> int:

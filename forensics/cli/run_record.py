@@ -201,7 +201,7 @@ def count_findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 def count_changes(findings: Sequence[Finding], at: datetime | None) -> list[dict[str, Any]]:
     """What came into its state in this run: counts by state and cause."""
-    changed = (f for f in findings if f.state_since == at and f.state != "recurring")
+    changed = (f for f in findings if f.changed_at(at))
     counts = Counter((f.state, f.cause or "evidence") for f in changed)
     return [
         {"state": state, "cause": cause, "count": counts[state, cause]}

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from forensics.case.contract import REFERENCE_PAGE
 from forensics.detect.detector import SEVERITIES, Detector
@@ -20,6 +20,7 @@ from forensics.errors import DetectorError
 
 State = Literal["new", "recurring", "reopened", "unobserved", "resolved", "suppressed", "closed"]
 Cause = Literal["evidence", "time", "manifest", "collateral", "detector", "suppression", "triage"]
+STATES: Final = get_args(State)
 OPEN: Final = frozenset({"new", "recurring", "reopened", "unobserved"})
 NEWS: Final = frozenset({"new", "reopened"})
 _NOT_GIVEN: Final = frozenset({"unobserved", "resolved"})
@@ -56,6 +57,10 @@ class Finding:
     def reference(self) -> str:
         """Where the detector is described: logic, harmless causes, blind spots."""
         return f"{REFERENCE_PAGE}#{self.detector}"
+
+    def changed_at(self, moment: datetime.datetime | None) -> bool:
+        """Whether it came into its state in the run at `moment`; to recur is no change."""
+        return self.state_since == moment and self.state != "recurring"
 
 
 def make_finding(detector: Detector, row: Mapping[str, object]) -> Finding:

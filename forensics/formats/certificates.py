@@ -24,7 +24,7 @@ MAX_CERTIFICATE_SIZE = 64 << 10
 
 ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2"
 
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     OverflowError,
@@ -33,6 +33,7 @@ _UNREADABLE = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
+"""What the library raises on certificates and CRLs that it cannot read."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def parse_certificate(data: bytes) -> Certificate:
             warnings.simplefilter("ignore")  # AMD's VCEKs have serial number 0
             certificate = x509.load_der_x509_certificate(data)
             return _read(data, certificate)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise EvidenceError("bad-certificate", f"certificate: {_first_line(error)}") from None
 
 
@@ -130,7 +131,7 @@ def _p256_point(certificate: x509.Certificate) -> bytes | None:
     """`X ‖ Y`, or None for a key that is not on P-256 (AMD's, or an attack)."""
     try:
         key = certificate.public_key()
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         return None

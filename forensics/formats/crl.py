@@ -12,10 +12,9 @@ import warnings
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from forensics.errors import EvidenceError
-from forensics.formats.certificates import common_name
+from forensics.formats.certificates import UNREADABLE, common_name
 from forensics.formats.der import SEQUENCE, read_element
 from forensics.formats.pem import split_pem
 from forensics.formats.times import to_microseconds
@@ -77,15 +76,7 @@ def parse_crl(data: bytes) -> Crl:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd names are for us to judge, not to print
             return _read(der, x509.load_der_x509_crl(der))
-    except (
-        ValueError,
-        TypeError,
-        OverflowError,
-        UnsupportedAlgorithm,
-        x509.InvalidVersion,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
+    except UNREADABLE as error:
         raise EvidenceError("bad-crl", f"CRL: {str(error)[:200]}") from None
 
 

@@ -47,10 +47,12 @@ class Case(store.Case):
         >>> found.where(detector="silent-enclave")[0]["subject_type"]
         'enclave'
         """
+        from forensics.detect.detector import SEVERITIES
+
         return self._ask(
             "findings",
-            "SELECT * FROM finding ORDER BY list_position(['critical', 'high', 'medium', 'low', "
-            "'info'], severity), first_seen NULLS FIRST, detector, finding_id",
+            f"SELECT * FROM finding ORDER BY list_position({list(SEVERITIES)}, severity), "
+            "first_seen NULLS FIRST, detector, finding_id",
             shown=_FINDINGS_SHOWN,
         )
 

@@ -25,6 +25,7 @@ from forensics.report.charts import (
     start_of,
 )
 from forensics.report.coverage import Coverage
+from forensics.report.matrix import OUTCOMES
 from forensics.report.rows import IS_OPEN, fetch
 from forensics.report.sightings import Span
 from forensics.report.tables import Table, cap
@@ -56,8 +57,6 @@ WHERE seconds >= $start AND seconds < $start + $length
 GROUP BY ALL ORDER BY ALL
 """
 
-_OUTCOMES = ("accepted", "rejected", "undetermined", "no quote")
-
 # Launches that stay silent, and logs with holes: what was not there when it should have been.
 _SILENT = (
     f"FROM finding WHERE {IS_OPEN} AND detector IN ('silent-enclave', 'log-gap') "
@@ -72,7 +71,7 @@ def chart_fleet(
     layers: dict[str, dict[int, int]] = {}
     for number, what, events in fetch(connection, _BINNED, bind(span)):
         layers.setdefault(what, {})[min(number, BINS - 1)] = events
-    attested = {tone: layers[tone] for tone in _OUTCOMES if tone in layers}
+    attested = {tone: layers[tone] for tone in OUTCOMES if tone in layers}
     silences, silent = _read_silences(connection, span)
     lanes = [
         Lane("Attestations, by receipt verdict", _TALL, draw_bars(attested, _TALL)),
@@ -146,7 +145,7 @@ def _only(layers: Counts, tone: str) -> Counts:
 
 def _summarise(layers: Counts, span: Span, silences: int) -> str:
     sums = {what: sum(counts.values()) for what, counts in layers.items()}
-    told = ", ".join(f"{sums[what]:,} {what}" for what in _OUTCOMES if what in sums)
+    told = ", ".join(f"{sums[what]:,} {what}" for what in OUTCOMES if what in sums)
     text = (
         f"From {show_time(span.limits[0])} to {show_time(span.limits[1])}: sightings "
         f"{told or 'none'}; {count(sums.get('launch', 0), 'launch', 'launches')}, "
@@ -235,7 +234,7 @@ def _draw_evaluations(series: str, issued: Sequence[Any], used: Sequence[Any], s
 def _tabulate(layers: Counts, span: Span) -> Table:
     """The bars as numbers, in coarser bins; those without anything are left out."""
     stride = BINS // _ROWS
-    columns = [*_OUTCOMES, "launch", "secret"]
+    columns = [*OUTCOMES, "launch", "secret"]
     rows = []
     for first in range(0, BINS, stride):
         sums = [
@@ -244,5 +243,5 @@ def _tabulate(layers: Counts, span: Span) -> Table:
         ]
         if any(sums):
             rows.append((start_of(span, first), *sums))
-    names = ("from", *_OUTCOMES, "launches", "secrets released")
+    names = ("from", *OUTCOMES, "launches", "secrets released")
     return Table("Attestations, launches and secrets over time", names, rows)

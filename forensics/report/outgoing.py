@@ -79,12 +79,8 @@ def load_outgoing(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> li
 
 
 def select_changed(outgoing: Iterable[Outgoing], at: datetime) -> list[Outgoing]:
-    """Those that came into their state in the run at `at`; `recurring` is no news."""
-    return [
-        item
-        for item in outgoing
-        if item.finding.state_since == at and item.finding.state != "recurring"
-    ]
+    """Those that came into their state in the run at `at`."""
+    return [item for item in outgoing if item.finding.changed_at(at)]
 
 
 def _make(finding: Finding, catalog: Catalog, row: Mapping[str, Any]) -> Outgoing:

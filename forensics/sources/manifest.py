@@ -25,6 +25,7 @@ from forensics.sources.encodings import decode_binary
 from forensics.sources.fields import canonical_json
 from forensics.sources.times import read_time
 from forensics.verify.binding import DIGESTS, INPUTS, RECIPES
+from forensics.verify.tcb import RELAUNCH, RELAUNCH_AND_CONFIGURE
 
 Row = tuple[str, dict[str, object]]
 
@@ -42,7 +43,7 @@ Keys = Mapping[str, tuple[str, Form]]
 
 MAX_MANIFEST = 1 << 20  # both readers are pure Python
 
-STATUSES = (*TCB_STATUSES, "TDRelaunchAdvised", "TDRelaunchAdvisedConfigurationNeeded")
+STATUSES = (*TCB_STATUSES, RELAUNCH, RELAUNCH_AND_CONFIGURE)
 PAD = "right"
 
 _KEY_PART = r'(?:[\w-]++|"(?:[^"\\\n]|\\.){0,200}+"|\'[^\'\n]{0,200}+\')'

@@ -14,6 +14,8 @@ from forensics.formats.collateral import EnclaveIdentity, SvnLevel, TcbInfo, Tcb
 
 REVOKED = "Revoked"
 NOT_SUPPORTED = "NotSupported"
+RELAUNCH = "TDRelaunchAdvised"
+RELAUNCH_AND_CONFIGURE = "TDRelaunchAdvisedConfigurationNeeded"
 
 _CURRENT = (
     "UpToDate",
@@ -185,5 +187,5 @@ def _advise_relaunch(
     if tdx.current[0] < needed or tdx.current[2] < newest[2]:
         return None
     if sgx_level.status in _CONFIGURATION or status == "OutOfDateConfigurationNeeded":
-        return "TDRelaunchAdvisedConfigurationNeeded"
-    return "TDRelaunchAdvised"
+        return RELAUNCH_AND_CONFIGURE
+    return RELAUNCH

@@ -12,7 +12,9 @@ import pytest
 from typer.main import get_command
 
 from forensics import __version__
+from forensics.cli.detection import Severity
 from forensics.cli.main import app
+from forensics.detect.detector import SEVERITIES
 
 _RUN = """
 import sys
@@ -86,3 +88,7 @@ def test_an_ingest_of_no_file_at_all_is_not_done(run: Any, tmp_path: Path) -> No
     assert run("init", tmp_path / "case").code == 0
     done = run("ingest", tmp_path / "case", tmp_path / "empty")
     assert (done.code, done.err.splitlines()[-1]) == (3, "there is no file in the sources")
+
+
+def test_the_severities_of_the_options_are_those_of_detectors() -> None:
+    assert [severity.value for severity in Severity] == list(SEVERITIES)
