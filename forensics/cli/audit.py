@@ -16,7 +16,6 @@ from forensics.cli.detection import (
     NewOnlyOption,
     ParamOption,
     PatienceOption,
-    Severity,
     StrictOption,
 )
 from forensics.cli.exit_codes import CLEAN, DETECTOR_FAILED, FOUND, INCOMPLETE
@@ -35,6 +34,7 @@ from forensics.cli.options import (
     NowOption,
     QueriesOption,
     RootOption,
+    Severity,
     SignKeyOption,
     ThreadsOption,
     as_of_option,

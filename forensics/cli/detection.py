@@ -6,20 +6,22 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from forensics.cli import steps
-from forensics.cli.completion import complete_detector
 from forensics.cli.exit_codes import CLEAN, DETECTOR_FAILED, FOUND, INCOMPLETE
 from forensics.cli.options import (
     CaseArgument,
+    DetectorOption,
     FormatOption,
     NowOption,
     QueriesOption,
+    Severity,
+    SeverityOption,
     SignKeyOption,
+    StateOption,
     as_of_option,
     load_signer,
     read_time,
@@ -34,21 +36,6 @@ if TYPE_CHECKING:
 
 
 _SHOWN = ("severity", "state", "detector", "finding_id", "summary")
-
-
-class Severity(StrEnum):
-    """The words of `forensics.detect.detector.SEVERITIES`; a test holds the two together."""
-
-    critical = "critical"
-    high = "high"
-    medium = "medium"
-    low = "low"
-    info = "info"
-
-    def covers(self, other: str) -> bool:
-        """Whether `other` is this severity or worse."""
-        order = [severity.value for severity in Severity]
-        return order.index(other) <= order.index(self.value)
 
 
 FailOnOption = Annotated[
@@ -73,15 +60,6 @@ PatienceOption = Annotated[
 AsOfOption = Annotated[
     str | None,
     as_of_option("Cut-off of absence rules; hindsight stays as `verify` left it"),
-]
-DetectorOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--detector",
-        metavar="ID",
-        help="Run only these detectors.",
-        autocompletion=complete_detector,
-    ),
 ]
 ParamOption = Annotated[
     list[str] | None,
@@ -151,21 +129,9 @@ def detect(
 
 def findings(
     case: CaseArgument,
-    severity: Annotated[
-        Severity | None, typer.Option("--severity", help="Only this severity or worse.")
-    ] = None,
-    state: Annotated[
-        list[str] | None, typer.Option("--state", help="Only these states, e.g. new.")
-    ] = None,
-    detector: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--detector",
-            metavar="ID",
-            help="Only these detectors.",
-            autocompletion=complete_detector,
-        ),
-    ] = None,
+    severity: SeverityOption = None,
+    state: StateOption = None,
+    detector: DetectorOption = None,
     form: FormatOption = Format.table,
 ) -> None:
     """The findings of the last `detect`, most severe first.

@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forensics.cli.detection import Severity
-from forensics.cli.options import CaseArgument, RedactOption, read_redaction_key
+from forensics.cli.options import (
+    CaseArgument,
+    RedactOption,
+    SeverityOption,
+    StateOption,
+    read_redaction_key,
+)
 from forensics.cli.output import say
 from forensics.errors import UsageError
 
@@ -62,12 +67,8 @@ def export_findings_command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to. Default: stdout.")
     ] = None,
-    severity: Annotated[
-        Severity | None, typer.Option("--severity", help="Only this severity or worse.")
-    ] = None,
-    state: Annotated[
-        list[str] | None, typer.Option("--state", help="Only these states, e.g. new.")
-    ] = None,
+    severity: SeverityOption = None,
+    state: StateOption = None,
     changed: Annotated[
         bool, typer.Option("--changed", help="Only what the newest run brought into its state.")
     ] = False,

@@ -16,7 +16,7 @@ from forensics.cli.exit_codes import EXIT_CODES, NOBODY_READS, STOPPED
 from forensics.cli.output import say
 from forensics.errors import CustodyError, ForensicsError
 
-NAME = "quote-forensics"
+NAME = "quote-forensics"  # a copy: the ledger, which has it too, takes long to load
 
 app = typer.Typer(
     name=NAME,
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"quote-forensics {__version__}")
+        typer.echo(f"{NAME} {__version__}")
         raise typer.Exit
 
 

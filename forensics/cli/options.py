@@ -6,12 +6,14 @@ import getpass
 import os
 import platform
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from forensics.case.text import read_moment
+from forensics.cli.completion import complete_detector
 from forensics.cli.files import SMALL, read_file
 from forensics.cli.output import Format
 from forensics.errors import UsageError
@@ -20,6 +22,22 @@ _LARGEST_KEY = 1 << 16
 
 if TYPE_CHECKING:
     from forensics.case.signing import Signer
+
+
+class Severity(StrEnum):
+    """The words of `forensics.detect.detector.SEVERITIES`; a test holds the two together."""
+
+    critical = "critical"
+    high = "high"
+    medium = "medium"
+    low = "low"
+    info = "info"
+
+    def covers(self, other: str) -> bool:
+        """Whether `other` is this severity or worse."""
+        order = [severity.value for severity in Severity]
+        return order.index(other) <= order.index(self.value)
+
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="The case directory.")]
 
@@ -49,6 +67,24 @@ QueriesOption = Annotated[
     typer.Option(
         "--queries", metavar="DIR", help="Also read detectors from DIR/<folder>/<id>.sql."
     ),
+]
+
+DetectorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--detector",
+        metavar="ID",
+        help="Only these detectors.",
+        autocompletion=complete_detector,
+    ),
+]
+
+SeverityOption = Annotated[
+    Severity | None, typer.Option("--severity", help="Only this severity or worse.")
+]
+
+StateOption = Annotated[
+    list[str] | None, typer.Option("--state", help="Only these states, e.g. new.")
 ]
 
 ThreadsOption = Annotated[

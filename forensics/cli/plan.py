@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forensics.cli.detection import Severity
 from forensics.cli.export_findings import Output
+from forensics.cli.options import Severity
 from forensics.cli.output import Format
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from forensics.cli.detection import FailOnOption, Severity
+from forensics.cli.detection import FailOnOption
 from forensics.cli.exit_codes import FOUND
-from forensics.cli.options import CaseArgument, FormatOption
+from forensics.cli.options import CaseArgument, FormatOption, Severity
 from forensics.cli.output import Format, print_records, say, to_plain
 
 

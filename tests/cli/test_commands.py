@@ -12,8 +12,8 @@ import pytest
 from typer.main import get_command
 
 from forensics import __version__
-from forensics.cli.detection import Severity
 from forensics.cli.main import app
+from forensics.cli.options import Severity
 from forensics.detect.detector import SEVERITIES
 
 _RUN = """
