@@ -15,31 +15,20 @@ from pathlib import Path
 import pytest
 
 from forensics.case import processes
-from forensics.case.facts import make_subject
+from forensics.case.loose import make_loose_subject, prove_loose_certification
 from forensics.formats.certificates import parse_certificate
 from forensics.formats.collateral import parse_enclave_identity, parse_tcb_info
 from forensics.formats.crl import parse_crl
-from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote, parse_quote
+from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, parse_quote
 from forensics.verify.appraisal import Appraiser, Judgement
 from forensics.verify.archive import Archive, Selection
-from forensics.verify.certification import prove_certification
 from forensics.verify.chain import prove_chain, unproven_chain
 from forensics.verify.documents import find_signers, prove_crl, prove_document
-from forensics.verify.facts import CrlFact, DocumentFact, Subject, list_signings
+from forensics.verify.facts import CrlFact, DocumentFact, list_signings
 from forensics.verify.signatures import verify_raw
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 END_OF_SAMPLE = "2026-01-08T00:00:00Z"
-
-_NOT_IN_EVERY_BODY = (
-    "attributes",
-    "mr_service_td",
-    "mrsigner_seam",
-    "seam_attributes",
-    "td_attributes",
-    "tee_tcb_svn",
-    "tee_tcb_svn_2",
-)
 
 
 @dataclass(frozen=True)
@@ -78,15 +67,9 @@ class Trial:
         data = self.quote.certification_data if chain is None else chain
         proven = is_chain or chain is not None
         self.chain = prove_chain(data, anchors) if proven else unproven_chain(data)
-        self.certification = prove_certification(
-            b"",
-            self.quote.attestation_key,
-            self.quote.qe_report,
-            self.quote.qe_signature,
-            self.quote.qe_auth_data,
-            self.chain,
-        )
-        self.subject = _subject_of(self.quote)
+        self.certification = prove_loose_certification(self.quote, self.chain)
+        parts = (self.quote.attestation_key, self.quote.signature, self.quote.signed)
+        self.subject = make_loose_subject(self.quote, verify_raw(*parts))
         self.archive = Archive(self.documents, self.crls)
 
     def at(self, moment: int) -> Judgement:
@@ -117,22 +100,6 @@ class Trial:
             lambda document: parse_tcb_info(self.bodies[document.document_id]),
             lambda document: parse_enclave_identity(self.bodies[document.document_id]),
         )
-
-
-def _subject_of(quote: Quote) -> Subject:
-    row = dict.fromkeys(_NOT_IN_EVERY_BODY) | quote.header | quote.body
-    return make_subject(
-        row
-        | {
-            "subject_no": 1,
-            "tee": quote.tee,
-            "certification_id": b"",
-            "certification_type": quote.certification_type,
-            "outer_certification_type": quote.outer_certification_type,
-            "outer_slack_size": len(quote.outer_slack),
-            "signature_ok": verify_raw(quote.attestation_key, quote.signature, quote.signed),
-        }
-    )
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,23 @@
-"""Signatures row by row, for what takes them as columns."""
+"""Both engines, and signatures row by row for what takes them as columns."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
-from forensics.verify.engine import Engine
+import pytest
+
+from forensics.verify.engine import OPENSSL, Engine, choose_engine
 from forensics.verify.signatures import SignatureBlock
+
+
+def engines() -> list[Any]:
+    fast = choose_engine()
+    absent = pytest.mark.skipif(
+        fast is OPENSSL, reason="no multi-buffer library or no AVX-512 IFMA"
+    )
+    return [pytest.param(OPENSSL, id="openssl"), pytest.param(fast, id="crypto_mb", marks=absent)]
 
 
 def make_block(

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from forensics.case.facts import Candidate, make_subject, read_endorsements
+from forensics.case.facts import read_endorsements
 from forensics.case.lookup import find_one
+from forensics.case.loose import judge_loose, judge_loose_report
 from forensics.errors import EvidenceError, UsageError
 from forensics.formats.anatomy import UNSIGNED, Piece, dissect_quote
 from forensics.formats.certificates import Certificate
@@ -21,16 +22,10 @@ from forensics.formats.meaning import interpret
 from forensics.formats.pck import SGX_EXTENSION, parse_chain, parse_sgx_extension
 from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote
 from forensics.formats.snp import SnpReport
-from forensics.formats.times import to_microseconds
 from forensics.formats.vek import TCB_PLACES, generation_of, split_tcb
-from forensics.verify.appraisal import Appraiser, Judgement, format_time
-from forensics.verify.archive import Archive
-from forensics.verify.certification import prove_certification
-from forensics.verify.chain import prove_chain, unproven_chain
+from forensics.verify.appraisal import format_time
 from forensics.verify.facts import EndorsementFact
-from forensics.verify.report_appraisal import judge_report
-from forensics.verify.report_signature import Endorsed, Endorsers
-from forensics.verify.signatures import verify_raw
+from forensics.verify.report_signature import Endorsers
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,53 +127,6 @@ def describe_loose(
         }
     ]
     return page
-
-
-def judge_loose(
-    quote: Quote, anchors: Collection[bytes], moment: datetime, bench: Bench | None
-) -> Judgement:
-    """Prove everything about one quote and judge it; see `describe_loose`."""
-    chained = quote.certification_type == CERTIFICATION_PCK_CHAIN
-    data = quote.certification_data
-    chain = prove_chain(data, anchors) if chained else unproven_chain(data)
-    parts = (quote.attestation_key, quote.qe_report, quote.qe_signature, quote.qe_auth_data)
-    certification = prove_certification(b"", *parts, chain)
-    names = ("attributes", "td_attributes", "mr_service_td", "tee_tcb_svn", "tee_tcb_svn_2")
-    absent = dict.fromkeys((*names, "mrsigner_seam", "seam_attributes"))
-    row = absent | quote.header | quote.body
-    row |= {
-        "subject_no": 0,
-        "tee": quote.tee,
-        "certification_id": b"",
-        "certification_type": quote.certification_type,
-        "outer_certification_type": quote.outer_certification_type,
-        "outer_slack_size": len(quote.outer_slack),
-        "signature_ok": verify_raw(quote.attestation_key, quote.signature, quote.signed),
-    }
-    subject = make_subject(row)
-    at = to_microseconds(moment)
-    if bench is not None:
-        return bench.judge(Candidate(subject, certification, chain), at)
-    selection = Archive([], []).context(chain, quote.tee).select(at)
-    return _NO_COLLATERAL.judge(subject, certification, chain, selection, at)
-
-
-def judge_loose_report(
-    report: SnpReport, endorsed: Endorsed, moment: datetime, bench: Bench | None
-) -> Judgement:
-    """Judge a report that is in no case, under the certificate that the case has for it, if any."""
-    at = to_microseconds(moment)
-    if bench is not None:
-        return bench.judge_report(report, endorsed, at)
-    selection = Archive([], []).context(None, report.tee).select(at)
-    return judge_report(report, None, None, selection, at)
-
-
-def _unreachable(_document: object) -> Any:
-    raise AssertionError("an empty archive selects no document")
-
-
-_NO_COLLATERAL = Appraiser(_unreachable, _unreachable)
 
 
 def describe_bytes(data: bytes, endorsement: EndorsementFact | None = None) -> QuotePage:

@@ -16,9 +16,9 @@ from differential.known import KNOWN
 from differential.verifiers import SIGNATURES, Exhibit
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from signing import verify_many
+from signing import engines, verify_many
 
-from forensics.verify.engine import OPENSSL, Engine, choose_engine
+from forensics.verify.engine import Engine
 
 LEAST_CASES = 10_000
 
@@ -123,14 +123,6 @@ def test_attacks_are_all_compared(kit: Any) -> None:
     compared = {case.name[:3] for case in cases.list_attacks(kit)}
 
     assert {f"A{number:02}" for number in range(1, 47)} - compared == {"A26"}
-
-
-def engines() -> list[Any]:
-    fast = choose_engine()
-    absent = pytest.mark.skipif(
-        fast is OPENSSL, reason="no multi-buffer library or no AVX-512 IFMA"
-    )
-    return [pytest.param(OPENSSL, id="openssl"), pytest.param(fast, id="crypto_mb", marks=absent)]
 
 
 @pytest.mark.parametrize("engine", engines())

@@ -17,7 +17,7 @@ from itertools import chain as join
 import dcap_qvl
 import sgx_dcap_quote_verify as binding
 
-from forensics.case.facts import make_subject
+from forensics.case.loose import make_loose_subject, prove_loose_certification
 from forensics.errors import EvidenceError
 from forensics.formats.certificates import Certificate, parse_certificate
 from forensics.formats.collateral import parse_enclave_identity, parse_tcb_info, split_envelope
@@ -27,10 +27,9 @@ from forensics.formats.quote import CERTIFICATION_PCK_CHAIN, Quote, parse_quote
 from forensics.simulate.certificates import encode_pem
 from forensics.verify.appraisal import Appraiser, Judgement
 from forensics.verify.archive import Selection
-from forensics.verify.certification import prove_certification
 from forensics.verify.chain import prove_chain, unproven_chain
 from forensics.verify.documents import find_signers, prove_crl, prove_document
-from forensics.verify.facts import ChainFact, CrlFact, DocumentFact, Subject
+from forensics.verify.facts import ChainFact, CrlFact, DocumentFact
 from forensics.verify.signatures import verify_raw
 
 SECOND = 1_000_000
@@ -227,15 +226,6 @@ _APPRAISER = Appraiser(
     lambda document: _read_tcb_info(_BODIES[document.document_id]),
     lambda document: _read_identity(_BODIES[document.document_id]),
 )
-_NOT_IN_EVERY_BODY = (
-    "attributes",
-    "mr_service_td",
-    "mrsigner_seam",
-    "seam_attributes",
-    "td_attributes",
-    "tee_tcb_svn",
-    "tee_tcb_svn_2",
-)
 
 SIGNATURES: dict[tuple[bytes, bytes, bytes], bool] = {}
 """Every (key, signature, message) of a quote or QE report that was asked about, with our answer."""
@@ -249,35 +239,13 @@ def _verify(key: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def _judge(quote: Quote, chain: ChainFact, selection: Selection, moment: int) -> Judgement:
-    certification = prove_certification(
-        b"",
-        quote.attestation_key,
-        quote.qe_report,
-        quote.qe_signature,
-        quote.qe_auth_data,
-        chain,
-    )
+    certification = prove_loose_certification(quote, chain)
     if chain.pck_key is not None:
         valid = _verify(chain.pck_key, quote.qe_signature, quote.qe_report)
         assert valid == (certification.results["K1"][0] == "pass")
-    return _APPRAISER.judge(_subject_of(quote), certification, chain, selection, moment)
-
-
-def _subject_of(quote: Quote) -> Subject:
-    return make_subject(
-        dict.fromkeys(_NOT_IN_EVERY_BODY)
-        | quote.header
-        | quote.body
-        | {
-            "subject_no": 1,
-            "tee": quote.tee,
-            "certification_id": b"",
-            "certification_type": quote.certification_type,
-            "outer_certification_type": quote.outer_certification_type,
-            "outer_slack_size": len(quote.outer_slack),
-            "signature_ok": _verify(quote.attestation_key, quote.signature, quote.signed),
-        }
-    )
+    valid = _verify(quote.attestation_key, quote.signature, quote.signed)
+    subject = make_loose_subject(quote, valid)
+    return _APPRAISER.judge(subject, certification, chain, selection, moment)
 
 
 # --- dcap-qvl -------------------------------------------------------------------------------

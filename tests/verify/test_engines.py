@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from signing import make_block, verify_many
+from signing import engines, make_block, verify_many
 
 from forensics.errors import ForensicsError
 from forensics.verify import multibuffer
@@ -22,14 +22,6 @@ from forensics.verify.multibuffer import Library
 from forensics.verify.signatures import P256_ORDER, verify_raw
 
 WYCHEPROOF = "Signature/wycheproof/ecdsa_secp256r1_sha256_p1363_test.json"
-
-
-def engines() -> list:
-    fast = choose_engine()
-    absent = pytest.mark.skipif(
-        fast is OPENSSL, reason="no multi-buffer library or no AVX-512 IFMA"
-    )
-    return [pytest.param(OPENSSL, id="openssl"), pytest.param(fast, id="crypto_mb", marks=absent)]
 
 
 def wycheproof() -> list[tuple[str, bytes, bytes, bytes, bool]]:
