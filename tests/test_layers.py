@@ -15,18 +15,18 @@ PACKAGE = Path(__file__).parent.parent / "forensics"
 # What each layer may import of this package, besides itself, and which libraries.
 LAYERS: dict[str, tuple[str, str]] = {
     "errors": ("", ""),
-    "formats": ("errors", "cryptography numpy pyarrow"),
-    "verify": ("errors formats", "cryptography numpy"),
+    "formats": ("errors", "cryptography"),
+    "verify": ("errors formats", "cryptography"),
     "case": ("errors formats verify", "cryptography duckdb msgspec numpy pyarrow rfc3161_client"),
     "sources": ("errors formats verify case", "msgspec yaml zstandard"),
-    "detect": ("errors formats verify case", "duckdb pyarrow sqlglot"),
+    "detect": ("errors case", "duckdb pyarrow sqlglot"),
     "report": (
         "errors formats verify case sources detect",
         "cryptography duckdb jinja2 markupsafe pyarrow",
     ),
     "notebook": (
-        "errors formats verify case sources detect report",
-        "altair duckdb jinja2 pandas polars pyarrow",
+        "formats case detect report",
+        "altair jinja2 pandas polars pyarrow",
     ),
     "simulate": ("errors formats", "cryptography"),
     "cli": ("errors formats verify case sources detect report simulate", "rich typer"),
@@ -99,6 +99,22 @@ def layer_problems(name: str, text: str) -> list[str]:
         if not allowed:
             problems.append(f"{name}: {layer} must not import {module}")
     return problems
+
+
+def unused_permissions(texts: Mapping[str, str]) -> list[str]:
+    """What `LAYERS` allows and no module of the layer imports."""
+    used: dict[str, set[str]] = {layer: set() for layer in LAYERS}
+    for name, text in texts.items():
+        for module in imports_of(ast.parse(text)):
+            first, _, rest = module.partition(".")
+            word = rest.partition(".")[0] if first == "forensics" else first
+            used.setdefault(layer_of(name), set()).add(word)
+    return [
+        f"{layer}: {word}"
+        for layer, permissions in LAYERS.items()
+        for word in " ".join(permissions).split()
+        if word not in used[layer]
+    ]
 
 
 def purity_problems(name: str, text: str) -> list[str]:
@@ -176,6 +192,17 @@ def test_every_module_keeps_the_house_rules(gate) -> None:
         for problem in gate(name_of(path), path.read_text(encoding="utf-8"))
     ]
     assert problems == []
+
+
+def test_every_permission_is_used() -> None:
+    texts = {name_of(path): path.read_text("utf-8") for path in modules()}
+    assert unused_permissions(texts) == []
+    without = {name: text for name, text in texts.items() if layer_of(name) != "simulate"}
+    assert unused_permissions(without) == [
+        "simulate: errors",
+        "simulate: formats",
+        "simulate: cryptography",
+    ]
 
 
 def test_all_layers_are_there() -> None:

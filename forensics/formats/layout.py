@@ -1,8 +1,8 @@
 """One declaration per binary structure; every reader of it is derived from that declaration.
 
-A `Layout` states offset, size, kind, meaning and source of each field. From it come the scalar
-parser, the emitter, the numpy record type of the bulk parser, the Arrow fields of the stored
-columns, and the reference page. Offsets *and* sizes are stated so that a slip is caught on import.
+A `Layout` states offset, size, kind, meaning and source of each field. From it come the parser,
+the emitter, the stored columns (`forensics.case.tables.schema`) and the reference page. Offsets
+*and* sizes are stated so that a slip is caught on import.
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
+from typing import Literal
 
 from forensics.errors import EvidenceError
 
@@ -23,7 +19,6 @@ Kind = Literal["u16", "u32", "u64", "bytes", "reserved"]
 Value = int | bytes
 
 _STRUCT_CODE = {"u16": "H", "u32": "I", "u64": "Q"}
-_NUMPY_CODE = {"u16": "<u2", "u32": "<u4", "u64": "<u8"}
 _INTEGER_SIZE = {"u16": 2, "u32": 4, "u64": 8}
 
 
@@ -91,47 +86,3 @@ class Layout:
     def emit(self, values: dict[str, Value]) -> bytes:
         """The bytes of the structure; the inverse of `parse`."""
         return self._struct.pack(*(values[name] for name in self.names))
-
-    @cached_property
-    def dtype(self) -> np.dtype[np.void]:
-        """The numpy record type: one record is one structure, no padding."""
-        import numpy as np
-
-        formats = [_NUMPY_CODE.get(field.kind, f"V{field.size}") for field in self.fields]
-        offsets = [field.offset for field in self.fields]
-        return np.dtype(
-            {
-                "names": list(self.names),
-                "formats": formats,
-                "offsets": offsets,
-                "itemsize": self.size,
-            }
-        )
-
-    def parse_many(self, data: bytes) -> dict[str, pa.Array]:
-        """Columns of the structures that stand back to back in `data`."""
-        import numpy as np
-        import pyarrow as pa
-
-        if len(data) % self.size:
-            raise EvidenceError("truncated", f"not a whole number of {self.title} records")
-        records = np.frombuffer(data, self.dtype)
-        columns: dict[str, pa.Array] = {}
-        for field in self.fields:
-            column = np.ascontiguousarray(records[field.name])
-            if field.is_integer:
-                columns[field.name] = pa.array(column)
-            else:
-                buffers = [None, pa.py_buffer(column.tobytes())]
-                columns[field.name] = pa.FixedSizeBinaryArray.from_buffers(
-                    self.arrow_type(field), len(records), buffers
-                )
-        return columns
-
-    @staticmethod
-    def arrow_type(field: Field) -> pa.DataType:
-        """u16 -> uint16 …; bytes and reserved -> fixed_size_binary[size]."""
-        import pyarrow as pa
-
-        integers = {"u16": pa.uint16(), "u32": pa.uint32(), "u64": pa.uint64()}
-        return integers[field.kind] if field.is_integer else pa.binary(field.size)

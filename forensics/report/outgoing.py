@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from forensics.detect.catalog import Catalog
-from forensics.detect.findings import NEWS, OPEN, Finding, rank
+from forensics.detect.findings import OPEN, Finding, rank
 from forensics.detect.store import load_findings
 from forensics.formats.times import EPOCH
 
@@ -49,10 +49,6 @@ class Outgoing:
     @property
     def is_open(self) -> bool:
         return self.finding.state in OPEN
-
-    @property
-    def is_news(self) -> bool:
-        return self.finding.state in NEWS
 
     @property
     def created(self) -> datetime:

@@ -1,10 +1,7 @@
-"""The declared layouts: hand-written values of a pattern, one body over both parsers."""
+"""The declared layouts: hand-written values of a pattern."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pyarrow as pa
 import pytest
 
 from forensics.errors import EvidenceError
@@ -24,8 +21,6 @@ from forensics.formats.structures import (
     bit,
 )
 
-Parser = Callable[[Layout, bytes], dict[str, Value]]
-
 
 def pattern(size: int) -> bytes:
     return bytes(n % 256 for n in range(size))
@@ -34,22 +29,6 @@ def pattern(size: int) -> bytes:
 def run(first: int, size: int) -> bytes:
     """`size` bytes that count up from `first`, round at 256."""
     return bytes((first + n) % 256 for n in range(size))
-
-
-def parse_scalar(layout: Layout, data: bytes) -> dict[str, Value]:
-    return layout.parse(data)
-
-
-def parse_bulk(layout: Layout, data: bytes) -> dict[str, Value]:
-    """The middle one of three records, so that a wrong stride shows."""
-    columns = layout.parse_many(bytes(layout.size) + data + b"\xff" * layout.size)
-    return {name: column[1].as_py() for name, column in columns.items()}
-
-
-@pytest.fixture(params=[parse_scalar, parse_bulk], ids=["scalar", "bulk"])
-def parse(request: pytest.FixtureRequest) -> Parser:
-    parser: Parser = request.param
-    return parser
 
 
 HEADER = {
@@ -156,14 +135,14 @@ each_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layo
 
 
 @each_layout
-def test_fields_of_the_pattern(layout: Layout, parse: Parser) -> None:
-    assert parse(layout, pattern(SIZES[layout.name])) == EXPECTED[layout.name]
+def test_fields_of_the_pattern(layout: Layout) -> None:
+    assert layout.parse(pattern(SIZES[layout.name])) == EXPECTED[layout.name]
 
 
 @each_layout
 @pytest.mark.parametrize("fill", [b"\x00", b"\xff", b"\x80"], ids=["zeros", "ones", "top-bits"])
-def test_no_value_is_signed_or_cut(layout: Layout, parse: Parser, fill: bytes) -> None:
-    values = parse(layout, fill * layout.size)
+def test_no_value_is_signed_or_cut(layout: Layout, fill: bytes) -> None:
+    values = layout.parse(fill * layout.size)
 
     for field in layout:
         wanted = fill * field.size
@@ -172,14 +151,14 @@ def test_no_value_is_signed_or_cut(layout: Layout, parse: Parser, fill: bytes) -
 
 
 @each_layout
-def test_emit_is_the_inverse_of_parse(layout: Layout, parse: Parser) -> None:
+def test_emit_is_the_inverse_of_parse(layout: Layout) -> None:
     data = pattern(layout.size)
 
-    assert layout.emit(parse(layout, data)) == data
+    assert layout.emit(layout.parse(data)) == data
 
 
 @each_layout
-def test_scalar_parser_reads_at_an_offset(layout: Layout) -> None:
+def test_the_parser_reads_at_an_offset(layout: Layout) -> None:
     data = b"before" + pattern(layout.size) + b"after"
 
     assert layout.parse(data, 6) == EXPECTED[layout.name]
@@ -188,9 +167,9 @@ def test_scalar_parser_reads_at_an_offset(layout: Layout) -> None:
 
 @each_layout
 @pytest.mark.parametrize("short", [1, 2])
-def test_cut_structures_are_refused(layout: Layout, parse: Parser, short: int) -> None:
+def test_cut_structures_are_refused(layout: Layout, short: int) -> None:
     with pytest.raises(EvidenceError) as caught:
-        parse(layout, pattern(layout.size)[:-short])
+        layout.parse(pattern(layout.size)[:-short])
 
     assert caught.value.code == "truncated"
 
@@ -201,28 +180,6 @@ def test_an_offset_beyond_the_end_is_refused(layout: Layout) -> None:
         layout.parse(pattern(layout.size), 1)
 
     assert (caught.value.code, caught.value.offset) == ("truncated", 1)
-
-
-@each_layout
-def test_bulk_columns_have_the_declared_types(layout: Layout) -> None:
-    columns = layout.parse_many(pattern(layout.size) * 5)
-
-    assert list(columns) == list(layout.names)
-    for field in layout:
-        assert columns[field.name].type == layout.arrow_type(field)
-        assert len(columns[field.name]) == 5
-        assert columns[field.name].null_count == 0
-
-
-@each_layout
-def test_bulk_parser_of_nothing_is_nothing(layout: Layout) -> None:
-    assert all(len(column) == 0 for column in layout.parse_many(b"").values())
-
-
-def test_arrow_types_by_kind() -> None:
-    assert SGX_REPORT.arrow_type(SGX_REPORT["isv_svn"]) == pa.uint16()
-    assert SGX_REPORT.arrow_type(SGX_REPORT["misc_select"]) == pa.uint32()
-    assert SGX_REPORT.arrow_type(SGX_REPORT["reserved1"]) == pa.binary(12)
 
 
 def test_every_layout_is_listed_with_its_size() -> None:
@@ -266,10 +223,10 @@ def test_a_slip_is_caught_when_declared(fields: tuple[Field, ...], size: int, me
         Layout("slip", "a slip", size, fields)
 
 
-def test_u64_is_little_endian(parse: Parser) -> None:
+def test_u64_is_little_endian() -> None:
     layout = Layout("wide", "a wide number", 8, (field("a", 0, 8, "u64"),))
 
-    assert parse(layout, bytes(range(8))) == {"a": 0x0706050403020100}
+    assert layout.parse(bytes(range(8))) == {"a": 0x0706050403020100}
 
 
 @pytest.mark.parametrize(
