@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from forensics.case.folder import (
 from forensics.case.ledger import SETTINGS_NOTE, Entry, Ledger
 from forensics.case.lock import LOCK_NAME, hold_lock, reading
 from forensics.case.settings import (
-    Default,
     Settings,
     format_settings,
     make_settings,
@@ -63,7 +62,6 @@ def create_case(
     name: str,
     at: datetime,
     anchors: Sequence[bytes],
-    defaults: Mapping[str, Default] | None = None,
     who: str = "",
     signer: Signer | None = None,
     signing_keys: Sequence[PublicKey] = (),
@@ -76,7 +74,7 @@ def create_case(
     `naive-time`, and what `choose_signer` and `hold_lock` raise.
     """
     keys = [signer.public_key, *signing_keys] if signer else list(signing_keys)
-    settings = make_settings(name, at, anchors, defaults or {}, keys)
+    settings = make_settings(name, at, anchors, keys)
     path = Path(path).absolute()
     refuse_inside_case(path, "a case")
     choose_signer(settings.signing_keys, signer, path)

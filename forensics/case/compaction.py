@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from forensics.case.case import Case
 from forensics.case.disk import digest_file
 from forensics.case.ledger import FileEntry
-from forensics.case.lock import DEFAULT_WAIT
 from forensics.case.writer import Writer
 from forensics.errors import CustodyError
 
@@ -46,14 +45,13 @@ def compact_case(
     at: datetime,
     who: str,
     small_file: int = SMALL_FILE,
-    wait: float = DEFAULT_WAIT,
 ) -> CompactSummary:
     """Merge files smaller than `small_file` bytes, in one commit.
 
     Raises `CustodyError` (`file-changed`) when a file is not what the ledger says.
     """
     summary = CompactSummary()
-    with case.writer(action=ACTION, at=at, who=who, wait=wait) as writer:
+    with case.writer(action=ACTION, at=at, who=who) as writer:
         files = list(case.ledger.live_files())
         for group in _find_groups(files, small_file):
             _merge(case, writer, group)

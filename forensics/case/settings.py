@@ -1,4 +1,4 @@
-"""`case.toml`: name, creation time, trust anchors and defaults of a case.
+"""`case.toml`: name, creation time, trust anchors and signing keys of a case.
 
 Trust anchors are root certificates. Each is stated three ways, so that a person can compare it
 with the vendor's publication and no edit of the PEM goes unnoticed: the certificate, its SHA-256,
@@ -15,7 +15,7 @@ import json
 import textwrap
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import files
@@ -26,8 +26,6 @@ from forensics.case.text import clean_text
 from forensics.errors import CustodyError, EvidenceError, UsageError
 from forensics.formats.der import extract_public_key_info
 from forensics.formats.pem import split_pem
-
-Default = str | int | bool | float
 
 MAX_SETTINGS_SIZE = 1 << 20
 AMD_PRODUCTS = ("milan", "genoa", "turin")
@@ -57,7 +55,6 @@ class Settings:
     name: str
     created: datetime
     anchors: tuple[Anchor, ...]
-    defaults: Mapping[str, Default] = field(default_factory=dict)
     signing_keys: tuple[PublicKey, ...] = ()
 
 
@@ -102,9 +99,6 @@ def format_settings(settings: Settings) -> str:
         ]
     for key in settings.signing_keys:
         lines += ["", "[[signing_key]]", f"ed25519 = {_quote(key.text)}"]
-    if settings.defaults:
-        lines += ["", "[defaults]"]
-        lines += [f"{_quote(key)} = {_format(value)}" for key, value in settings.defaults.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +106,6 @@ def make_settings(
     name: str,
     created: datetime,
     anchors: Sequence[bytes],
-    defaults: Mapping[str, Default],
     signing_keys: Sequence[PublicKey] = (),
 ) -> Settings:
     """Checked settings. Raises `UsageError` (`bad-anchor`, `naive-time`)."""
@@ -125,7 +118,7 @@ def make_settings(
         except EvidenceError as error:
             message = f"a trust anchor is no X.509 certificate: {error.message}"
             raise UsageError("bad-anchor", message) from None
-    return Settings(name, created, unique, dict(defaults), tuple(dict.fromkeys(signing_keys)))
+    return Settings(name, created, unique, tuple(dict.fromkeys(signing_keys)))
 
 
 def read_settings(path: Path) -> Settings:
@@ -144,22 +137,20 @@ def read_settings(path: Path) -> Settings:
 
 
 def parse_settings(values: Mapping[str, object]) -> Settings:
-    """Settings from the values of `case.toml`. Raises `CustodyError` (`anchor-mismatch`),
-    `EvidenceError`, `UsageError`, `KeyError`, `TypeError` or `ValueError`."""
+    """Settings from the values of `case.toml`; others, as older versions wrote, are passed over.
+
+    Raises `CustodyError` (`anchor-mismatch`), `EvidenceError`, `UsageError`, `KeyError`,
+    `TypeError` or `ValueError`.
+    """
     name, created = values["name"], values["created"]
-    stated, defaults = values.get("trust_anchor", []), values.get("defaults", {})
-    keys = values.get("signing_key", [])
+    stated, keys = values.get("trust_anchor", []), values.get("signing_key", [])
     if not isinstance(name, str) or not isinstance(created, datetime) or created.tzinfo is None:
         raise ValueError("name must be text and created a time with its time zone")
     if not isinstance(stated, list) or not isinstance(keys, list):
         raise TypeError("trust_anchor and signing_key must be arrays of tables")
-    if not isinstance(defaults, dict) or not all(
-        isinstance(value, Default) for value in defaults.values()
-    ):
-        raise TypeError("defaults must be a table of texts, numbers and truth values")
     anchors = tuple(_parse_anchor(item) for item in stated)
     signing_keys = tuple(parse_public_key(_read_text(item, "ed25519")) for item in keys)
-    return Settings(name, created, anchors, defaults, signing_keys)
+    return Settings(name, created, anchors, signing_keys)
 
 
 def _parse_anchor(stated: Mapping[str, object]) -> Anchor:
@@ -187,7 +178,3 @@ def _quote(text: str) -> str:
     """A TOML basic string: JSON's escapes, and DEL, which JSON leaves alone."""
     text = json.dumps(clean_text(text), ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")
-
-
-def _format(value: Default) -> str:
-    return _quote(value) if isinstance(value, str) else json.dumps(value)

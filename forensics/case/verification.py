@@ -55,7 +55,6 @@ def verify_case(
     fast: bool = True,
     chosen: Collection[bytes] = (),
     progress: Progress = ignore_progress,
-    wait: float = 30.0,
 ) -> VerifySummary:
     """Prove the facts that the case lacks and renew its verdicts, in one commit.
 
@@ -69,7 +68,7 @@ def verify_case(
     notes = {_COVERED: str(evidence_entry), "as_of": as_of.isoformat(), "engine": engine.name}
     if chosen:
         notes["collateral"] = ", ".join(sorted(identity.hex() for identity in chosen))
-    with case.writer(action="verify", at=at, who=who, notes=notes, wait=wait) as writer:
+    with case.writer(action="verify", at=at, who=who, notes=notes) as writer:
         stale = (
             not covers_evidence(case)
             or not case.files(RECEIPT.name)

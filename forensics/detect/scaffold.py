@@ -12,6 +12,7 @@ from forensics.errors import UsageError
 
 CASES: Final = "cases"
 """The folder beside the detectors' that holds their test cases."""
+_FOLDER: Final = "own"
 
 _SQL: Final = '''\
 -- ---
@@ -108,18 +109,18 @@ unjudged = 1
 
 
 def write_scaffold(
-    directory: Path, identifier: str, created: datetime.date, catalog: Catalog, folder: str = "own"
+    directory: Path, identifier: str, created: datetime.date, catalog: Catalog
 ) -> list[Path]:
-    """Write `folder/<id>.sql` and `cases/<id>.toml` below `directory`; the paths.
+    """Write `own/<id>.sql` and `cases/<id>.toml` below `directory`; the paths.
 
     Raises `UsageError` (`file-exists`, `detector-id`) and `DetectorError` for an id that is none.
     """
     if identifier in catalog:
         raise UsageError("detector-id", f"there is a detector {identifier!r} already")
     sql = _SQL.format(id=identifier, created=created.isoformat())
-    parse_detector(sql, folder, identifier)  # the id becomes a file name: refuse others first
+    parse_detector(sql, _FOLDER, identifier)  # the id becomes a file name: refuse others first
     contents = {
-        directory / folder / f"{identifier}.sql": sql,
+        directory / _FOLDER / f"{identifier}.sql": sql,
         directory / CASES / f"{identifier}.toml": _CASES,
     }
     for path in contents:

@@ -5,13 +5,12 @@ The examples below run in the tests, on the case that the first command of the R
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.case import case as store
-from forensics.case.settings import Default
 from forensics.case.signing import PublicKey, Signer
 from forensics.case.text import read_moment
 from forensics.formats.times import to_microseconds
@@ -194,7 +193,6 @@ def create_case(
     name: str,
     at: datetime,
     anchors: Sequence[bytes],
-    defaults: Mapping[str, Default] | None = None,
     who: str = "",
     signer: Signer | None = None,
     signing_keys: Sequence[PublicKey] = (),
@@ -205,7 +203,6 @@ def create_case(
         name=name,
         at=at,
         anchors=anchors,
-        defaults=defaults,
         who=who,
         signer=signer,
         signing_keys=signing_keys,

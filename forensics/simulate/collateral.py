@@ -91,7 +91,6 @@ def tcb_info(
     expires: datetime | None = None,
     evaluation: int = 17,
     version: int = 3,
-    pce_id: bytes = bytes(2),
     modules: Sequence[TdxModule] = DEFAULT_MODULES,
 ) -> Document:
     """The `tcbInfo` object. Levels are kept in the order given (Intel: highest first).
@@ -104,7 +103,7 @@ def tcb_info(
         "issueDate": format_time(issued),
         "nextUpdate": format_time(expires or issued + VALIDITY),
         "fmspc": fmspc.hex(),
-        "pceId": pce_id.hex(),
+        "pceId": "0000",
         "tcbType": 0,
         "tcbEvaluationDataNumber": evaluation,
     }

@@ -88,10 +88,9 @@ class Pki:
         *,
         label: str,
         ca: CaKind = "platform",
-        not_before: datetime = datetime(2025, 6, 1, tzinfo=UTC),
     ) -> Identity:
         """A PCK certificate. The same label gives the same key and serial."""
-        return Identity.issue(self.pck_spec(extension, label=label, ca=ca, not_before=not_before))
+        return Identity.issue(self.pck_spec(extension, label=label, ca=ca))
 
     def pck_chain(self, pck: Identity, ca: CaKind = "platform") -> bytes:
         """Certification data of type 5: leaf, intermediate, root, and a NUL."""

@@ -186,9 +186,9 @@ def emit_header(version: int, **fields: Value) -> bytes:
     return HEADERS[version].emit(_fill(HEADERS[version], defaults | fields))
 
 
-def resign(quote: Quote, key: PrivateKey, *, nonce: int | None = None) -> Quote:
+def resign(quote: Quote, key: PrivateKey) -> Quote:
     """The same signed bytes under a new signature: after a part of `signed` was replaced."""
-    return replace(quote, signature=_sign(key, quote.signed, nonce))
+    return replace(quote, signature=sign(key, quote.signed))
 
 
 def flip_quote_signature(quote: Quote) -> Quote:

@@ -139,11 +139,11 @@ def read_collateral(value: dict[str, object], data: bytes, line: int | None) -> 
     return items.record(data, line)
 
 
-def read_pem(data: bytes, line: int | None = None) -> Record:
+def read_pem(data: bytes) -> Record:
     """A file of PEM blocks."""
     items = Items()
     items.attempt("PEM", items.add_pem, data)
-    return items.record(data, line)
+    return items.record(data, None)
 
 
 def read_der(der: bytes, data: bytes, is_crl: bool) -> Record:

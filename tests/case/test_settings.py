@@ -27,16 +27,19 @@ def test_the_intel_root_is_the_published_one():
 
 @pytest.mark.parametrize("name", ["plain", 'quo"te\\', "tab\tnew\nline\x7f\x00", "ünïcode 😀", ""])
 def test_settings_read_back(tmp_path, name):
-    defaults = {"policy": "STRICT", "retry window": 60, "strict": True, "share": 0.5}
-    made = create_case(
-        tmp_path / "c", name=name, at=AT, anchors=[load_intel_root()] * 2, defaults=defaults
-    )
+    made = create_case(tmp_path / "c", name=name, at=AT, anchors=[load_intel_root()] * 2)
     read = open_case(tmp_path / "c").settings
     assert read == made.settings
     assert read.name == name
     assert len(read.anchors) == 1
     assert read.created == datetime(2024, 5, 2, 8, tzinfo=UTC)
-    assert dict(read.defaults) == defaults
+
+
+def test_the_defaults_of_an_older_version_are_passed_over(tmp_path):
+    made = create_case(tmp_path / "c", name="c", at=AT, anchors=[load_intel_root()])
+    with (tmp_path / "c" / "case.toml").open("a") as settings:
+        settings.write('\n[defaults]\n"retry window" = 60\n')
+    assert open_case(tmp_path / "c").settings == made.settings
 
 
 def test_a_case_is_not_made_over_something_else(tmp_path):

@@ -178,7 +178,7 @@ def tar_up(data: bytes) -> bytes:
 def make_custody() -> Seeds:
     anchors = [make_pki(1).root.der]
     with tempfile.TemporaryDirectory() as place:
-        case = create_case(place, name="fuzz", at=AT, anchors=anchors, who="me", defaults={"a": 1})
+        case = create_case(place, name="fuzz", at=AT, anchors=anchors, who="me")
         settings = (case.path / "case.toml").read_bytes()
         since = describe_head(case.ledger)
         with case.writer(action="ingest", at=AT, who="me", notes={"why": "fuzz"}) as writer:

@@ -13,6 +13,7 @@ from forensics.simulate.keys import derive_integer
 from forensics.simulate.workloads import PAYMENTS
 
 _HOUR = timedelta(hours=1)
+_VERIFIER = "verifier-b"
 _FOREIGN = "the nonce was issued for the original's session"
 
 
@@ -20,9 +21,7 @@ def _replay(
     scene: Scene,
     original: Attestation,
     at: datetime,
-    *,
     quote: Quote | None = None,
-    verifier: str = "verifier-b",
 ) -> Attestation:
     """The same quote in a new session, to a verifier that lets the attester name the nonce."""
     session = scene.fleet.open_session(
@@ -30,10 +29,10 @@ def _replay(
         at,
         nonce=original.session.nonce,
         announced=False,
-        verifier=verifier,
+        verifier=_VERIFIER,
     )
     return scene.fleet.log_attestation(
-        original.instance, session, quote or original.quote, verifier=verifier
+        original.instance, session, quote or original.quote, verifier=_VERIFIER
     )
 
 
