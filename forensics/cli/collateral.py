@@ -11,7 +11,8 @@ WIDTH = 60
 def collateral(case: CaseArgument, form: FormatOption = Format.table) -> None:
     """Which collateral the case holds, per FMSPC and CA, and when none was in force.
 
-    In the picture █ is covered, ▒ partly, · not at all. Quotes received in a gap are undetermined.
+    In the picture █ is covered, ▒ partly, · not at all. A quote received in a gap is undetermined,
+    or judged by what was issued only later: then the strict check T6 fails.
 
     \b
     Examples:
