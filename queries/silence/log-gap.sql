@@ -1,12 +1,12 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
--- question = "Where are events missing: numbers in a writer's own count, or the answers of one instance to challenges that others' answers surround?"
+-- question = "Where are events missing: numbers in a writer's own count, or the answers of one instance to challenges while others were answered?"
 -- why = "Who wants to hide an attack deletes its lines. An outage loses everybody's; a hole that has one instance's shape was cut."
 -- inputs = ["extent", "loose_end", "nonce", "observation", "stretch"]
 -- scope = ["nonce"]
@@ -20,7 +20,7 @@
 -- attack = ["log suppression"]
 -- spec = ["detector D50"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.run_length]
 -- type = "BIGINT"
@@ -29,7 +29,7 @@
 -- [params.answer_time]
 -- type = "INTERVAL"
 -- default = "5m"
--- meaning = "an answer may take so long; others' challenges within so much of the run tell an outage from a cut"
+-- meaning = "an answer may take so long"
 -- [params.skew_sample]
 -- type = "BIGINT"
 -- default = "10"
@@ -39,10 +39,10 @@
 -- since = "the first challenge of the run; null for a sequence"
 -- missing = "numbers or challenges without an event"
 -- holes = "holes in the sequence; 1 for a run"
--- known = "events of the writer; others' challenges around the run that were answered"
+-- known = "events of the writer; others' challenges from the first to the last of the run that were answered"
 -- largest = "the largest hole"
 -- margin_ms = "how long after answer_time the verifiers' log went on: received_at of its last event by their clocks, the run's last challenge by its issuer's; null for a sequence, which one writer counted"
--- skew_ms = "how far the verifiers' clocks can be ahead of the issuers': the shortest time that any answer around a run took; null: too few answers to know, or a sequence"
+-- skew_ms = "how far the verifiers' clocks can be ahead of the issuers': the shortest time that any answer during a run took; null: too few answers to know, or a sequence"
 -- skew_explains = "that skew would leave the answers time to come; null: not known"
 -- around_seconds = "from the last event before to the first after the largest hole, by the writer's clock; length of the run"
 -- [sides]
@@ -142,12 +142,13 @@ run AS (
     GROUP BY enclave_id, answers_before
     HAVING count(*) >= $run_length
 ),
--- Others' challenges around each run, were they answered? All that were, less its own: both are
--- counted along the time, up to where the run's surroundings end and to where they begin.
+-- Others' challenges during each run, were they answered? All that were, less its own: both are
+-- counted along the time, up to where the run ends and to where it begins. Those before and after
+-- say nothing: they were answered around an outage too.
 edge AS (
-    SELECT enclave_id, since, since - $answer_time AS moment, 1 AS step, -1 AS sign FROM run
+    SELECT enclave_id, since, since AS moment, 1 AS step, -1 AS sign FROM run
     UNION ALL
-    SELECT enclave_id, since, until + $answer_time AS moment, 3 AS step, 1 AS sign FROM run
+    SELECT enclave_id, since, until AS moment, 3 AS step, 1 AS sign FROM run
 ),
 span AS (
     SELECT min(moment) AS first_at, max(moment) AS last_at FROM edge
@@ -204,7 +205,7 @@ clocks AS (
         ) AS a ON a.nonce = w.nonce
     ) AS answered
 ),
-surrounded AS (
+accompanied AS (
     SELECT r.enclave_id, r.since, r.until, r.missing, t.known
     FROM run AS r
     JOIN tally AS t ON t.enclave_id = r.enclave_id AND t.since = r.since
@@ -222,7 +223,7 @@ told AS (
         missing, 1 AS holes, known, missing AS largest, epoch(until) - epoch(since) AS around,
         CASE WHEN known > 0 THEN 'high' ELSE 'medium' END AS severity,
         epoch(l.last_at) - epoch(until + $answer_time) AS margin, c.skew
-    FROM surrounded
+    FROM accompanied
     CROSS JOIN log AS l
     CROSS JOIN clocks AS c
 )
@@ -236,7 +237,7 @@ SELECT
     CASE kind
         WHEN 'sequence' THEN CAST(missing AS VARCHAR) || ' number(s) missing in the writer''s own '
             || 'count, in ' || CAST(holes AS VARCHAR) || ' hole(s)'
-        ELSE CAST(missing AS VARCHAR) || ' challenges in a row without any event; around them '
+        ELSE CAST(missing AS VARCHAR) || ' challenges in a row without any event; meanwhile '
             || CAST(known AS VARCHAR) || ' of other instances were answered'
             || CASE
                 WHEN margin <= skew THEN '; the clocks may be so far apart that answers can still come'
