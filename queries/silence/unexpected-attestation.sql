@@ -1,7 +1,7 @@
 -- ---
 -- id = "unexpected-attestation"
 -- title = "Evidence of an instance that nobody launched"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -28,12 +28,12 @@
 -- discriminator = []
 -- grain = "one row per container, else enclave"
 -- nulls = "an event without container and enclave, or without a time, is counted; events of hosts whose runtime logs nothing, and of no host where no launch names one, are counted; no word from the verifier counts as accepted, refusals alone are low"
--- false_positives = ["a hole in the launch log: an hour in which several instances without a launch first appear is counted as a hole, not reported", "instances that were there before the launch log began: those first seen within warm_up of its first row are counted, unless at least as many seen then were launched"]
+-- false_positives = ["a hole in the launch log: an hour in which several instances without a launch first appear, and in which no runtime logs any launch, is counted as a hole, not reported; an outage that begins or ends within an hour in which launches are logged, or that is one host's, is not told from instances that somebody hides", "instances that were there before the launch log began: those first seen within warm_up of its first row are counted, unless at least as many seen then were launched"]
 -- blind_spots = ["whoever writes the runtime's log", "a hidden instance under the name of a launched one: see two-places-at-once", "instances that go on after their stop event"]
 -- attack = ["shadow instance", "launch outside the orchestrator"]
 -- spec = ["RFC 9334, section 4 (roles)", "detector D44"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -46,7 +46,7 @@
 -- [params.gap_size]
 -- type = "BIGINT"
 -- default = "3"
--- meaning = "an hour in which at least this many instances without a launch first appear is a hole in the launch log"
+-- meaning = "an hour in which at least this many instances without a launch first appear, and in which no launch is logged, is a hole in the launch log: an outage is everybody's, who hides an instance hides one"
 -- [details]
 -- enclave_id = "as logged by the verifier"
 -- node_id = "host, as logged by the verifier"
@@ -124,10 +124,17 @@
 --     CROSS JOIN begun AS g
 --     WHERE b.first_seen < g.first_at + $warm_up
 -- ),
+-- busy AS (
+--     SELECT DISTINCT floor(epoch(timestamp) / 3600) AS hour_no
+--     FROM launch
+--     WHERE timestamp IS NOT NULL
+-- ),
 -- hole AS (
---     SELECT floor(epoch(first_seen) / 3600) AS hour_no
---     FROM bare
---     GROUP BY floor(epoch(first_seen) / 3600)
+--     SELECT floor(epoch(b.first_seen) / 3600) AS hour_no
+--     FROM bare AS b
+--     LEFT JOIN busy AS y ON y.hour_no = floor(epoch(b.first_seen) / 3600)
+--     WHERE y.hour_no IS NULL
+--     GROUP BY floor(epoch(b.first_seen) / 3600)
 --     HAVING count(*) >= $gap_size
 -- )
 -- SELECT count(*) AS unjudged
@@ -252,11 +259,18 @@ early_unknown AS (
     CROSS JOIN begun AS g
     WHERE t.launched_at IS NULL AND t.first_seen < g.warm_at
 ),
+-- An hour in which any launch is logged has a launch log, however many are unknown to it.
+busy AS (
+    SELECT DISTINCT floor(epoch(timestamp) / 3600) AS hour_no
+    FROM launch
+    WHERE timestamp IS NOT NULL
+),
 hole AS (
-    SELECT floor(epoch(first_seen) / 3600) AS hour_no
-    FROM told
-    WHERE launched_at IS NULL
-    GROUP BY floor(epoch(first_seen) / 3600)
+    SELECT floor(epoch(t.first_seen) / 3600) AS hour_no
+    FROM told AS t
+    LEFT JOIN busy AS y ON y.hour_no = floor(epoch(t.first_seen) / 3600)
+    WHERE t.launched_at IS NULL AND y.hour_no IS NULL
+    GROUP BY floor(epoch(t.first_seen) / 3600)
     HAVING count(*) >= $gap_size
 ),
 candidate AS (
