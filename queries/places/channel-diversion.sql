@@ -1,7 +1,7 @@
 -- ---
 -- id = "channel-diversion"
 -- title = "A session that ends at another platform than the one that was started"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -15,14 +15,14 @@
 -- follows = ["container_id"]
 -- discriminator = ["kind"]
 -- grain = "one row per container, else enclave, and one per channel key"
--- nulls = "sightings without a time, and workloads without a launch event, are counted where a quote came; a platform or host that was seen too seldom has no home"
+-- nulls = "sightings without a time, and workloads without a launch event, are counted where a quote came; a platform or host that was seen too seldom, or that is listed for another time only, has no home"
 -- clocks = "the verifiers': they would have to be home_time apart to move a sighting out of the time in which its platform is at home, which most of its evidence tells, and not its order; peers by turns (channel_key, medium) are in the order of their receipt, and two verifiers could seem to take turns that one platform did not"
 -- false_positives = ["a host whose platform was replaced: the old one is not seen again", "load balancers that end the channel for their backends, and clients behind changing addresses (channel_key: medium)"]
 -- blind_spots = ["a diversion within one host", "a machine that takes over a host for good: see platform-relocation", "peer certificates are not compared: no log has them"]
 -- attack = ["diversion of an attested channel"]
 -- spec = ["Identity crisis in confidential computing, AsiaCCS 2026", "detector D11"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_quotes]
 -- type = "BIGINT"
@@ -31,7 +31,7 @@
 -- [params.home_time]
 -- type = "INTERVAL"
 -- default = "1d"
--- meaning = "a platform counts as at home for this long after it was last seen there"
+-- meaning = "a platform that no list names counts as at home for this long after it was last seen there; a listed one until its valid_to"
 -- [details]
 -- kind = "foreign_platform: the evidence is of a platform whose home is another host; channel_key: one bound key, two peers by turns"
 -- launched_on = "hosts that the launch named; null for channel_key"
@@ -130,13 +130,13 @@ learned AS (
     ) AS counted
     WHERE quotes >= $min_quotes AND quotes * 2 > all_quotes
 ),
--- A list knows better than habit.
+-- A list knows better than habit, and until when: whoever was not seen again may still be there.
 home AS (
     SELECT
-        ppid, node_id, TRUE AS by_list, valid_from AS first_at, valid_to AS last_at
+        ppid, node_id, TRUE AS by_list, valid_from AS from_at, valid_to AS until_at
     FROM listed
     UNION ALL
-    SELECT h.ppid, h.node_id, FALSE AS by_list, h.first_at, h.last_at
+    SELECT h.ppid, h.node_id, FALSE AS by_list, h.first_at, h.last_at + $home_time
     FROM learned AS h
     LEFT JOIN (SELECT DISTINCT ppid FROM listed) AS l ON l.ppid = h.ppid
     WHERE l.ppid IS NULL
@@ -144,9 +144,14 @@ home AS (
 settled AS (
     SELECT DISTINCT p.observation_no
     FROM placed AS p
-    JOIN home AS h ON h.ppid = p.ppid AND h.node_id = p.node_id
+    JOIN home AS h
+        ON h.ppid = p.ppid
+        AND h.node_id = p.node_id
+        AND coalesce(p.received_at >= h.from_at, TRUE)
+        AND coalesce(p.received_at < h.until_at, TRUE)
 ),
--- The platform is at home elsewhere, at that very time, and another one is at home here.
+-- The platform is at home elsewhere, at that very time, and another one is at home here: listed
+-- for that time, or by habit of any.
 diverted AS (
     SELECT
         p.ppid, p.observation_no, p.received_at, p.container_id, p.enclave_id,
@@ -156,9 +161,13 @@ diverted AS (
     JOIN home AS h
         ON h.ppid = p.ppid
         AND h.node_id <> p.node_id
-        AND coalesce(p.received_at >= h.first_at, TRUE)
-        AND coalesce(p.received_at < h.last_at + $home_time, TRUE)
-    JOIN home AS e ON e.node_id = p.node_id AND e.ppid <> p.ppid
+        AND coalesce(p.received_at >= h.from_at, TRUE)
+        AND coalesce(p.received_at < h.until_at, TRUE)
+    JOIN home AS e
+        ON e.node_id = p.node_id
+        AND e.ppid <> p.ppid
+        AND (NOT e.by_list OR coalesce(p.received_at >= e.from_at, TRUE))
+        AND (NOT e.by_list OR coalesce(p.received_at < e.until_at, TRUE))
     LEFT JOIN settled AS s ON s.observation_no = p.observation_no
     WHERE s.observation_no IS NULL
 ),
