@@ -1,12 +1,12 @@
 -- ---
 -- id = "revoked-in-hindsight"
 -- title = "Accepted before its certificate was revoked"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
--- question = "Which platforms attested well under a PCK certificate, or a PCK CA, that a later revocation list names?"
+-- question = "Which platforms attested well under a PCK certificate, or a PCK CA, that a later revocation list names, issued by the moment of hindsight?"
 -- why = "Revocation usually means that the key was extracted, and it was extracted before it was revoked: what the platform was given until then may have gone elsewhere."
 -- inputs = ["certificate", "crl", "observation", "quote", "release", "verdict"]
 -- requires = ["quote"]
@@ -15,15 +15,18 @@
 -- apart = ["certificate", "crl"]
 -- discriminator = ["kind", "serial"]
 -- grain = "one row per platform and revoked certificate"
--- nulls = "where neither verifier nor verdict accepted, nothing was exposed; evidence without a time counts as before the revocation"
+-- nulls = "where neither verifier nor verdict accepted, nothing was exposed; evidence without a time counts as before the revocation, a list without a date as known"
 -- clocks = "the verifier's against the issuer's dates of its lists, which nothing ties together; they only say before or after, a revoked certificate is told either way"
 -- false_positives = ["a certificate that was revoked because it was superseded or out of use: reason codes are not kept"]
 -- blind_spots = ["revocations on lists that nobody archived", "the revocation is dated by the first archived list that has it: it may be older"]
 -- attack = ["key extraction (TEE.fail and its kin)"]
 -- spec = ["RFC 5280, section 5", "Intel SGX PCK certificate and CRL profile", "detector D36"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.as_of]
+-- type = "TIMESTAMPTZ"
+-- meaning = "the moment of hindsight: a list that was issued later is not known yet"
 -- [details]
 -- kind = "pck: the platform's certificate; pck_ca: the CA above it"
 -- serial = "serial number of the revoked certificate"
@@ -59,20 +62,25 @@ ca AS (
     FROM certificate
     WHERE subject IS NOT NULL AND issuer IS NOT NULL
 ),
+-- Hindsight knows what had been issued by its moment, as verdicts do.
+known AS (
+    SELECT issuer, crl_id, this_update, first_acquired_at, revoked_serials
+    FROM crl
+    WHERE authentic AND coalesce(this_update <= $as_of, TRUE)
+),
 listed AS (
     SELECT h.pck_id, 'pck' AS kind, h.pck_serial AS serial, c.issuer, c.crl_id, c.this_update,
         c.first_acquired_at
     FROM held AS h
-    JOIN crl AS c
-        ON c.issuer = h.pck_ca AND c.authentic AND list_contains(c.revoked_serials, h.pck_serial)
+    JOIN known AS c
+        ON c.issuer = h.pck_ca AND list_contains(c.revoked_serials, h.pck_serial)
     UNION ALL
     SELECT h.pck_id, 'pck_ca' AS kind, h.pck_ca_serial AS serial, c.issuer, c.crl_id,
         c.this_update, c.first_acquired_at
     FROM held AS h
     JOIN ca AS a ON a.subject = h.pck_ca AND a.serial = h.pck_ca_serial
-    JOIN crl AS c
-        ON c.issuer = a.issuer AND c.authentic
-        AND list_contains(c.revoked_serials, h.pck_ca_serial)
+    JOIN known AS c
+        ON c.issuer = a.issuer AND list_contains(c.revoked_serials, h.pck_ca_serial)
 ),
 ordered AS (
     SELECT

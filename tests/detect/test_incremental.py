@@ -202,8 +202,10 @@ def test_nothing_new_is_nothing_read_whatever_the_scope(own_case: Case) -> None:
                   as_of=later)  # fmt: skip
     assert told(again) == told(full)
     read = {run.detector.id: run.observations_read for run in again.runs}
-    # The cut-off moved: whether silence has become too long is asked of the landmarks.
-    assert {name for name, count in read.items() if count != 0} == {"silent-enclave"}
+    # The cut-off moved: whether silence has become too long, and whose revocation has come to be
+    # known, is asked of the landmarks.
+    asked = {"revoked-in-hindsight", "silent-enclave"}
+    assert {name for name, count in read.items() if count != 0} == asked
     assert None not in {run.cut_off for run in again.runs}
     findings = {f.fingerprint: f.state for f in again.findings}
     assert set(findings.values()) <= {"recurring", "resolved"}
