@@ -1,30 +1,36 @@
 -- ---
 -- id = "nonce-reuse"
 -- title = "One challenge for several sessions"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
--- question = "Which nonces were issued twice, or accepted in several sessions over different evidence?"
+-- question = "Which nonces were issued twice, or accepted over different evidence: in several sessions, or, where none is logged, long after one another?"
 -- why = "A challenge works once. A verifier that repeats them has a broken or cloned random generator, or a constant in the place of one, and accepts what was made for somebody else."
 -- inputs = ["nonce", "observation", "quote"]
 -- scope = ["nonce"]
 -- discriminator = []
 -- grain = "one row per nonce"
--- nulls = "where no session is logged, the enclave stands for it; events and challenges with neither say nothing; no word from the verifier counts as accepted"
--- false_positives = ["a retry of the same session", "evidence of several devices for one nonce in one session", "collectors that ship a line twice"]
+-- nulls = "where no session is logged, the enclave stands for it, and reports that are more than retry_window apart answered the challenge anew, whoever sent them; challenges with neither say nothing, nor do reports with a session beside one without; reports without session and time are counted; no word from the verifier counts as accepted"
+-- clocks = "the verifiers': where no session is logged, they would have to be seconds_apart less retry_window apart to make a retry of a challenge that was used again, or the other way round"
+-- false_positives = ["a retry of the same session; where none is logged, retries that go on for longer than retry_window", "evidence of several devices for one nonce in one session", "collectors that ship a line twice"]
 -- blind_spots = ["a verifier whose nonces differ and can be foreseen", "the same evidence shown again under its nonce: see replayed-quote"]
 -- attack = ["verifier clone or snapshot", "static challenge"]
 -- spec = ["RFC 9334, section 10.2", "detector D04"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
+-- [params.retry_window]
+-- type = "INTERVAL"
+-- default = "60s"
+-- meaning = "where no session is logged, another report accepted up to this much later may answer the same challenge again"
 -- [details]
 -- issued = "number of challenges with it in the nonce log, copies aside"
 -- sessions = "sessions (else enclaves) that it was issued for or that answered it"
 -- enclaves = "enclaves that it was issued for or that answered it"
 -- answers = "number of different signed reports that were accepted with it"
+-- seconds_apart = "where no session is logged: from the first acceptance of its first report to that of its last; null: a session is logged, or one report"
 -- sightings = "number of events that carry it"
 -- [sides]
 -- fact = "nonce"
@@ -36,6 +42,10 @@
 -- SELECT count(*) AS unjudged
 -- FROM observation
 -- WHERE event_type = 'enclave_attestation' AND nonce IS NULL"""
+-- [[not_evaluable]]
+-- reason = "different reports accepted with one nonce, where neither session nor time tells a retry"
+-- count = """
+-- SELECT count(*) AS unjudged FROM weighed WHERE NOT several AND NOT late AND untimed"""
 -- ---
 -- What occurs once has, as a rule, a beginning that occurs once. A copied line agrees in everything.
 WITH reissued AS (
@@ -62,19 +72,53 @@ shared AS (
     HAVING min(quote_no) <> max(quote_no)
 ),
 -- The same report in two sessions is a replay, or was signed twice.
-answered AS (
-    SELECT o.nonce, count(DISTINCT q.signed_id) AS answers
+report AS (
+    SELECT
+        o.nonce, q.signed_id,
+        min(coalesce(o.session_id, o.enclave_id)) AS first_party,
+        max(coalesce(o.session_id, o.enclave_id)) AS last_party,
+        min(CASE WHEN o.session_id IS NULL THEN o.received_at END) AS first_at,
+        bool_or(o.session_id IS NULL AND o.received_at IS NULL) AS untimed
     FROM shared AS s
     JOIN observation AS o ON o.nonce = s.nonce AND coalesce(o.claimed_ok, TRUE)
     JOIN quote AS q ON q.quote_no = o.quote_no AND q.proven
-    GROUP BY o.nonce
-    HAVING min(coalesce(o.session_id, o.enclave_id)) <> max(coalesce(o.session_id, o.enclave_id))
-        AND min(q.signed_id) <> max(q.signed_id)
+    GROUP BY o.nonce, q.signed_id
+),
+-- A session may answer its challenge twice. Where none is logged, time tells a retry from a
+-- challenge that is used again.
+weighed AS (
+    SELECT
+        nonce,
+        coalesce(min(first_party) <> max(last_party), FALSE) AS several,
+        coalesce(max(first_at) > min(first_at) + $retry_window, FALSE) AS late,
+        bool_or(untimed) AS untimed
+    FROM report
+    GROUP BY nonce
+    HAVING min(signed_id) <> max(signed_id)
 ),
 reused AS (
     SELECT nonce FROM reissued
     UNION
-    SELECT nonce FROM answered
+    SELECT nonce FROM weighed WHERE several OR late
+),
+accepted AS (
+    SELECT
+        o.nonce, q.signed_id,
+        min(CASE WHEN o.session_id IS NULL THEN o.received_at END) AS first_at
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no AND q.proven
+    WHERE coalesce(o.claimed_ok, TRUE) AND o.nonce IN (SELECT nonce FROM reused)
+    GROUP BY o.nonce, q.signed_id
+),
+answered AS (
+    SELECT
+        nonce, count(*) AS answers,
+        CASE
+            WHEN count(first_at) > 1
+                THEN CAST(epoch(max(first_at)) - epoch(min(first_at)) AS BIGINT)
+        END AS seconds_apart
+    FROM accepted
+    GROUP BY nonce
 ),
 answer AS (
     SELECT
@@ -125,14 +169,19 @@ SELECT
     p.last_seen,
     coalesce(s.observation_ids, []) AS observation_ids,
     'high' AS severity,
-    'One nonce served ' || CAST(p.session_count AS VARCHAR) || ' sessions: issued '
-    || CAST(coalesce(i.issued, 0) AS VARCHAR) || ' time(s), accepted over '
-    || CAST(coalesce(n.answers, 0) AS VARCHAR) || ' different reports' AS summary,
+    CASE
+        WHEN p.session_count > 1
+            THEN 'One nonce served ' || CAST(p.session_count AS VARCHAR) || ' sessions'
+        ELSE 'One nonce was answered anew up to ' || CAST(n.seconds_apart AS VARCHAR) || ' s later'
+    END
+    || ': issued ' || CAST(coalesce(i.issued, 0) AS VARCHAR) || ' time(s), accepted over '
+    || CAST(coalesce(n.answers, 0) AS VARCHAR) || ' different report(s)' AS summary,
     CAST(to_json({
         'issued': coalesce(i.issued, 0),
         'sessions': p.sessions,
         'enclaves': p.enclaves,
         'answers': coalesce(n.answers, 0),
+        'seconds_apart': n.seconds_apart,
         'sightings': coalesce(s.sightings, 0)
     }) AS VARCHAR) AS details
 FROM parties AS p
