@@ -1,7 +1,7 @@
 -- ---
 -- id = "wrongful-reject"
 -- title = "A good quote that the verifier refused"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -12,20 +12,24 @@
 -- requires = ["verdict"]
 -- scope = ["observation_id"]
 -- discriminator = []
--- grain = "one row per instance"
--- nulls = "what was not approved, not bound or not determined may have been refused for that: no finding; where the manifests name no measurements, or no rule, that is not asked"
+-- grain = "one row per instance; low where in all of it a strict check fails that says nothing about the enclave itself"
+-- nulls = "what was not approved, not yet approved (by approved_at, or by a later manifest that brought the approval), not bound or not determined, what can be debugged or is otherwise no enclave, TD or guest to trust (A1-A4, N10) may have been refused for that: no finding; where the manifests name no measurements, or no rule, that is not asked"
 -- clocks = "the verifier's against the approver's, which nothing ties together: an approval is from a day to a day, and a refusal within the clocks' reach of its ends is told without a margin"
 -- false_positives = ["a policy that is stricter than the manifest", "a refusal for freshness: late, replayed or unknown nonces"]
 -- blind_spots = ["refusals that were logged without the quote"]
 -- attack = ["denial of service through the verifier"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D34"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.accept]
 -- type = "VARCHAR[]"
 -- default = "UpToDate, SWHardeningNeeded"
 -- meaning = "TCB statuses that are good enough, where the manifest's policy does not say"
+-- [params.recording_lag]
+-- type = "INTERVAL"
+-- default = "1d"
+-- meaning = "an approval that a later manifest brought may have been made this long before this tool read it"
 -- [details]
 -- claimed = "quote_status as logged"
 -- statuses = "TCB statuses recomputed"
@@ -69,6 +73,14 @@ WITH refused AS (
         -- AMD gives its platforms no status.
         AND (q.tee = 'snp' OR list_contains(coalesce(p.accept, $accept), v.status))
         AND coalesce(b.result = 'match', TRUE)
+        -- What can be debugged, or moved, is not good, whoever signed it.
+        AND NOT (
+            list_contains(coalesce(v.strict_failures, CAST([] AS VARCHAR[])), 'A1')
+            OR list_contains(coalesce(v.strict_failures, CAST([] AS VARCHAR[])), 'A2')
+            OR list_contains(coalesce(v.strict_failures, CAST([] AS VARCHAR[])), 'A3')
+            OR list_contains(coalesce(v.strict_failures, CAST([] AS VARCHAR[])), 'A4')
+            OR list_contains(coalesce(v.strict_failures, CAST([] AS VARCHAR[])), 'N10')
+        )
 ),
 approved AS (
     SELECT DISTINCT x.observation_no
@@ -91,6 +103,14 @@ approved AS (
         AND coalesce(r.host_data = x.host_data, r.host_data IS NULL)
         AND coalesce(x.received_at >= r.valid_from, TRUE)
         AND coalesce(x.received_at < r.valid_to, TRUE)
+        -- Whoever refused could know of it by then (see backdated-approval).
+        AND coalesce(
+            x.received_at >= CASE
+                WHEN r.approved_at IS NOT NULL THEN r.approved_at
+                WHEN r.recorded_at > r.workload_recorded_at THEN r.recorded_at - $recording_lag
+            END,
+            TRUE
+        )
 )
 SELECT
     x.subject_type,
@@ -99,8 +119,15 @@ SELECT
     max(x.received_at) AS last_seen,
     string_split(string_agg(x.observation_id, ' ' ORDER BY x.received_at, x.observation_no), ' ')
         AS observation_ids,
-    'medium' AS severity,
+    CASE WHEN bool_and(len(x.strict_failures) > 0) THEN 'low' ELSE 'medium' END AS severity,
     'Refused ' || CAST(count(*) AS VARCHAR) || ' time(s) although everything verifies'
+    || CASE
+        WHEN bool_or(len(x.strict_failures) > 0)
+            THEN ', but for strict checks ('
+                || array_to_string(list_sort(list_distinct(flatten(list(x.strict_failures)))), ', ')
+                || ')'
+        ELSE ''
+    END
     || coalesce(' (logged: ' || min(x.claimed_quote_status) || ')', '') AS summary,
     CAST(to_json({
         'claimed': list_sort(
