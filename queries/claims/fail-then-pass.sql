@@ -1,7 +1,7 @@
 -- ---
 -- id = "fail-then-pass"
 -- title = "Refused, and soon after accepted elsewhere"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -12,14 +12,14 @@
 -- scope = ["container_id", "enclave_id", "signature_r"]
 -- suspects = "SELECT instance AS container_id, instance AS enclave_id FROM refused"
 -- discriminator = ["kind"]
--- grain = "one row per instance and kind"
+-- grain = "one row per instance and kind; high where another verifier accepts, or the same evidence is accepted; low where the verifier that refused accepts new evidence"
 -- nulls = "evidence without an instance is told by its signing event; a verdict that was not logged is neither; evidence without a time is counted"
--- false_positives = ["a verifier that could not reach its collateral and was asked again (low where the one verifier that refused accepts new evidence)", "a verifier that was mended in between"]
+-- false_positives = ["a verifier that could not reach its collateral: asked again it is low, however often; a client that goes on to another verifier meanwhile is told as any other, since words for such a reason differ from verifier to verifier", "a verifier that was mended in between"]
 -- blind_spots = ["refusals that nobody logged", "patience: a second try after the window"]
 -- attack = ["verifier shopping"]
 -- spec = ["detector D49"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.window]
 -- type = "INTERVAL"
@@ -232,8 +232,7 @@ SELECT
     s.first_seen,
     s.last_seen,
     s.observation_ids,
-    CASE t.kind WHEN 'same_evidence' THEN 'high' WHEN 'other_verifier' THEN 'medium' ELSE 'low' END
-        AS severity,
+    CASE t.kind WHEN 'retry' THEN 'low' ELSE 'high' END AS severity,
     CASE t.kind
         WHEN 'same_evidence' THEN 'The same evidence was refused by '
         ELSE 'Refused by '
