@@ -1,12 +1,12 @@
 -- ---
 -- id = "token-evidence-mismatch"
 -- title = "A verifier's token about other evidence than the quote beside it"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
--- question = "Which attestation tokens state another quote, measurement, signer or REPORT_DATA than the evidence that was logged with them?"
+-- question = "Which attestation tokens state another quote, measurement, signer or REPORT_DATA than the evidence that was logged with them, or that they name?"
 -- why = "Relying parties see the token, not the quote. A token of other evidence was swapped, forged or used again, and every check of the quote says nothing about it."
 -- inputs = ["observation", "quote"]
 -- requires = ["observation"]
@@ -17,16 +17,16 @@
 -- SELECT CAST(NULL AS VARCHAR), quote_id FROM shown WHERE (SELECT count(*) FROM astray) > 0"""
 -- discriminator = ["kind"]
 -- grain = "one row per instance, else token, and kind"
--- nulls = "claims that the token does not make, or in a form that is no hex of the right length, are not compared; a token without any quote beside it is counted unless its hash names a quote of the case"
+-- nulls = "claims that the token does not make, or in a form that is no hex of the right length, are not compared, and a token that makes no other is counted; a token without any quote beside it is held against the quote of the case that its hash names, else counted; so is a quote without a token, and a hash beside a quote that was logged with bytes after its end: a verifier may have hashed it without them"
 -- false_positives = ["a quote hash over a wrapped form (runtime data, an encoding of the quote): where the token's REPORT_DATA agrees with the quote it is low"]
--- blind_spots = ["the signature of the token is not verified", "tokens under names that the view does not know", "a token that makes no claim about its evidence"]
+-- blind_spots = ["a false hash beside a quote with bytes after its end: counted", "the signature of the token is not verified", "tokens under names that the view does not know", "a token that makes no claim about its evidence"]
 -- attack = ["swapped token", "forged token", "token reuse"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "Microsoft Azure Attestation, SGX claims", "detector D57"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
--- kind = "claims: a claim contradicts the quote beside it; swapped: the hash is that of another quote of the case; hash: the hash is of no quote of the case"
+-- kind = "claims: a claim contradicts the quote beside it; named: there is none beside it, and a claim contradicts the quote of the case that the hash names; swapped: the hash is that of another quote of the case; hash: the hash is of no quote of the case"
 -- claims = "claims that disagree: measurement, mrsigner, report_data, quote_hash"
 -- other_quotes = "quotes of the case that the tokens are about instead"
 -- tokens = "number of different tokens"
@@ -47,6 +47,39 @@
 --         o.token_quote_hash, o.token_measurement, o.token_mrsigner, o.token_report_data
 --     ) IS NOT NULL
 --     AND q.quote_id IS NULL"""
+-- [[not_evaluable]]
+-- reason = "hash in a token, beside a quote with bytes after its end: it may be of the quote without them"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- LEFT JOIN quote AS x ON x.quote_id = o.token_quote_hash
+-- WHERE length(o.token_quote_hash) = 64 AND q.trailing_size > 0 AND x.quote_id IS NULL"""
+-- [[not_evaluable]]
+-- reason = "token that claims nothing about its evidence that can be compared"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- WHERE o.quote_id IS NOT NULL
+--     AND coalesce(
+--         o.token_id, o.token_quote_hash, o.token_measurement, o.token_mrsigner,
+--         o.token_report_data
+--     ) IS NOT NULL
+--     AND coalesce(length(o.token_quote_hash), 0) <> 64
+--     AND coalesce(length(o.token_measurement), 0) NOT IN (64, 96)
+--     AND coalesce(length(o.token_mrsigner), 0) <> 64
+--     AND coalesce(length(o.token_report_data), 0) <> 128"""
+-- [[not_evaluable]]
+-- reason = "attestation event with a quote and without a token"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- WHERE o.event_type = 'enclave_attestation'
+--     AND o.quote_id IS NOT NULL
+--     AND coalesce(
+--         o.token_id, o.token_quote_hash, o.token_measurement, o.token_mrsigner,
+--         o.token_report_data
+--     ) IS NULL"""
 -- ---
 WITH token AS (
     SELECT
@@ -63,13 +96,12 @@ WITH token AS (
         CASE WHEN length(o.token_mrsigner) = 64 THEN o.token_mrsigner END AS mrsigner,
         CASE WHEN length(o.token_report_data) = 128 THEN o.token_report_data END AS report_data
     FROM observation AS o
-    WHERE o.quote_id IS NOT NULL
-        AND coalesce(
-            o.token_quote_hash, o.token_measurement, o.token_mrsigner, o.token_report_data
-        ) IS NOT NULL
+    WHERE coalesce(
+        o.token_quote_hash, o.token_measurement, o.token_mrsigner, o.token_report_data
+    ) IS NOT NULL
 ),
 shown AS (
-    SELECT quote_id, signing_id FROM quote
+    SELECT quote_id, signing_id, mrenclave, mrtd, measurement, mrsigner, report_data FROM quote
 ),
 -- Few tokens are about another quote than the one beside them.
 astray AS (
@@ -78,7 +110,9 @@ astray AS (
     WHERE token_quote_hash IS NOT NULL AND coalesce(token_quote_hash <> quote_id, TRUE)
 ),
 named AS (
-    SELECT quote_id, signing_id FROM shown WHERE quote_id IN (SELECT quote_id FROM astray)
+    SELECT quote_id, signing_id, mrenclave, mrtd, measurement, mrsigner, report_data
+    FROM shown
+    WHERE quote_id IN (SELECT quote_id FROM astray)
 ),
 -- Hashes name the quote whole; a sender's padding is not part of what a verifier hashed.
 compared AS (
@@ -91,10 +125,26 @@ compared AS (
         coalesce(t.mrsigner <> q.mrsigner, FALSE) AS signer_differs,
         coalesce(t.report_data <> q.report_data, FALSE) AS report_data_differs,
         coalesce(t.report_data = q.report_data, FALSE) AS report_data_agrees,
-        x.quote_id AS other_quote
+        x.quote_id AS other_quote, TRUE AS beside
     FROM token AS t
     JOIN quote AS q ON q.quote_no = t.quote_no
     LEFT JOIN named AS x ON x.quote_id = t.quote_hash AND x.signing_id <> q.signing_id
+    WHERE t.quote_id IS NOT NULL
+    UNION ALL
+    -- Relying parties log the token alone: its hash says which quote it is about.
+    SELECT
+        t.observation_id, t.observation_no, t.received_at, t.claimed_ok, t.token_id,
+        t.subject_type, t.subject_id, t.quote_id, t.quote_hash,
+        FALSE AS hash_differs,
+        coalesce(t.measurement <> coalesce(q.mrenclave, q.mrtd, q.measurement), FALSE)
+            AS measurement_differs,
+        coalesce(t.mrsigner <> q.mrsigner, FALSE) AS signer_differs,
+        coalesce(t.report_data <> q.report_data, FALSE) AS report_data_differs,
+        coalesce(t.report_data = q.report_data, FALSE) AS report_data_agrees,
+        CAST(NULL AS VARCHAR) AS other_quote, FALSE AS beside
+    FROM token AS t
+    JOIN named AS q ON q.quote_id = t.quote_hash
+    WHERE t.quote_id IS NULL
 ),
 offence AS (
     SELECT
@@ -102,6 +152,7 @@ offence AS (
         token_id, other_quote, hash_differs, measurement_differs, signer_differs,
         report_data_differs, report_data_agrees,
         CASE
+            WHEN NOT beside THEN 'named'
             WHEN other_quote IS NOT NULL THEN 'swapped'
             WHEN measurement_differs OR signer_differs OR report_data_differs THEN 'claims'
             ELSE 'hash'
@@ -140,6 +191,7 @@ SELECT
     CASE kind
         WHEN 'swapped' THEN 'The token is about another quote of the case'
         WHEN 'claims' THEN 'The token contradicts the quote beside it'
+        WHEN 'named' THEN 'The token contradicts the quote that its hash names'
         ELSE 'The token names a quote that is not the one beside it'
     END
     || ': ' || array_to_string(

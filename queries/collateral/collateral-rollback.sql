@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-rollback"
 -- title = "Collateral that goes back"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -14,14 +14,14 @@
 -- apart = ["collateral", "crl"]
 -- discriminator = ["kind", "series", "used"]
 -- grain = "one row per verifier, platform family and number that it went back to; one per series of documents that went back"
--- nulls = "a number without a verifier's name or without a time has no order and is counted; a verifier that logs no number cannot be judged"
+-- nulls = "a number without a verifier's name or without a time has no order and is counted; a verdict logged without the number cannot be judged and is counted"
 -- clocks = "one each: a verifier's uses are in the order of its own clock, issues in that of their issuer's dates; the two are never compared"
 -- false_positives = ["caches behind one name that alternate for longer than cache_lifetime", "documents (low): Intel serves an early and a standard set side by side, and a case may hold both", "revocation lists (low): an authority may drop certificates that have expired"]
 -- blind_spots = ["verifiers that do not log the TCB evaluation number", "a rollback within one evaluation number"]
 -- attack = ["collateral rollback"]
 -- spec = ["Intel PCS: tcbEvaluationDataNumber only grows with TCB recoveries", "RFC 5280, section 5.1.2.4 (thisUpdate)", "detector D28"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.cache_lifetime]
 -- type = "INTERVAL"
@@ -47,6 +47,12 @@
 -- FROM observation
 -- WHERE claimed_evaluation_number IS NOT NULL
 --     AND (backend_verifier IS NULL OR received_at IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "verdict logged without the evaluation number that the verifier used"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation
+-- WHERE claimed_ok IS NOT NULL AND claimed_evaluation_number IS NULL"""
 -- ---
 WITH used AS (
     SELECT
