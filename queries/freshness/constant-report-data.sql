@@ -1,7 +1,7 @@
 -- ---
 -- id = "constant-report-data"
 -- title = "REPORT_DATA that never changes"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -19,7 +19,7 @@
 -- attack = ["replay of evidence without freshness"]
 -- spec = ["RFC 9334, section 10", "detector D08"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_sessions]
 -- type = "BIGINT"
@@ -137,7 +137,11 @@ SELECT
     CASE WHEN r.by_design AND NOT t.all_zero THEN 'low' ELSE 'medium' END AS severity,
     CAST(t.constants AS VARCHAR) || ' constant REPORT_DATA value(s) in '
     || CAST(t.sessions AS VARCHAR) || ' sessions'
-    || CASE WHEN t.all_zero THEN ', all zero' ELSE '' END
+    || CASE
+        WHEN t.all_zero AND t.constants > 1 THEN ', one of them all zero'
+        WHEN t.all_zero THEN ', all zero'
+        ELSE ''
+    END
     || CASE WHEN r.by_design THEN '; the rule binds no nonce' ELSE '' END AS summary,
     CAST(to_json({
         'values': t.constants,

@@ -1,24 +1,24 @@
 -- ---
 -- id = "resigned-report"
 -- title = "One report signed anew"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
 -- sig = true
 -- question = "Which reports were signed more than once, so that a new signature brought no new statement?"
--- why = "Two signatures over the same bytes mean that REPORT_DATA bound nothing fresh: the evidence could not have answered two different challenges."
+-- why = "Two signatures over the same bytes are one statement: whatever REPORT_DATA binds, the second signature binds nothing fresh, and the evidence could not have answered two different challenges."
 -- inputs = ["observation", "quote"]
 -- scope = ["report_data"]
 -- discriminator = []
 -- grain = "one row per signed region"
 -- nulls = "sightings without a time come last"
--- false_positives = ["services that attest with a constant REPORT_DATA by design, a TLS key for example"]
+-- false_positives = ["a host that has one report quoted twice for one challenge", "services that attest with a constant REPORT_DATA by design, a TLS key for example"]
 -- blind_spots = ["two signatures of which one was never collected"]
 -- attack = ["evidence without freshness"]
 -- spec = ["RFC 9334, section 10", "detector D08"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- signatures = "number of distinct signing events over the same signed region"
@@ -62,7 +62,7 @@ SELECT
         AS observation_ids,
     'medium' AS severity,
     'The same report was signed ' || CAST(max(signatures) AS VARCHAR)
-    || ' times: nothing fresh was bound into it' AS summary,
+    || ' times: no signature after the first brought anything fresh' AS summary,
     CAST(to_json({
         'signatures': max(signatures),
         'attestation_keys': list_sort(list(DISTINCT attestation_key_id)),
