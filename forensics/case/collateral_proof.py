@@ -159,18 +159,21 @@ def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTable
 
 
 def prove_crls(
-    connection: duckdb.DuckDBPyConnection, tables: DerivedTables, issuers: Sequence[Certificate]
+    connection: duckdb.DuckDBPyConnection,
+    tables: DerivedTables,
+    issuers: Sequence[Certificate],
+    anchors: Sequence[Certificate],
 ) -> int:
-    """Prove new CRLs, and again those whose issuer was not known. Returns their number."""
+    """Prove new CRLs, and again those whose issuer nobody trusted. Returns their number."""
     missing = connection.execute(
         """
         SELECT data FROM stored.crl
-        WHERE crl_id NOT IN (SELECT crl_id FROM stored.fact_crl WHERE authentic)
+        WHERE crl_id NOT IN (SELECT crl_id FROM stored.fact_crl WHERE authentic AND trusted)
         ORDER BY crl_id
         """
     ).fetchall()
-    rows = [crl_row(prove_crl(parse_crl(data), issuers)) for (data,) in missing]
-    _renew(connection, tables, FACT_CRL, "crl_id", rows)
+    rows = [crl_row(prove_crl(parse_crl(data), issuers, anchors)) for (data,) in missing]
+    _renew(connection, tables, FACT_CRL, "crl_id", rows, "authentic AND trusted")
     return len(missing)
 
 
@@ -180,10 +183,11 @@ def _renew(
     table: Table,
     key: str,
     rows: list[Row],
+    lasting: str = "authentic",
 ) -> None:
-    """The authentic rows that the table has, with these in place of all others."""
+    """The rows that the table has and that last (SQL), with these in place of all others."""
     if rows:
-        rows += read_rows(connection, table, key, "authentic")
+        rows += read_rows(connection, table, key, lasting)
         tables.replace(table, sorted(rows, key=lambda row: row[key]))
 
 

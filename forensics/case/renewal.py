@@ -54,14 +54,14 @@ class Renewal:
         """Add the missing facts about whatever speaks for a quote, while quotes are proven."""
         connection, tables = self._connection, self._tables
         self._quotes = watch_quotes(connection, proving, progress)
-        keys = (parse_certificate(der).public_key for der in self._anchors)
-        trusted = frozenset(filter(None, keys))
+        anchors = [parse_certificate(der) for der in self._anchors]
+        trusted = frozenset(filter(None, (anchor.public_key for anchor in anchors)))
         counts = {"certificates": prove_chains(connection, tables, trusted)}
         counts["qe_reports"] = prove_certifications(connection, tables, threads)
         self._issuers = read_issuers(connection, self._anchors)
         prove_certificates(connection, tables, self._issuers)
         counts["documents"] = prove_documents(connection, tables, self._issuers, trusted)
-        counts["crls"] = prove_crls(connection, tables, self._issuers)
+        counts["crls"] = prove_crls(connection, tables, self._issuers, anchors)
         self.signatures |= counts
         self._repeated = find_repeated(connection)
         self._bench = Bench(connection)

@@ -292,7 +292,8 @@ _CRL = f"""
 SELECT {to_hex("c.crl_id")} AS crl_id, f.issuer_name AS issuer,
        {instant("f.this_update")} AS this_update, {instant("f.next_update")} AS next_update,
        f.number AS crl_number, len(f.revoked) AS revoked, f.revoked AS revoked_serials,
-       f.authentic, {_first_acquired("c.crl_id")} AS first_acquired_at
+       f.authentic AND f.trusted AS authentic,
+       {_first_acquired("c.crl_id")} AS first_acquired_at
 FROM stored.crl AS c
 LEFT JOIN stored.fact_crl AS f ON f.crl_id = c.crl_id
 """

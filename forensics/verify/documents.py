@@ -103,9 +103,17 @@ def find_signature(
     return None
 
 
-def prove_crl(crl: Crl, issuers: Iterable[Certificate]) -> CrlFact:
-    """Find the certificate that issued a CRL: its name and its key both fit."""
-    issuer = next((c for c in issuers if c.subject == crl.issuer and _signs(c, crl)), None)
+def prove_crl(
+    crl: Crl, issuers: Iterable[Certificate], anchors: Collection[Certificate] = ()
+) -> CrlFact:
+    """Find the certificate that issued a CRL: its name and its key both fit.
+
+    Anyone can call a CA of his own by Intel's name: `trusted` says whether a certificate of that
+    name and key is an anchor's, or was issued by one.
+    """
+    named = [certificate for certificate in issuers if certificate.subject == crl.issuer]
+    issuer = next((certificate for certificate in named if _signs(certificate, crl)), None)
+    same = [c for c in named if issuer and c.public_key_info == issuer.public_key_info]
     theirs = issuer is not None and issuer.public_key is None  # AMD's, who promise no extensions
     return CrlFact(
         crl_id=crl.crl_id,
@@ -118,6 +126,13 @@ def prove_crl(crl: Crl, issuers: Iterable[Certificate]) -> CrlFact:
         number=crl.number,
         revoked=frozenset(f"{serial:x}" for serial in crl.revoked),
         partial=crl.partial,
+        trusted=any(_is_under(c, anchor) for c in same for anchor in anchors),
+    )
+
+
+def _is_under(certificate: Certificate, anchor: Certificate) -> bool:
+    return certificate.public_key_info == anchor.public_key_info or is_signed_by(
+        certificate, anchor
     )
 
 

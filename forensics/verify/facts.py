@@ -181,6 +181,7 @@ class CrlFact:
     number: int | None
     revoked: frozenset[str] = field(repr=False)
     partial: bool | None = False
+    trusted: bool | None = False
 
     @property
     def authentic(self) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from forensics import open_case
 from forensics.simulate.certificates import Identity
-from forensics.simulate.pki import make_pki
+from forensics.simulate.pki import build_crl, make_pki
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 END_OF_SAMPLE = "2026-01-08T00:00:00Z"
@@ -195,3 +197,31 @@ def test_a_signing_certificate_counts_whenever_it_came(
     told = select(run, own_audited, sql)
     assert told == select(run, at_once, sql)
     assert "2049" in told[0]["expected"]
+
+
+def test_a_list_of_somebody_who_calls_himself_intel_revokes_nothing(
+    run: Any, own_audited: Path, tmp_path: Path
+) -> None:
+    """Signed by a CA of his own, with Intel's name, whose certificate is in the evidence."""
+    (row,) = select(run, own_audited, "SELECT pck_serial FROM quote ORDER BY ALL LIMIT 1")
+    foreign = make_pki(99)
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    crl = build_crl(
+        foreign.platform_ca,
+        this_update=day,
+        next_update=day + timedelta(days=90),
+        revoked=(int(row["pck_serial"], 16),),
+    )
+    folder = tmp_path / "forged"
+    folder.mkdir()
+    (folder / "crl.der").write_bytes(crl)
+    (folder / "ca.pem").write_bytes(foreign.platform_ca.pem)
+    (folder / "root.pem").write_bytes(foreign.root.pem)
+    assert run("ingest", own_audited, folder).code == 0
+    run("verify", own_audited, "--as-of", END_OF_SAMPLE)
+
+    crl_id = hashlib.sha256(crl).hexdigest()
+    (told,) = select(run, own_audited, f"SELECT authentic FROM crl WHERE crl_id = '{crl_id}'")
+    assert told["authentic"] is False
+    found = run("detect", own_audited, "--detector", "revoked-in-hindsight", "--format", "json")
+    assert crl_id not in found.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -253,6 +254,29 @@ def test_the_name_of_an_issuer_is_not_enough(kit: Any) -> None:
 
     assert not prove_crl(crl, certificates(kit.foreign.platform_ca)).authentic
     assert prove_crl(crl, certificates(kit.foreign.platform_ca, kit.pki.platform_ca)).authentic
+
+
+def test_a_crl_is_trusted_when_its_issuer_is_under_an_anchor(kit: Any) -> None:
+    """A CA of somebody's own signs as well as Intel's, under the same name."""
+    pki, foreign = kit.pki, kit.foreign
+    known = certificates(pki.root, pki.platform_ca, foreign.root, foreign.platform_ca)
+    anchors = certificates(pki.root)
+    for issuer, trusted in (
+        (pki.platform_ca, True),
+        (pki.root, True),
+        (foreign.platform_ca, False),
+        (foreign.root, False),
+    ):
+        fact = prove_crl(parse_crl(kit.crl(issuer)), known, anchors)
+        assert (fact.authentic, fact.trusted) == (True, trusted)
+
+
+def test_a_foreign_certificate_of_the_key_of_a_trusted_issuer_takes_nothing_away(kit: Any) -> None:
+    pki = kit.pki
+    forged = kit.respec(pki.platform_ca, issuer_key=kit.foreign.root.key)
+    crl = parse_crl(kit.crl(pki.platform_ca))
+    for known in permutations((Identity.issue(forged), pki.platform_ca)):
+        assert prove_crl(crl, certificates(*known), certificates(pki.root)).trusted
 
 
 def test_the_key_of_an_issuer_is_not_enough(kit: Any) -> None:

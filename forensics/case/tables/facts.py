@@ -126,6 +126,7 @@ FACT_CRL = Table(
         Column("number", "text", "CRLNumber"),
         Column("revoked", "text[]", "revoked serial numbers, hex"),
         Column("partial", "bool", "an extension says that it lists some revocations only"),
+        Column("trusted", "bool", "its issuer is a trust anchor, or has its certificate from one"),
     ),
 )
 
