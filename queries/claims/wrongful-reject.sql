@@ -1,7 +1,7 @@
 -- ---
 -- id = "wrongful-reject"
 -- title = "A good quote that the verifier refused"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -28,7 +28,7 @@
 -- meaning = "TCB statuses that are good enough, where the manifest's policy does not say"
 -- [params.recording_lag]
 -- type = "INTERVAL"
--- default = "1d"
+-- default = "2d"
 -- meaning = "an approval that a later manifest brought may have been made this long before this tool read it"
 -- [details]
 -- claimed = "quote_status as logged"
