@@ -53,6 +53,17 @@ def refuses_crl_at_its_end(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -
     return "CrlExpired" in theirs.note and exhibit.moment * SECOND in ends
 
 
+def refuses_partial_crl(exhibit: Exhibit, _ours: OurAnswer, theirs: Answer) -> bool:
+    """Of certificates they refuse an unknown critical extension in the same words."""
+    words = (
+        "UnsupportedDeltaCrl",
+        "UnsupportedCrlIssuingDistributionPoint",
+        "UnsupportedCriticalExtension",
+    )
+    partial = any(crl.partial for crl in evidence.list_crls(exhibit))
+    return partial and any(word in theirs.note for word in words)
+
+
 def overlooks_crl_of_the_future(exhibit: Exhibit, _ours: OurAnswer) -> Checks:
     moment = exhibit.moment * SECOND
     crls = list(evidence.list_crls(exhibit))

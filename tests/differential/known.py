@@ -248,11 +248,7 @@ KNOWN = (
         "read like any other, and never used where a whole one is at hand",
         "QVL looks at CRLNumber and AuthorityKeyIdentifier alone",
         INTEL,
-        refuses=refusal(
-            "UnsupportedDeltaCrl",
-            "UnsupportedCrlIssuingDistributionPoint",
-            "UnsupportedCriticalExtension",
-        ),
+        refuses=claims.refuses_partial_crl,
     ),
     Row(
         "dcap-crl-extensions",
