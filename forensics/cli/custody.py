@@ -27,7 +27,6 @@ from forensics.errors import UsageError
 if TYPE_CHECKING:
     from forensics.case.checkpoints import Note
 
-
 custody_app = typer.Typer(no_args_is_help=True, help="The chain of custody.")
 
 HeadOption = Annotated[

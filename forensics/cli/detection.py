@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from forensics.detect.detection import Detection
     from forensics.detect.findings import Finding
 
-
 _SHOWN = ("severity", "state", "detector", "finding_id", "summary")
 
 

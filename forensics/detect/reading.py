@@ -30,8 +30,8 @@ _Names = Mapping[str, str]  # what stands in a FROM, by its name there -> the vi
 @cache  # asked several times of each detector, and its trees are large
 def read_columns(detector: Detector) -> Mapping[str, tuple[str, ...]]:
     """Input -> the columns of it that the detector's statements may read, in the view's order."""
-    trees = [json.loads(_serialize(statement)) for statement in detector.statements]
-    if any(tree["error"] for tree in trees):
+    trees = _read_trees(detector)
+    if trees is None:
         return {view: COLUMNS[view] for view in detector.inputs}
     found: dict[str, set[str]] = defaultdict(set)
     for view, column in _find(trees, {}):
@@ -49,8 +49,8 @@ def read_moments(detector: Detector) -> tuple[str, ...]:
     The receipt alone where of each `verdict` in a FROM a condition says so that its rows cannot
     escape: one of WHERE, of an inner join, or of the join that it is the right side of.
     """
-    trees = [json.loads(_serialize(statement)) for statement in detector.statements]
-    if any(tree["error"] for tree in trees):
+    trees = _read_trees(detector)
+    if trees is None:
         return MOMENTS if _VERDICT in detector.inputs else ()
     named = sum(name.lower() == _VERDICT for name in _name_tables(trees))
     if not named:
@@ -118,6 +118,12 @@ def name_columns(select: str) -> list[str]:
         node = node["children"][0]
     listed = node["select_list"]
     return [item["alias"] or item.get("column_names", [""])[-1] for item in listed]
+
+
+def _read_trees(detector: Detector) -> list[Any] | None:
+    """The syntax trees of a detector's statements; None where DuckDB cannot write one of them."""
+    trees = [json.loads(_serialize(statement)) for statement in detector.statements]
+    return None if any(tree["error"] for tree in trees) else trees
 
 
 @cache
