@@ -2,6 +2,9 @@
 
 DuckDB joins observations with the rules that apply to them; the rule itself (`Rule.expect`) is
 called from SQL, a column at a time.
+
+REPORT_DATA binds the initial state that the event tells and, where launches are logged, one that
+the instance was launched in: who tells the verifier what he binds himself proves nothing by it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from forensics.case.derived import copy_to, load_rows, write_rows
+from forensics.case.launched import note_launch_states, note_launched
 from forensics.case.tables import BINDING, Column
 from forensics.verify.binding import Rule, make_rule
 
@@ -51,9 +55,13 @@ coalesce(o.workload_id IN (SELECT workload_id FROM stored.workload
 """
 _SIGHTING = f"""
 SELECT o.observation_no, o.workload_id, q.statement_id, q.report_data,
-       o.initial_state, o.nonce, o.runtime_data, {_IS_NAMED} AS is_named
+       coalesce(o.initial_state, l.launched_state) AS initial_state, o.nonce, o.runtime_data,
+       CASE WHEN o.initial_state IS NOT NULL THEN 'event'
+            WHEN l.launched_state IS NOT NULL THEN 'launch' END AS told_by,
+       {_IS_NAMED} AS is_named
 FROM stored.observation AS o
 JOIN stored.quote AS q ON q.quote_no = o.quote_no
+LEFT JOIN launched AS l ON l.observation_no = o.observation_no
 WHERE o.observation_no BETWEEN {{first:d}} AND {{last:d}}
 """
 _UNNAMED = f"""
@@ -91,14 +99,15 @@ SELECT *,
 FROM (SELECT *, expect(rule_no, initial_state, nonce, runtime_data) AS expected FROM ({}))
 """
 _TOLD = f"""
-SELECT observation_no, rule_workload AS workload_id, name AS rule, result,
+SELECT observation_no, rule_no, rule_workload AS workload_id, name AS rule, result,
        CASE WHEN result = 'not_evaluable' THEN coalesce(nullif(concat_ws(', ',
             CASE WHEN initial_state IS NULL AND 'initial_state' IN parts
                  THEN 'initial_state' END,
             CASE WHEN nonce IS NULL AND 'nonce' IN parts THEN 'nonce' END,
             CASE WHEN runtime_data IS NULL AND 'runtime_data' IN parts THEN 'runtime_data' END
        ), ''), 'inputs that fit the rule') END AS missing,
-       CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data
+       CASE WHEN result = 'mismatch' THEN expected END AS expected_report_data,
+       CASE WHEN 'initial_state' IN parts THEN told_by END AS initial_state_from
 FROM ({_COMPARED})
 """
 
@@ -110,6 +119,26 @@ QUALIFY row_number() OVER (
     PARTITION BY observation_no
     ORDER BY list_position(['match', 'not_evaluable', 'mismatch'], result), workload_id
 ) = 1
+"""
+
+# What binds the state that the event tells must bind the launch's too.
+_CONTESTED = """
+SELECT t.observation_no, r.* EXCLUDE (workload_id), t.workload_id AS rule_workload,
+       l.launched_state AS initial_state, 'launch' AS told_by,
+       o.nonce, o.runtime_data, q.report_data
+FROM told AS t
+JOIN rule AS r ON r.rule_no = t.rule_no
+JOIN launched AS l ON l.observation_no = t.observation_no
+JOIN stored.observation AS o ON o.observation_no = t.observation_no
+JOIN stored.quote AS q ON q.quote_no = o.quote_no
+WHERE l.is_contested AND t.result = 'match' AND t.initial_state_from = 'event'
+"""
+_OVERRULED = f"""
+WITH told AS ({{}}),
+overruled AS (SELECT * FROM ({_TOLD.format(_CONTESTED)}) WHERE result <> 'match')
+FROM told WHERE observation_no NOT IN (SELECT observation_no FROM overruled)
+UNION ALL
+FROM overruled
 """
 
 
@@ -135,6 +164,7 @@ def write_bindings(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     load_rows(connection, "rule", _RULE, rows)
     register_rules(connection, {number: rule for number, (_, rule) in numbered})
     connection.execute(f"CREATE TEMP TABLE fits AS {_FITS}")
+    note_launch_states(connection)
     _write_ranges(connection, path)
     connection.remove_function("expect")  # it would stay when the connection is closed
 
@@ -161,9 +191,12 @@ def _write_ranges(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _choose_query(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> str:
     """The bindings of a range; most logs name the workload, and then no other rule is weighed."""
     range_ = {"first": first, "last": last}
+    contested = note_launched(connection, first, last)
     unnamed = connection.execute(_UNNAMED.format(**range_)).fetchall()
     sql = f"{_OWN} UNION ALL {_OTHERS}" if unnamed else _OWN
-    return f"{sql} ORDER BY observation_no".format(**range_)
+    if contested:
+        sql = _OVERRULED.format(sql)
+    return f"SELECT * EXCLUDE (rule_no) FROM ({sql}) ORDER BY observation_no".format(**range_)
 
 
 def _read_rules(connection: duckdb.DuckDBPyConnection) -> dict[str, Rule | None]:

@@ -3,7 +3,8 @@
 A look remembers its `Horizon` and, per subject and stretch of time, digests of each verdict
 (`verdict_state`): of what it says, and of what it rests on. Evidence only grows, so what is new is
 what lies beyond the horizon; a verdict of old evidence changes only with other collateral or
-another moment of hindsight, and then a digest does.
+another moment of hindsight, and then a digest does. What REPORT_DATA of old evidence should bind
+changes with a launch that is logged late.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from forensics.case.expressions import RECEIVED_OR_NO_TIME
+from forensics.case.expressions import RECEIVED, RECEIVED_OR_NO_TIME, to_hex
 from forensics.case.landmarks import (
     NOW,
     STORED,
@@ -23,6 +24,7 @@ from forensics.case.landmarks import (
     read_landmarks,
     renew_landmarks,
 )
+from forensics.case.launched import SKEW, name_launched
 from forensics.case.summaries import SUMMARIES
 from forensics.case.tables import (
     FACT_CERTIFICATION,
@@ -77,6 +79,10 @@ GROUNDS_OF = {moment: moment + _OF for moment in MOMENTS}
 """Moment -> the name of that aspect; what is said is named by the moment alone."""
 
 
+BINDING_ASPECT = "binding"
+"""The aspect of what a REPORT_DATA rule may give anew since other launches are known."""
+
+
 def _tell_states(aspect: str, columns: Iterable[str]) -> str:
     state = ", ".join(f"'{name}': {name}" for name in columns)
     return (
@@ -120,6 +126,28 @@ JOIN stored.observation AS o ON o.quote_no = f.quote_no
 WHERE o.observation_no <= $observation_no
   AND (c.starts IS NULL
        OR ({RECEIVED_OR_NO_TIME} >= c.starts AND {RECEIVED_OR_NO_TIME} < c.ends))
+"""
+
+# Rather more than those whose binding is another: all whose launch was logged late, unless it tells
+# the state that the sighting does, and nobody told another one before.
+_BOUND_ANEW = f"""
+INSERT INTO changed_observation
+WITH fresh AS ({name_launched("FROM fresh_launch")}),
+known AS ({name_launched("FROM known_launch")}),
+sighting AS (
+    SELECT observation_no, {to_hex("o.initial_state")} AS initial_state,
+           {RECEIVED} + {SKEW} AS until,
+           unnest(['container', CASE WHEN container_id IS NULL
+                                     THEN 'enclave' ELSE 'enclave alone' END]) AS key,
+           unnest([container_id, enclave_id]) AS id
+    FROM stored.observation AS o
+    WHERE observation_no <= $observation_no AND quote_no IS NOT NULL
+      AND (container_id IN (SELECT id FROM fresh) OR enclave_id IN (SELECT id FROM fresh))
+)
+SELECT DISTINCT '{BINDING_ASPECT}' AS aspect, s.observation_no
+FROM sighting AS s
+JOIN fresh AS l ON l.key = s.key AND l.id = s.id AND l.first_at <= s.until
+WHERE l.initial_state IS DISTINCT FROM s.initial_state OR l.id IN (SELECT id FROM known)
 """
 
 _FRESH_ITEM = """
@@ -192,11 +220,12 @@ def knows_verdicts(connection: duckdb.DuckDBPyConnection, since: Horizon) -> boo
 
 
 def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> frozenset[str]:
-    """Say what is new as temporary relations. Returns the aspects of verdicts that changed.
+    """Say what is new as temporary relations. Returns the aspects of sightings that changed.
 
     Reads `shown_again` (`forensics.case.landmarks`).
     `fresh_observation` and `changed_observation` hold numbers of sightings: new ones, and, by
-    `aspect` (a moment, or one of `GROUNDS_OF`), known ones whose verdict is another now.
+    `aspect` (a moment, or one of `GROUNDS_OF`), known ones whose verdict is another now; under
+    `BINDING_ASPECT` those whose binding may be.
     `fresh_launch`, `known_launch` and so on are the rows of the event views on either side of the
     horizon; so are those of `DATED`, by when each document first came, or the source. `landmark`
     holds numbers too (`forensics.case.landmarks`).
@@ -215,6 +244,7 @@ def declare_news(connection: duckdb.DuckDBPyConnection, since: Horizon) -> froze
     connection.execute(_FRESH_ITEM, [since.entry])
     for view in EVENTS:
         _divide(connection, view, "source_id", _FRESH_SOURCE)
+    connection.execute(_BOUND_ANEW, {"observation_no": since.observation_no})
     rows = connection.execute("SELECT DISTINCT aspect FROM changed_observation").fetchall()
     aspects = frozenset(aspect for (aspect,) in rows)
     # A receipt that changed may tell of a certificate that came later: then kinds are others too.

@@ -150,7 +150,8 @@ SELECT {observation_id("o")} AS observation_id,
        {to_hex("q.quote_id")} AS quote_id,
        b.workload_id, b.rule, b.result, b.missing,
        CASE b.result WHEN 'match' THEN {to_hex("q.report_data")}
-                     ELSE {to_hex("b.expected_report_data")} END AS expected_report_data
+                     ELSE {to_hex("b.expected_report_data")} END AS expected_report_data,
+       b.initial_state_from
 FROM stored.binding AS b
 JOIN stored.observation AS o ON o.observation_no = b.observation_no
 JOIN stored.quote AS q ON q.quote_no = o.quote_no

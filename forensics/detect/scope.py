@@ -5,10 +5,10 @@ sightings to one another. What it says about rows that are so connected depends 
 only what is connected to something new has to be judged again. `observation_id` means that each
 sighting offends by itself, or not.
 
-The seeds are the new sightings, the known ones whose verdict changed, and those that an earlier
-finding of the detector names (what is said of them may end). All that is connected to them is put,
-as temporary tables, in the place of the views; the query itself stays as it is. The relations
-`fresh_*`, `known_*`, `landmark` and `changed_observation` are `forensics.case.news`'s.
+The seeds are the new sightings, the known ones whose verdict or binding changed, and those that an
+earlier finding of the detector names (what is said of them may end). All that is connected to them
+is put, as temporary tables, in the place of the views; the query itself stays as it is. The
+relations `fresh_*`, `known_*`, `landmark` and `changed_observation` are `forensics.case.news`'s.
 
 Where news comes from every key, that is everything. So a detector that screens first (which states
 did each key show, and from when to when?) says in `suspects` which keys its own screen leaves: a
@@ -31,7 +31,7 @@ from typing import Final
 import duckdb
 
 from forensics.case.contract import COLUMNS
-from forensics.case.news import EVENTS, GROUNDS, GROUNDS_OF
+from forensics.case.news import BINDING_ASPECT, EVENTS, GROUNDS, GROUNDS_OF
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.near import ANSWERED, MEMBERS, NEWS, SIGHTINGS, Near
@@ -216,13 +216,14 @@ class Scope:
 
 
 def name_aspects(detector: Detector) -> tuple[str, ...]:
-    """The aspects of verdicts that a detector looks at: both moments where it does not say, and
-    what a verdict rests on where it reads that.
+    """The aspects of sightings that a detector looks at: of verdicts both moments where it does not
+    say, and what a verdict rests on where it reads that; and bindings.
     """
-    moments = read_moments(detector)
-    if set(read_columns(detector).get("verdict", ())).isdisjoint(GROUNDS):
-        return moments
-    return (*moments, *(GROUNDS_OF[moment] for moment in moments))
+    read = read_columns(detector)
+    aspects = read_moments(detector)
+    if not set(read.get("verdict", ())).isdisjoint(GROUNDS):
+        aspects += tuple(GROUNDS_OF[moment] for moment in aspects)
+    return (*aspects, BINDING_ASPECT) if "binding" in read else aspects
 
 
 def _name_values(finding: Finding, key: str) -> Iterator[str]:

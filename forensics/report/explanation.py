@@ -283,7 +283,8 @@ class Explainer:
     def _binding(self, observation_id: str) -> list[Row]:
         return [
             {
-                "fact": f"report_data by the rule {row['rule']} of {row['workload_id']}",
+                "fact": f"report_data by the rule {row['rule']} of {row['workload_id']}"
+                + (", state as launched" if row["initial_state_from"] == "launch" else ""),
                 "claimed": row["expected_report_data"] or f"not evaluable: {row['missing']}",
                 "evidence": row["result"],
                 "conflict": row["result"] == "mismatch",

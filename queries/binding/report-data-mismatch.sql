@@ -1,7 +1,7 @@
 -- ---
 -- id = "report-data-mismatch"
 -- title = "REPORT_DATA is not what was promised"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -14,11 +14,11 @@
 -- grain = "one row per instance, kind and workload rule"
 -- nulls = "a rule whose inputs were not logged is counted as not evaluable; an absent claim contradicts nothing"
 -- false_positives = ["a wrong rule in the manifest: then every attestation of the workload is affected"]
--- blind_spots = ["workloads without a REPORT_DATA rule", "a malformed claim is left to malformed-claim"]
+-- blind_spots = ["workloads without a REPORT_DATA rule", "an enclave that binds a state of an earlier launch of its own, where no container tells the launches apart", "a malformed claim is left to malformed-claim"]
 -- attack = ["key or nonce substitution", "falsified verifier log"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D07"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "rule: the recomputed rule gives other bytes; claim: the verifier logged other bytes"
@@ -26,6 +26,7 @@
 -- rule = "the rule in words; null for claims"
 -- expected_report_data = "what rule or claim says for the first of them"
 -- quoted_report_data = "what that quote holds"
+-- by_launch = "number of sightings held against the initial state that the launch logged: the event tells none, or one that the quote binds"
 -- sightings = "number of sightings"
 -- [sides]
 -- fact = "REPORT_DATA"
@@ -38,7 +39,7 @@
 WITH mismatch AS (
     SELECT
         b.observation_no, 'rule' AS kind, b.workload_id, b.rule, b.expected_report_data,
-        q.report_data
+        b.initial_state_from, q.report_data
     FROM binding AS b
     JOIN observation AS o ON o.observation_no = b.observation_no
     JOIN quote AS q ON q.quote_no = o.quote_no
@@ -49,6 +50,7 @@ WITH mismatch AS (
         CAST(NULL AS VARCHAR) AS workload_id,
         CAST(NULL AS VARCHAR) AS rule,
         o.claimed_report_data AS expected_report_data,
+        CAST(NULL AS VARCHAR) AS initial_state_from,
         q.report_data
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
@@ -64,7 +66,7 @@ sighting AS (
             ELSE 'quote'
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
-        m.kind, m.workload_id, m.rule, m.expected_report_data, m.report_data,
+        m.kind, m.workload_id, m.rule, m.expected_report_data, m.initial_state_from, m.report_data,
         row_number() OVER (ORDER BY o.received_at, o.observation_no, m.kind) AS place
     FROM mismatch AS m
     JOIN observation AS o ON o.observation_no = m.observation_no
@@ -80,6 +82,11 @@ SELECT
     CASE kind
         WHEN 'rule' THEN 'REPORT_DATA is not ' || coalesce(min(rule), 'what the rule gives')
             || coalesce(' of workload ' || workload_id, '')
+            || CASE
+                WHEN bool_and(coalesce(initial_state_from = 'launch', FALSE))
+                    THEN ' for the state that it was launched in'
+                ELSE ''
+            END
         ELSE 'The verifier logged other REPORT_DATA than the quote holds'
     END
     || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s))' AS summary,
@@ -89,6 +96,9 @@ SELECT
         'rule': min(rule),
         'expected_report_data': min_by(expected_report_data, place),
         'quoted_report_data': min_by(report_data, place),
+        'by_launch': CAST(
+            sum(CASE WHEN initial_state_from = 'launch' THEN 1 ELSE 0 END) AS BIGINT
+        ),
         'sightings': count(*)
     }) AS VARCHAR) AS details
 FROM sighting

@@ -1,7 +1,7 @@
 -- ---
 -- id = "trusted-rogue"
 -- title = "Everything verifies, but for another launch"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -15,11 +15,11 @@
 -- grain = "one row per instance and workload rule"
 -- nulls = "a rule whose inputs were not logged is counted as not evaluable"
 -- false_positives = ["a wrong rule in the manifest: then every attestation of the workload is affected"]
--- blind_spots = ["workloads without a REPORT_DATA rule", "quotes for which no collateral was archived"]
+-- blind_spots = ["workloads without a REPORT_DATA rule", "quotes for which no collateral was archived", "an enclave that binds a state of an earlier launch of its own, where no container tells the launches apart"]
 -- attack = ["key or nonce substitution", "verifier that never compared REPORT_DATA"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D07"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- workload_id = "the workload whose rule was applied"
@@ -27,6 +27,7 @@
 -- expected_report_data = "what the rule gives for the first of them"
 -- quoted_report_data = "what that quote holds"
 -- accepted = "number of sightings that the verifier called good as well"
+-- by_launch = "number of sightings held against the initial state that the launch logged: the event tells none, or one that the quote binds"
 -- sightings = "number of sightings"
 -- [sides]
 -- fact = "REPORT_DATA"
@@ -52,7 +53,7 @@ WITH rogue AS (
             ELSE 'quote'
         END AS subject_type,
         coalesce(o.enclave_id, o.container_id, o.quote_id) AS subject_id,
-        b.workload_id, b.rule, b.expected_report_data, q.report_data,
+        b.workload_id, b.rule, b.expected_report_data, b.initial_state_from, q.report_data,
         row_number() OVER (ORDER BY o.received_at, o.observation_no) AS place
     FROM binding AS b
     JOIN observation AS o ON o.observation_no = b.observation_no
@@ -70,6 +71,11 @@ SELECT
     'critical' AS severity,
     'The quote verifies, but REPORT_DATA is not ' || coalesce(min(rule), 'what the rule gives')
     || coalesce(' of workload ' || workload_id, '')
+    || CASE
+        WHEN bool_and(coalesce(initial_state_from = 'launch', FALSE))
+            THEN ' for the state that it was launched in'
+        ELSE ''
+    END
     || ' (' || CAST(count(*) AS VARCHAR) || ' sighting(s))' AS summary,
     CAST(to_json({
         'workload_id': workload_id,
@@ -77,6 +83,9 @@ SELECT
         'expected_report_data': min_by(expected_report_data, place),
         'quoted_report_data': min_by(report_data, place),
         'accepted': CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT),
+        'by_launch': CAST(
+            sum(CASE WHEN initial_state_from = 'launch' THEN 1 ELSE 0 END) AS BIGINT
+        ),
         'sightings': count(*)
     }) AS VARCHAR) AS details
 FROM rogue

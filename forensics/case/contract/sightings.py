@@ -229,6 +229,12 @@ BINDING = View(
         ("result", TEXT, "match, mismatch or not_evaluable"),
         ("missing", TEXT, "inputs that were not there; null when none"),
         ("expected_report_data", TEXT, "the 64 bytes that the rule gives; null when not evaluable"),
+        (
+            "initial_state_from",
+            TEXT,
+            "event or launch: who told the initial state that the result is for; null: the rule "
+            "reads none, or nobody told one",
+        ),
     ),
 )
 

@@ -91,10 +91,11 @@ BINDING = Table(
         Column("result", "text", "match, mismatch or not_evaluable"),
         Column("missing", "text", "inputs that were not there"),
         Column("expected_report_data", "bytes", "what the rule gives; null on a match", "plain"),
+        Column("initial_state_from", "text", "event or launch; null: the rule reads no state"),
     ),
 )
 
-RULED_BY = ("observation", "quote", "statement", "workload", "reference_value")
+RULED_BY = ("observation", "quote", "statement", "launch", "workload", "reference_value")
 """The tables of evidence that bindings are made from."""
 
 DERIVED_TABLES = (RECEIPT, HINDSIGHT, BINDING)

@@ -1,0 +1,80 @@
+"""Launches that are logged after the night of their evidence, which should have bound them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from forensics.case.case import Case, create_case
+from forensics.case.query import open_locked
+from forensics.detect.detection import Detection, detect
+from forensics.formats.pem import split_pem
+from tests.detect.test_incremental import CATALOG, SAMPLE, START, modes, run_all, take_in, told
+
+CONTAINER = "ctr-18bbd53a6551"  # of the sample; its evidence is accepted
+OTHER_STATE = "00" * 32
+RULED = ("trusted-rogue", "report-data-mismatch")
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Detection]:
+    """A night that lacks the launch of one container, one with a launch of it in another state, and
+    one with the launch in the state that the evidence binds; each is held against a full run.
+    """
+    folder = tmp_path_factory.mktemp("late launches")
+    (_, root), *_ = split_pem((SAMPLE / "root_ca.pem").read_bytes())
+    case = create_case(folder / "case", name="late", at=START, anchors=[root])
+    (folder / "first").mkdir()
+    launch: dict[str, object] = {}
+    for log in sorted((SAMPLE / "evidence/events").iterdir()):
+        data = log.read_bytes()
+        lines = (gzip.decompress(data) if log.suffix == ".gz" else data).decode().splitlines()
+        kept = []
+        for line in lines:
+            event = json.loads(line)
+            names = event["event_type"], event.get("container_id")
+            if names == ("enclave_launch", CONTAINER):
+                launch = event
+            else:
+                kept.append(line + "\n")
+        (folder / "first" / log.name.removesuffix(".gz")).write_text("".join(kept))
+    evidence = [path for path in sorted((SAMPLE / "evidence").iterdir()) if path.name != "events"]
+    for name, event in (("second", launch | {"initial_state": OTHER_STATE}), ("third", launch)):
+        (folder / f"{name}.jsonl").write_text(json.dumps(event) + "\n")
+    parts = [[folder / "first", *evidence], [folder / "second.jsonl"], [folder / "third.jsonl"]]
+    return [judge(case, number, paths) for number, paths in enumerate(parts)]
+
+
+def judge(case: Case, number: int, paths: list[Path]) -> Detection:
+    as_of = START + timedelta(days=7 + number)
+    take_in(case, paths, as_of)
+    detection = run_all(case, as_of)
+    full = detect(
+        open_locked(case, check_results=False, custody_problems=True), CATALOG, as_of=as_of
+    )
+    assert told(detection) == told(full)
+    return detection
+
+
+def count_by_launch(detection: Detection, detector: str) -> int:
+    [run] = [run for run in detection.runs if run.detector.id == detector]
+    return sum(json.loads(finding.details)["by_launch"] for finding in run.findings)
+
+
+@pytest.mark.parametrize("detector", RULED)
+def test_a_late_launch_in_another_state_accuses_known_evidence(
+    nights: list[Detection], detector: str
+) -> None:
+    counts = [count_by_launch(detection, detector) for detection in nights]
+    assert counts[0] == 0
+    assert counts[1] > 0
+    assert counts[2] == 0  # it was launched in that state as well
+
+
+def test_nothing_else_is_read_for_it(nights: list[Detection]) -> None:
+    found = {modes(detection)[detector] for detection in nights[1:] for detector in RULED}
+    assert found == {"incremental"}
