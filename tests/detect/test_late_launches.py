@@ -22,10 +22,13 @@ RULED = ("trusted-rogue", "report-data-mismatch")
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Detection]:
+    return play_nights(tmp_path_factory.mktemp("late launches"))
+
+
+def play_nights(folder: Path, *, leave_out: str = "") -> list[Detection]:
     """A night that lacks the launch of one container, one with a launch of it in another state, and
     one with the launch in the state that the evidence binds; each is held against a full run.
     """
-    folder = tmp_path_factory.mktemp("late launches")
     (_, root), *_ = split_pem((SAMPLE / "root_ca.pem").read_bytes())
     case = create_case(folder / "case", name="late", at=START, anchors=[root])
     (folder / "first").mkdir()
@@ -42,7 +45,11 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Detection]:
             else:
                 kept.append(line + "\n")
         (folder / "first" / log.name.removesuffix(".gz")).write_text("".join(kept))
-    evidence = [path for path in sorted((SAMPLE / "evidence").iterdir()) if path.name != "events"]
+    evidence = [
+        path
+        for path in sorted((SAMPLE / "evidence").iterdir())
+        if path.name not in {"events", leave_out}
+    ]
     for name, event in (("second", launch | {"initial_state": OTHER_STATE}), ("third", launch)):
         (folder / f"{name}.jsonl").write_text(json.dumps(event) + "\n")
     parts = [[folder / "first", *evidence], [folder / "second.jsonl"], [folder / "third.jsonl"]]
@@ -78,3 +85,13 @@ def test_a_late_launch_in_another_state_accuses_known_evidence(
 def test_nothing_else_is_read_for_it(nights: list[Detection]) -> None:
     found = {modes(detection)[detector] for detection in nights[1:] for detector in RULED}
     assert found == {"incremental"}
+
+
+def test_so_do_the_counts_of_what_cannot_be_judged(tmp_path: Path) -> None:
+    counts = []
+    for detection in play_nights(tmp_path, leave_out="collateral"):
+        [run] = [run for run in detection.runs if run.detector.id == "trusted-rogue"]
+        counts.append({gap.reason: gap.count for gap in run.gaps})
+    reason = "REPORT_DATA does not match, and no collateral covers the moment"
+    before, accused, cleared = (count.get(reason, 0) for count in counts)
+    assert before == cleared < accused
