@@ -11,6 +11,7 @@ from forensics.case.expressions import (
     to_hex,
     unless_zero,
 )
+from forensics.case.reserved import name_nonzero_in_qe_report, name_nonzero_in_statement
 from forensics.case.tables import SGX_REPORT_COLUMNS, SNP_REPORT_COLUMNS, TD_REPORT_COLUMNS
 from forensics.formats.structures import SIGNING_KEYS, SNP_DEBUG_BIT, SNP_MIGRATE_BIT
 
@@ -48,6 +49,7 @@ SELECT s.statement_id, s.head, s.tail,
        CASE s.tee WHEN 'sgx' THEN {flag("s.attributes", 1)}
                   WHEN 'snp' THEN {flag("s.policy", SNP_DEBUG_BIT)}
                   ELSE {flag("s.td_attributes", 0)} END AS debug,
+       {name_nonzero_in_statement("s")} AS reserved_nonzero,
        {", ".join(field(column) for column in _BODY_COLUMNS)},
        {", ".join(_SNP_FIELDS.values())}
 FROM stored.statement AS s
@@ -62,6 +64,7 @@ SELECT c.certification_id AS id, c.attestation_key AS key, fc.proven, ch.trusted
        {to_hex("c.qe_cpu_svn")} AS qe_cpu_svn,
        {to_hex("c.qe_mrsigner")} AS qe_mrsigner,
        {to_hex("c.qe_mrenclave")} AS qe_mrenclave,
+       {name_nonzero_in_qe_report("c")} AS qe_reserved_nonzero,
        sha256(c.qe_auth_data) AS qe_auth_id,
        {to_hex("c.qe_signature_r")} AS qe_signature_r,
        {to_hex("c.qe_signature_s")} AS qe_signature_s,
@@ -121,6 +124,7 @@ SELECT {to_hex("q.quote_id")} AS quote_id,
        q.trailing IS NOT NULL AS trailing_nonzero,
        coalesce(octet_length(q.slack), 0) + coalesce(octet_length(q.outer_slack), 0)
            AS slack_size,
+       nullif(concat_ws(' ', s.reserved_nonzero, c.qe_reserved_nonzero), '') AS reserved_nonzero,
        {", ".join(f's."{name}"' for name in _SNP_FIELDS)},
        coalesce(c.ppid, s.chip_id) AS platform_id,
        {to_hex("e.vek_id")} AS vek_id, e.kind AS vek_kind, e.product AS vek_product,

@@ -1,12 +1,12 @@
 -- ---
 -- id = "ambiguous-evidence"
 -- title = "A quote that two parsers may read as two"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
 -- sig = true
--- question = "Which genuine quotes carry bytes that no field accounts for?"
+-- question = "Which genuine quotes carry bytes that no field accounts for, or that should be zero and are not?"
 -- why = "What one parser skips, another may read. Whoever can add bytes to a quote without breaking it can give the verifier and the log two different things, and a cache by hash a new one."
 -- inputs = ["observation", "quote"]
 -- requires = ["quote"]
@@ -14,16 +14,17 @@
 -- discriminator = []
 -- grain = "one row per instance, else quote"
 -- nulls = "quotes that are not verified yet are counted; unsigned noise is invalid-evidence"
--- false_positives = ["senders with a buffer of fixed size: zeros after the declared end are no finding, other left-overs info"]
--- blind_spots = ["ambiguity inside certificates", "reserved fields are signed and zero in every report that was ever seen: they are strict checks of verification"]
+-- false_positives = ["senders with a buffer of fixed size: zeros after the declared end are no finding, other left-overs info", "hardware or firmware that fills a field which was reserved: all of its kind then; AMD did so within one version of its report, so on SNP it is info"]
+-- blind_spots = ["ambiguity inside certificates", "reserved bits of attributes and policies"]
 -- attack = ["parser confusion", "disguised replay"]
 -- spec = ["Intel SGX DCAP quote format, lengths", "detector D53"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
--- kinds = "trailing_bytes: after the declared end, not all zero; slack: inside the declared lengths, read by nothing (medium); several_forms: the same signing event in other bytes as well (medium, see disguised-replay)"
--- largest = "most such bytes in one quote"
+-- kinds = "trailing_bytes: after the declared end, not all zero; slack: inside the declared lengths, read by nothing (medium); several_forms: the same signing event in other bytes as well (medium, see disguised-replay); reserved: signed fields that are zero in all known evidence are not (medium, SNP info)"
+-- largest = "most bytes in one quote that no field accounts for"
+-- reserved = "the reserved fields that are not zero, by quote; null: none"
 -- quotes = "number of distinct quotes"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
@@ -40,9 +41,10 @@ WITH odd AS (
     SELECT
         quote_id, quote_no, signing_id, trailing_size, slack_size,
         coalesce(trailing_nonzero, FALSE) AS has_trailing,
-        coalesce(slack_size > 0, FALSE) AS has_slack
+        coalesce(slack_size > 0, FALSE) AS has_slack,
+        reserved_nonzero, coalesce(tee <> 'snp', TRUE) AS is_fixed
     FROM quote
-    WHERE proven AND (trailing_nonzero OR slack_size > 0)
+    WHERE proven AND (trailing_nonzero OR slack_size > 0 OR reserved_nonzero IS NOT NULL)
 ),
 form AS (
     SELECT o.signing_id
@@ -60,6 +62,7 @@ sighting AS (
         END AS subject_type,
         coalesce(s.enclave_id, s.container_id, o.quote_id) AS subject_id,
         o.quote_id, o.has_trailing, o.has_slack, f.signing_id IS NOT NULL AS has_forms,
+        o.reserved_nonzero, o.reserved_nonzero IS NOT NULL AS has_reserved, o.is_fixed,
         CASE WHEN o.has_trailing THEN coalesce(o.trailing_size, 0) ELSE 0 END
         + coalesce(o.slack_size, 0) AS bytes,
         s.observation_id, s.observation_no, s.received_at, s.claimed_ok
@@ -76,9 +79,14 @@ told AS (
             AS observation_ids,
         bool_or(has_slack) AS has_slack,
         bool_or(has_forms) AS has_forms,
+        bool_or(has_reserved AND is_fixed) AS has_wrong,
+        bool_or(has_reserved) AS has_reserved,
+        list_sort(list(DISTINCT reserved_nonzero) FILTER (WHERE reserved_nonzero IS NOT NULL))
+            AS reserved,
         CASE WHEN bool_or(has_trailing) THEN 'trailing_bytes ' ELSE '' END
         || CASE WHEN bool_or(has_slack) THEN 'slack ' ELSE '' END
-        || CASE WHEN bool_or(has_forms) THEN 'several_forms ' ELSE '' END AS kinds,
+        || CASE WHEN bool_or(has_forms) THEN 'several_forms ' ELSE '' END
+        || CASE WHEN bool_or(has_reserved) THEN 'reserved ' ELSE '' END AS kinds,
         max(bytes) AS largest,
         count(DISTINCT quote_id) AS quotes,
         CAST(sum(CASE WHEN claimed_ok THEN 1 ELSE 0 END) AS BIGINT) AS accepted,
@@ -92,15 +100,21 @@ SELECT
     first_seen,
     last_seen,
     observation_ids,
-    CASE WHEN has_slack OR has_forms THEN 'medium' ELSE 'info' END AS severity,
-    CAST(quotes AS VARCHAR) || ' quote(s) with up to ' || CAST(largest AS VARCHAR)
-    || ' byte(s) that no field accounts for'
+    CASE WHEN has_slack OR has_forms OR has_wrong THEN 'medium' ELSE 'info' END AS severity,
+    CAST(quotes AS VARCHAR) || ' quote(s) with '
+    || CASE
+        WHEN largest > 0
+            THEN 'up to ' || CAST(largest AS VARCHAR) || ' byte(s) that no field accounts for'
+        ELSE 'reserved fields that are not zero'
+    END
+    || CASE WHEN largest > 0 AND has_reserved THEN ', reserved fields that are not zero' ELSE '' END
     || CASE WHEN has_slack THEN ', inside the declared lengths' ELSE '' END
     || CASE WHEN has_forms THEN '; the same signature came in other bytes as well' ELSE '' END
         AS summary,
     CAST(to_json({
         'kinds': list_sort(string_split(substr(kinds, 1, length(kinds) - 1), ' ')),
         'largest': largest,
+        'reserved': reserved,
         'quotes': quotes,
         'accepted': accepted,
         'sightings': sightings

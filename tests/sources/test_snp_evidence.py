@@ -155,6 +155,23 @@ def test_columns_say_what_the_report_says(bench: Bench) -> None:
     assert dict(zip(expected, row, strict=True)) == expected
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, None),
+        ({"snp_reserved1": b"\0\0\1\0"}, "snp_reserved1"),
+        ({"snp_reserved2": bytes(20) + b"\1"}, "snp_reserved2"),
+        ({"snp_reserved3": b"\1", "snp_reserved4": b"\2"}, "snp_reserved3 snp_reserved4"),
+        ({"snp_reserved6": bytes(151) + b"\1"}, "snp_reserved6"),
+    ],
+)
+def test_reserved_fields_that_are_not_zero_are_named(
+    bench: Bench, fields: dict[str, bytes], named: str | None
+) -> None:
+    bench.take(r=build_report(VCEK, fields).to_bytes(), **CHAIN)
+    assert bench.ask("SELECT reserved_nonzero FROM quote") == [(named,)]
+
+
 def test_disguises_are_one_signing_event(bench: Bench) -> None:
     """s flipped, unsigned bytes, and bytes after the end: other files, the same signature."""
     disguises = [

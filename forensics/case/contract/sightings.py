@@ -139,6 +139,7 @@ QUOTE = View(
             ("trailing_size", INTEGER, "bytes after the declared end"),
             ("trailing_nonzero", BOOLEAN, "some of them are not zero"),
             ("slack_size", INTEGER, "bytes inside the declared lengths that nothing reads"),
+            ("reserved_nonzero", TEXT, "names of reserved fields that are not zero; null: none"),
         ),
         *list_fields(*SNP_REPORT_COLUMNS),
         *list_columns(
