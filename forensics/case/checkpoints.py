@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from forensics.case.disk import read_record
 from forensics.case.merkle import HASH_SIZE
 from forensics.case.signing import PublicKey, Signer
 from forensics.errors import CustodyError, UsageError
@@ -101,16 +102,7 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> str:
 
 def read_note(path: Path) -> Note:
     """A note from its file. Raises `CustodyError` (`bad-checkpoint`)."""
-    if not path.is_file():  # a pipe, say, would hold us for ever
-        raise CustodyError("bad-checkpoint", f"{path.name} is not a file")
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_NOTE_SIZE + 1)
-    except OSError as error:
-        raise CustodyError("bad-checkpoint", f"{path.name}: {error.strerror}") from None
-    if len(data) > MAX_NOTE_SIZE:
-        raise CustodyError("bad-checkpoint", f"{path.name} is larger than a checkpoint is")
-    return parse_note(data)
+    return parse_note(read_record(path, path.name, MAX_NOTE_SIZE, "bad-checkpoint"))
 
 
 def parse_note(data: bytes) -> Note:

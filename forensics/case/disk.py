@@ -1,4 +1,4 @@
-"""Durable files: hash what is on disk, and force it there before anything refers to it."""
+"""Durable files: read and hash what is on disk; force it there before anything refers to it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,28 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from forensics.errors import CustodyError
+
 
 def digest_file(path: Path) -> tuple[str, int]:
     """`(SHA-256 in hex, size in bytes)` of a file as it is on disk now."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return digest.hexdigest(), file.tell()
+
+
+def read_record(path: Path, name: str, limit: int, code: str) -> bytes:
+    """All of a file of at most `limit` bytes, never a part. Raises `CustodyError` (`code`)."""
+    if not path.is_file():  # a pipe, say, would hold us for ever
+        raise CustodyError(code, f"{name} is not a file")
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise CustodyError(code, f"{name}: {error.strerror}") from None
+    if len(data) > limit:
+        raise CustodyError(code, f"{name} is larger than {limit} bytes")
+    return data
 
 
 def sync_file(path: Path) -> None:

@@ -27,7 +27,7 @@ import msgspec
 
 from forensics import __version__
 from forensics.case.checkpoints import Checkpoint, make_origin, sign_checkpoint
-from forensics.case.disk import create_file
+from forensics.case.disk import create_file, read_record
 from forensics.case.merkle import Tree, hash_leaf
 from forensics.errors import CustodyError
 
@@ -143,15 +143,7 @@ def is_sealed(entry: Entry, first: Entry) -> bool:
 def read_entry(path: Path) -> StoredEntry:
     """An entry from its file. Raises `CustodyError` (`ledger-unreadable`)."""
     name = f"ledger/{path.name}"
-    if not path.is_file():  # a pipe, say, would hold us for ever
-        raise CustodyError("ledger-unreadable", f"{name} is not a file")
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_ENTRY_SIZE + 1)
-    except OSError as error:
-        raise CustodyError("ledger-unreadable", f"{name}: {error.strerror}") from None
-    if len(data) > MAX_ENTRY_SIZE:
-        raise CustodyError("ledger-unreadable", f"{name}: larger than any entry may be")
+    data = read_record(path, name, MAX_ENTRY_SIZE, "ledger-unreadable")
     return StoredEntry(decode_entry(data, name), hashlib.sha256(data).hexdigest(), hash_leaf(data))
 
 
