@@ -15,7 +15,7 @@ import duckdb
 from forensics.case.damage import blaming_damage, refuse_irregular, refuse_visible_damage
 from forensics.case.folder import SETTINGS_NAME
 from forensics.case.lock import keep_reading
-from forensics.case.quote_views import CERTIFICATION, RESHOWN, STATEMENT
+from forensics.case.quote_views import CERTIFICATION_SQL, RESHOWN_SQL, STATEMENT_SQL
 from forensics.case.scratch import find_spill_folder
 from forensics.case.tables import (
     CUSTODY_PROBLEM,
@@ -51,9 +51,9 @@ def connect(
     """
     connection = connect_stored(case, memory_limit=memory_limit, damaged=damaged)
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
-    connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT}")
-    connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION}")
-    connection.execute(f"CREATE VIEW stored.reshown AS {RESHOWN}")
+    connection.execute(f"CREATE VIEW stored.shown_statement AS {STATEMENT_SQL}")
+    connection.execute(f"CREATE VIEW stored.shown_certification AS {CERTIFICATION_SQL}")
+    connection.execute(f"CREATE VIEW stored.reshown AS {RESHOWN_SQL}")
     for name, sql in VIEW_SQL.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     return connection

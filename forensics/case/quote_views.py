@@ -36,7 +36,7 @@ _SNP_FIELDS = {
 _SIGNED = "s.head || q.report_data || s.tail"
 
 # What quotes share is shown once for each statement and certification, not once for each quote.
-STATEMENT = f"""
+STATEMENT_SQL = f"""
 SELECT s.statement_id, s.head, s.tail,
        s.tee,
        s.version::BIGINT AS version,
@@ -55,7 +55,7 @@ SELECT s.statement_id, s.head, s.tail,
 FROM stored.statement AS s
 """
 
-CERTIFICATION = f"""
+CERTIFICATION_SQL = f"""
 SELECT c.certification_id AS id, c.attestation_key AS key, fc.proven, ch.trusted,
        sha256(c.attestation_key) AS attestation_key_id,
        {to_hex("c.attestation_key")} AS attestation_key,
@@ -148,7 +148,7 @@ _AGAIN = """(
         HAVING count(*) > 1
     )
 )"""
-RESHOWN = f"""
+RESHOWN_SQL = f"""
 WITH shown AS (
     SELECT o.source_id, o.source_line, o.observation_no, {RECEIVED} AS seen_at, q.signing_id,
            {RECEIVED} IS NOT NULL AND coalesce(q.trusted, false) AS trusted

@@ -244,9 +244,9 @@ def describe_changes(findings: Iterable[Finding], at: datetime | None) -> Iterat
 
 def count_failing(detection: Detection, fail_on: Severity, *, news_only: bool = False) -> int:
     """Open findings at or above `fail_on`; with `news_only` those that came in this run."""
-    from forensics.detect.findings import NEWS
+    from forensics.detect.findings import NEWLY_OPEN
 
-    chosen = (f for f in detection.open_findings if f.state in NEWS or not news_only)
+    chosen = (f for f in detection.open_findings if f.state in NEWLY_OPEN or not news_only)
     return sum(fail_on.covers(finding.severity) for finding in chosen)
 
 

@@ -43,7 +43,7 @@ _NUMBERS: Final = {
     "quote_no": ("quote_id", ("observation", "quote")),
 }
 _BEYOND: Final = 1_000_000
-RESHOWN: Final = """
+_RESHOWN: Final = """
 SELECT observation_id, observation_no, signing_id, showing,
        CASE WHEN trusted THEN trusted_showing END AS trusted_showing
 FROM (
@@ -170,7 +170,7 @@ WHERE event_id IS NOT NULL AND source_id IS NOT NULL
 GROUP BY source_id
 """
 FOLLOWING: Final = {
-    "reshown": RESHOWN,
+    "reshown": _RESHOWN,
     "latency": _LATENCY,
     "way": _WAY,
     "loose_end": _LOOSE_END,

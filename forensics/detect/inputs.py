@@ -34,9 +34,8 @@ _WORTH: Final = {
 _SCOPED: Final = {"observation", "quote", *EVENTS}  # have the keys of scopes
 # What quotes share, if it is small beside them, and numbered before they are joined to it.
 _SHARED: Final = frozenset({"shown_statement", "shown_certification", "receipt", "hindsight"})
-# What takes a look at all signatures, and the views that read it.
-_RESHOWN: Final = "reshown"
-_RESHOWN_IN: Final = frozenset({_RESHOWN, "latency", "way"})
+# The views that read `stored.reshown`, which looks at all signatures.
+_READ_RESHOWN: Final = frozenset({"reshown", "latency", "way"})
 # Values that hardly ever come back: neither looked through for what they share, nor numbered.
 _UNIQUE: Final = frozenset(
     {
@@ -92,8 +91,8 @@ def _choose_shared(connection: duckdb.DuckDBPyConnection, views: Set[str]) -> _C
     """What is read behind these views, with all its columns."""
     stored = _read_definitions(connection, "stored").keys()
     chosen = [view for view in sorted(_SHARED & stored) if _is_small(connection, view)]
-    if _RESHOWN in stored and views & _RESHOWN_IN:
-        chosen.append(_RESHOWN)
+    if "reshown" in stored and views & _READ_RESHOWN:
+        chosen.append("reshown")
     return {view: ["*"] for view in chosen}
 
 

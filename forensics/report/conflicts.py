@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from forensics.detect.catalog import Catalog
-from forensics.detect.findings import NEWS, OPEN, Finding, rank
+from forensics.detect.findings import NEWLY_OPEN, OPEN, Finding, rank
 from forensics.detect.sides import SUBJECT, Sides
 from forensics.detect.store import load_findings
 from forensics.report.explanation import compare_claims
@@ -93,7 +93,7 @@ def read_findings(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Fi
     severities = Counter(finding.severity for finding in active)
     detectors = Counter((finding.severity, finding.detector) for finding in active)
     inactive = Counter(f.state for f in findings if f.state not in OPEN)
-    news = Counter((f.state, BLAME[f.cause or "evidence"]) for f in active if f.state in NEWS)
+    news = Counter((f.state, BLAME[f.cause or "evidence"]) for f in active if f.state in NEWLY_OPEN)
     return Findings(
         told=tuple(_tell(finding, _find_sides(finding, catalog), sightings) for finding in shown),
         total=len(active),

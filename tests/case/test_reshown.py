@@ -7,7 +7,7 @@ from pathlib import Path
 
 from forensics.case.case import open_case
 from forensics.case.query import open_locked
-from forensics.detect.cases import RESHOWN
+from forensics.detect.cases import FOLLOWING
 
 NEVER = "9999"
 
@@ -32,7 +32,8 @@ def test_what_was_shown_more_than_once_is_put_in_order(audited: Path) -> None:
     names = "observation_no, signing_id, showing, trusted_showing"
     found = connection.execute(f"SELECT {names} FROM reshown ORDER BY ALL").fetchall()
     assert found == sorted(expected, key=lambda row: row[0])
-    filled = connection.execute(f"SELECT {names} FROM ({RESHOWN}) ORDER BY ALL").fetchall()
+    told = FOLLOWING["reshown"]
+    filled = connection.execute(f"SELECT {names} FROM ({told}) ORDER BY ALL").fetchall()
     assert filled == found
 
 
