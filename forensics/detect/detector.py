@@ -46,6 +46,8 @@ _FENCE = "-- ---"
 _COMMENT = "--"
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+# How citations begin that mean nothing elsewhere: numbers of our catalogue, our own papers.
+_OWN_WRITING = ("detector D", "detectors D", "detector catalogue", "spec/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,11 @@ class Detector:
     def keys(self) -> tuple[str, ...]:
         """The columns by whose equality the query relates sightings."""
         return () if self.scope == (ONE_BY_ONE,) else self.scope
+
+    @property
+    def standards(self) -> tuple[str, ...]:
+        """What `spec` names of others' writing."""
+        return tuple(cited for cited in self.spec if not cited.startswith(_OWN_WRITING))
 
     @property
     def statements(self) -> tuple[str, ...]:

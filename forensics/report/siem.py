@@ -92,6 +92,7 @@ def to_ocsf_compliance(row: Mapping[str, Any], detector: Detector | None) -> dic
     status = _FAIL if row["open_findings"] else _WARNING if blind else _PASS
     said = {_FAIL: "Fail", _WARNING: "Warning", _PASS: "Pass"}[status]
     title = detector.title if detector else name
+    standards = detector.standards if detector else ()
     severity = _OCSF_SEVERITY[row["severity"] or "info"]
     record = _ocsf_base(_COMPLIANCE, _CREATE, severity, row["as_of"])
     record |= {
@@ -104,7 +105,7 @@ def to_ocsf_compliance(row: Mapping[str, Any], detector: Detector | None) -> dic
         },
         "compliance": {
             "control": name,
-            "standards": list(detector.spec) if detector else [TOOL_NAME],
+            "standards": list(standards) or [TOOL_NAME],
             "status": said,
             "status_id": status,
         },
