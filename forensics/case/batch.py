@@ -141,7 +141,7 @@ class Builder:
         return Taken(rows, quarantined)
 
     def build(self) -> Batch:
-        """The rows so far; the builder starts anew. Raises `CustodyError` (`unknown-column`)."""
+        """The rows so far; the builder starts over. Raises `CustodyError` (`unknown-column`)."""
         tables = {name: build_rows(TABLES[name], rows) for name, rows in self._rows.items()}
         if self._quotes:
             columns = zip(SplitQuote._fields, zip(*self._quotes, strict=True), strict=True)
@@ -169,7 +169,7 @@ class Builder:
         return True
 
     def _take_quote(self, record: Record, data: bytes, header: SourceHeader) -> bool:
-        """File the quote under the observation that was put last; false when it is quarantined."""
+        """File the quote under the last observation; false when it is quarantined."""
         table, observation = record.rows[-1] if record.rows else ("", {})
         if table != OBSERVATION:
             message = f"a record of {clean_text(header.path)} has a lone quote"

@@ -81,7 +81,7 @@ def create_case(
     try:
         path.mkdir(parents=True, exist_ok=True)
         _refuse_occupied(path)
-        with hold_lock(path):  # two that make the same case would take the other's first entry away
+        with hold_lock(path):  # or two at once would remove each other's first entry
             _refuse_occupied(path)
             for folder in (TABLES, LEDGER_NAME, FINDINGS_NAME):
                 (path / folder).mkdir(exist_ok=True)

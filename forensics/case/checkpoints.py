@@ -61,7 +61,7 @@ class Note:
     """(name of the key, key hash and signature)"""
 
     def find_signer(self, keys: Iterable[PublicKey]) -> PublicKey | None:
-        """The first of `keys` whose signature is here and holds; none when one does not hold."""
+        """The first of `keys` whose signature is here and holds; none if one of theirs fails."""
         message = self.checkpoint.text.encode()
         name = self.checkpoint.origin
         found: PublicKey | None = None
@@ -87,7 +87,7 @@ def hash_key(name: str, key: PublicKey) -> bytes:
 
 
 def format_verifier_key(origin: str, key: PublicKey) -> str:
-    """The key as witnesses and log monitors are told it: name, key hash, key."""
+    """The key in the form that witnesses and log monitors take: name, key hash, key."""
     encoded = base64.b64encode(_ED25519 + key.data).decode()
     return f"{origin}+{hash_key(origin, key).hex()}+{encoded}"
 

@@ -59,7 +59,8 @@ def read_issuers(
 ) -> list[Certificate]:
     """Trust anchors (DER), certificates from files, and the chain of each PCK CA seen in quotes.
 
-    A PCK CA whose root did not issue it, or is none, is left out: damage makes any number of them.
+    A PCK CA that its root did not issue, or whose root is not one, is left out: damage can make any
+    number of them.
     """
     from_files = connection.execute(
         "SELECT data FROM stored.certificate ORDER BY certificate_id"
@@ -90,7 +91,7 @@ def read_certificates(data: bytes) -> list[Certificate]:
             try:
                 found.append(parse_certificate(block))
             except EvidenceError:
-                continue  # the chain's check P1 has said so
+                continue  # check P1 of the chain has reported it
     return found
 
 
@@ -100,8 +101,8 @@ def prove_documents(
     issuers: Iterable[Certificate],
     anchors: Collection[bytes],
 ) -> int:
-    """List the signers, and prove new documents; again those that nobody known had signed: a
-    signer may have come.
+    """List the signers, and prove new documents; try again those that no known key had signed, as
+    their signer may have come since.
 
     Returns the number of documents whose signature was tried.
     """
@@ -124,7 +125,9 @@ def prove_documents(
 def _renew_signers(
     connection: duckdb.DuckDBPyConnection, tables: DerivedTables, signers: Iterable[Signer]
 ) -> None:
-    """Let the table have these; of one certificate under several of a root's that which lasts."""
+    """Put these in the table; where a root has several certificates, each signer once, under the
+    one that lasts.
+    """
     facts: dict[tuple[bytes, bytes], SignerFact] = {}
     for signer in signers:
         facts.setdefault((signer.fact.certificate_id, signer.fact.root_key), signer.fact)
@@ -134,9 +137,10 @@ def _renew_signers(
 
 
 def _list_components(connection: duckdb.DuckDBPyConnection, tables: DerivedTables) -> None:
-    """What new authentic TCB infos say of the components.
+    """What new authentic TCB infos say about the components.
 
-    An authentic document may have a form that is not read: a later version, say. Check S3 tells.
+    An authentic document may be of a form that is not read, a later version, say: check S3 reports
+    it.
     """
     missing = connection.execute(
         """
@@ -164,7 +168,7 @@ def prove_crls(
     issuers: Sequence[Certificate],
     anchors: Sequence[Certificate],
 ) -> int:
-    """Prove new CRLs, and again those whose issuer nobody trusted. Returns their number."""
+    """Prove new CRLs, and try again those whose issuer was not trusted. Returns their number."""
     missing = connection.execute(
         """
         SELECT data FROM stored.crl
@@ -185,7 +189,7 @@ def _renew(
     rows: list[Row],
     lasting: str = "authentic",
 ) -> None:
-    """The rows that the table has and that last (SQL), with these in place of all others."""
+    """Keep the table's rows for which `lasting` (SQL) is true; these replace all others."""
     if rows:
         rows += read_rows(connection, table, key, lasting)
         tables.replace(table, sorted(rows, key=lambda row: row[key]))

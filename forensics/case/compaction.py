@@ -1,9 +1,9 @@
 """Merging small files: a case that is audited every night would drown in them.
 
-The rows stay as they are, in their order within a month (a table that is not kept by month: in the
-table). Files are held against the ledger before they are merged, so that damage is reported and not
-passed on under a new hash. The entry names the old files as removed, and by its notes says which of
-them each new file was made from; their hashes are in the entries that brought them.
+The rows stay as they are, in their order within a month, or within the table where it is not kept
+by month. Files are held against the ledger before they are merged, so that damage is reported and
+not passed on under a new hash. The entry names the old files as removed, and by its notes says
+which of them each new file was made from; their hashes are in the entries that brought them.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def compact_case(
 def _find_groups(files: list[FileEntry], small_file: int) -> Iterator[list[FileEntry]]:
     """Files of one folder that become one file.
 
-    From the first small file on, so that rows keep their order: a large file in between is taken
-    along once, and stands in front from then on.
+    From the first small file on, so that rows keep their order: a large file in between is merged
+    too, but only once, since it comes first from then on.
     """
     folders: dict[PurePosixPath, list[FileEntry]] = {}
     for file in files:

@@ -47,7 +47,7 @@ def connect(
     """A connection with all stored tables and views; nothing is read before it is asked for.
 
     What does not fit into `memory_limit` goes to the system's folder for temporary files.
-    `damaged`: for who says himself what contradicts the ledger, and wants what can be read.
+    `damaged`: for callers that report what contradicts the ledger, and want what can still be read.
     """
     connection = connect_stored(case, memory_limit=memory_limit, damaged=damaged)
     connection.execute(f"CREATE VIEW stored.judged AS {JUDGED_SQL}")
@@ -126,8 +126,8 @@ def attach_table(connection: duckdb.DuckDBPyConnection, table: Table, files: Ite
 def lock(connection: duckdb.DuckDBPyConnection, case: CaseFolder) -> None:
     """Forbid everything but reading the case: no other file, no extension, no network.
 
-    DuckDB has no folder that can only be read: whoever runs SQL of others lets single SELECTs
-    through that do nothing but read (`only_reads`), because COPY could write there.
+    DuckDB has no read-only folders, so COPY could write there: whoever runs other people's SQL lets
+    through only single SELECTs that do nothing but read (`only_reads`).
     """
     folder = str(case.path / "tables").replace("'", "''")
     connection.execute(f"SET allowed_directories = ['{folder}/']")

@@ -46,9 +46,9 @@ def verify_custody(
     """Check the ledger against itself and every file against the ledger; empty when all is well.
 
     `heads` are checkpoints that a witness kept: the ledger must extend them. `signing_keys` are
-    known from elsewhere: one of them must have signed each entry. Both are what only the outside
-    can tell; without them a ledger whose newest entries were cut off, or a case that was replaced
-    whole, passes.
+    known from elsewhere: one of them must have signed each entry. Both can only come from outside;
+    without them a ledger whose newest entries were cut off, or a case that was replaced whole,
+    passes.
 
     Codes: `entry-missing`, `entry-unreadable`, `entry-broken`, `signature-missing`,
     `signature-invalid`, `file-missing`, `file-unreadable`, `file-changed`, `rows-changed`,
@@ -127,8 +127,8 @@ class _LedgerCheck:
             previous = stored.sha256
 
     def _miss(self, numbers: range) -> Iterator[CustodyProblem]:
-        """Entries that are not there, each named; of very many the first: one file with a large
-        number in its name makes them, and is then itself what somebody added.
+        """Missing entries, each named; of very many only the first: a single file with a large
+        number in its name opens such a gap, and is then itself what somebody added.
         """
         if len(numbers) > _MOST_MISSING:
             message = f"entries {numbers[0]} to {numbers[-1]} are not there"
@@ -246,7 +246,7 @@ def _check_settings(
 def _check_timestamps(
     root: Path, ledger: _LedgerCheck, damaged: set[str]
 ) -> Iterator[CustodyProblem]:
-    """Only of files that are as they were written."""
+    """Only those in files that are as they were written."""
     from forensics.case.timestamps import NO_LIBRARY, check_timestamps
 
     table = TIMESTAMP_TOKEN.name

@@ -30,7 +30,7 @@ class CustodyProblem:
 
 
 def check_file(root: Path, file: FileEntry) -> Iterator[CustodyProblem]:
-    """Hold a file of the case at `root` against its ledger.
+    """Check a file of the case at `root` against its ledger.
 
     Codes: `file-missing`, `file-unreadable`, `file-changed`, `rows-changed`. It is opened as
     Parquet only after its SHA-256 has matched.
@@ -72,7 +72,7 @@ def _check_rows(path: Path, file: FileEntry) -> Iterator[CustodyProblem]:
 
 
 def check_settings(path: Path, first: Entry) -> Iterator[CustodyProblem]:
-    """Hold `case.toml` against the first entry. Code: `settings-changed`."""
+    """Check `case.toml` against the first entry. Code: `settings-changed`."""
     noted = first.notes.get(SETTINGS_NOTE)  # not in cases of earlier versions
     if noted is not None and digest_file(path)[0] != noted:
         message = "is not the file that the ledger's first entry names"
@@ -130,8 +130,8 @@ def blaming_damage(root: Path, ledger: Ledger) -> Iterator[None]:
 def find_damage(error: Exception, root: Path, ledger: Ledger) -> CustodyError | None:
     """The damage to a case's files that `error` may come from, as an error (`custody-broken`).
 
-    What the error says is not looked at, only whether it is a library's: each file is held against
-    the ledger.
+    What the error says does not matter, only whether a library raised it: each file is checked
+    against the ledger.
     """
     if not _is_foreign(error):
         return None
@@ -149,9 +149,9 @@ def find_damage(error: Exception, root: Path, ledger: Ledger) -> CustodyError | 
 
 
 def _is_foreign(error: BaseException | None) -> bool:
-    """Whether a library said it, or nobody found a file."""
+    """Whether a library raised it, or a file was missing."""
     if isinstance(error, ForensicsError):
         return _is_foreign(error.__cause__)
     if isinstance(error, OSError):
-        return error.errno in (None, ENOENT)  # pyarrow's have no number
+        return error.errno in (None, ENOENT)  # pyarrow's have no errno
     return isinstance(error, Exception)

@@ -1,7 +1,7 @@
 """Derived rows -> Parquet, a block of them in memory at a time.
 
-Mostly facts are few and small, and re-judging must start fast: loading pyarrow would take longer
-than the work. Then one block is all, and goes through DuckDB: as JSON, bytes in it as hex.
+Facts are mostly few and small, and re-judging must start fast: loading pyarrow would take longer
+than the work. Then there is one block only, and it goes through DuckDB as JSON, with bytes as hex.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Item = TypeVar("_Item")
 
 
 BLOCK_ROWS = 1 << 12
-"""Rows that are Python objects at a time."""
+"""Rows that are held as Python objects at a time."""
 
 
 def write_rows(
@@ -48,7 +48,7 @@ def write_rows(
 
 
 def iterate_blocks(rows: Iterable[_Item]) -> Iterator[list[_Item]]:
-    """The rows in lists of `BLOCK_ROWS`; no empty one."""
+    """The rows in lists of `BLOCK_ROWS`, none of them empty."""
     rows = iter(rows)
     while block := list(islice(rows, BLOCK_ROWS)):
         yield block

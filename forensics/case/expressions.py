@@ -11,7 +11,7 @@ RECEIVED_OR_NO_TIME = f"coalesce(epoch_us({RECEIVED}), {NO_TIME})"
 """The same in microseconds, as the moment of its receipt's verdict."""
 
 # What verifiers in the field log for a good quote (design: `quote_status` OK), and the names of
-# Intel's weaker statuses: whether those are good enough is the policy's word.
+# Intel's weaker statuses: whether those are good enough is for the policy to say.
 _OK_WORDS = (
     "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'PASSED', 'UPTODATE', "
     "'SGXQLQVRESULTOK')"

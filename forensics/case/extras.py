@@ -1,4 +1,4 @@
-"""Members of `extra` that views show as columns: what many logs have and the normal form has not.
+"""Members of `extra` that views show as columns: what many logs have and the normal form lacks.
 
 Names as the sources write them: a count of the writer's own events, the TCB evaluation number that
 a verifier used, the claims of a verifier's token (a JWS, or its claims as an object, or flat
@@ -76,7 +76,7 @@ def token_claim(extra: str, names: Sequence[str]) -> str:
 
 
 def devices(extra: str, members: Mapping[str, Sequence[str]]) -> str:
-    """SQL: sorted list of the devices of which one of their members is there."""
+    """SQL: sorted list of the devices with at least one of their members there."""
     named = ", ".join(
         f"CASE WHEN {first_text(extra, names)} <> '' THEN '{device}' END"
         for device, names in members.items()
@@ -99,7 +99,7 @@ def _is_there(extra: str, member: str) -> str:
 
 
 def _claims(extra: str, member: str) -> str:
-    """SQL: the claims in a member that holds a JWS, or them as an object; else NULL."""
+    """SQL: the claims in a member, be it a JWS or the claims as an object; else NULL."""
     payload = f"split_part({extra} ->> '$.{member}', '.', 2)"
     padded = f"rpad({payload}, ((length({payload}) + 3) // 4 * 4)::INTEGER, '=')"
     standard = f"replace(replace({padded}, '-', '+'), '_', '/')"

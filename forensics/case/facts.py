@@ -72,7 +72,7 @@ def document_row(fact: DocumentFact) -> Row:
 
 
 def read_documents(connection: duckdb.DuckDBPyConnection) -> list[DocumentFact]:
-    """Each under every certificate of the key that signed it: `list_signings`."""
+    """Each document once for every certificate of the key that signed it: `list_signings`."""
     order = "trusted DESC, not_after DESC, certificate_id, root_key"
     signers = [SignerFact(**row) for row in read_rows(connection, FACT_SIGNER, order)]
     found = []
@@ -159,7 +159,7 @@ class _CandidateReader:
         self._endorsements = _EndorsementReader(connection)
 
     def read(self, first: int, last: int) -> Iterator[Candidate]:
-        """Those with numbers from `first` to `last`, which is not more than a block."""
+        """Those with numbers from `first` to `last`, at most a block of them."""
         where = f"subject_no BETWEEN {first:d} AND {last:d}"
         rows = read_rows(self._connection, SUBJECT, "subject_no", where)
         reports = read_statements(self._connection, (row["statement_id"] for row in rows))
@@ -192,7 +192,7 @@ class _FactReader(Generic[_Fact]):
         raise NotImplementedError
 
     def fetch(self, ids: Collection[bytes | None]) -> dict[bytes, _Fact]:
-        """The facts about `ids`, which is not more than a block; those that there are."""
+        """The facts about `ids`, at most a block of them; an id without a fact is left out."""
         wanted = {identity for identity in ids if identity is not None}
         found = {identity: self._known[identity] for identity in wanted & self._known.keys()}
         absent = sorted(wanted - found.keys())

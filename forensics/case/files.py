@@ -151,7 +151,7 @@ class ParquetFiles:
         self._staging = staging
         self._buffers: dict[_Key, _Buffer] = {}
         self._waiting = 0
-        self._open: dict[_Key, _OpenFile] = {}  # the one written to last stands last
+        self._open: dict[_Key, _OpenFile] = {}  # the one written to most recently is last
 
     def append(self, table: Table, data: pa.Table) -> None:
         for part, rows in split_by_month(table, data):
@@ -167,7 +167,7 @@ class ParquetFiles:
             self._write(max(self._buffers, key=lambda key: self._buffers[key].size))
 
     def finish(self) -> None:
-        """Write what waits and close all files."""
+        """Write what is waiting and close all files."""
         for key in sorted(self._buffers, key=lambda key: (key[0], key[1] or "")):
             self._write(key)
             self._close(key)
@@ -175,7 +175,7 @@ class ParquetFiles:
             self._close(key)
 
     def abandon(self) -> None:
-        """Close without caring what is in the files; they are about to be deleted."""
+        """Close whatever state the files are in; they are about to be deleted."""
         for file in self._open.values():
             with suppress(OSError, pa.ArrowException):  # a full disk, say; it was reported before
                 file.writer.close()

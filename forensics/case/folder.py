@@ -22,8 +22,8 @@ KEYS_NOTE = "signing_keys"  # in the first entry of a signed case: each public k
 
 
 def refuse_inside_case(target: Path, what: str) -> None:
-    """Nothing that is no part of a case belongs into one: `custody verify` would call it added, and
-    it could take the place of a file of the case. Raises `UsageError` (`inside-case`).
+    """Nothing that is not part of a case belongs in one: `custody verify` would report it as added,
+    and it could take the place of a file of the case. Raises `UsageError` (`inside-case`).
     """
     for folder in target.absolute().resolve().parents:
         if (folder / SETTINGS_NAME).exists() and (folder / LEDGER_NAME).is_dir():

@@ -161,7 +161,7 @@ class Intake:
 
 
 class SourceIntake:
-    """Takes the records of one source; `kind` may be set while they come."""
+    """Takes the records of one source; `kind` may be set while they arrive."""
 
     def __init__(self, intake: Intake, header: SourceHeader) -> None:
         self.kind = header.kind

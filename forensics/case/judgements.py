@@ -77,7 +77,7 @@ class Bench:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, chosen: Collection[bytes] = ()
     ) -> None:
-        """`chosen`: ids of collateral that alone is to be used for what it is about."""
+        """`chosen`: ids of collateral to use instead of any other about the same."""
         self._connection = connection
         self._archive = Archive(read_documents(connection), read_crls(connection), chosen)
         self._tcb_infos: dict[bytes, TcbInfo] = {}
@@ -227,7 +227,7 @@ def _judge_hits(bench: Bench, connection: duckdb.DuckDBPyConnection) -> Iterator
 def _pair(
     connection: duckdb.DuckDBPyConnection, sql: str
 ) -> Iterator[tuple[Candidate, list[tuple[Any, ...]]]]:
-    """The rows of a query, which begin with a subject's number and ascend, by that subject."""
+    """The rows of a query, grouped by its first column: subjects' numbers, ascending."""
     candidates = read_candidates(connection)
     for number, rows in groupby(stream(connection, sql), key=itemgetter(0)):
         candidate = next(c for c in candidates if c.subject.subject_no == number)
@@ -245,9 +245,9 @@ def fill_check_results(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class _Outcomes:
-    """Numbers for what checks give: most judgements share most of it, and each is told once.
+    """Numbers for the outcomes of checks: judgements share most of them, and each is stored once.
 
-    What was not asked for lately may be told again under another number, so memory is bounded.
+    One that was forgotten to bound memory is stored again, under another number.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:

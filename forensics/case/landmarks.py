@@ -7,8 +7,8 @@ when, and how far a writer had counted, has the same answer from the landmarks a
 sightings, and there are few. A look at a case leaves them behind (`landmark`), and the next one
 adds what came since. So does what was last before that: news are held against it.
 
-Sightings of evidence that was shown more than once are landmarks all of them. Of the others those
-that repeat an earlier one would hide when a state was really there, and are left out; where older
+All sightings of evidence that was shown more than once are landmarks. Of the others those that
+repeat an earlier one would hide when a state was really there, and are left out; where older
 evidence comes late and turns known sightings into repetitions, all landmarks are made anew.
 """
 
@@ -148,7 +148,7 @@ def note_reshown(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def keep_reshown(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let the view give what was noted, as long as the connection lives."""
+    """Make the view give what was noted, for as long as the connection lives."""
     connection.execute(_KEPT)
 
 
@@ -158,7 +158,7 @@ def renew_landmarks(
     """The landmarks as they are now, as the temporary table `landmark_now`; those of the sightings
     up to `after`, as `landmark_before`.
 
-    `holds`: the stored ones are those of before. Else they are made anew.
+    `holds`: the stored landmarks are those as of `after`. Otherwise they are made anew.
     """
     known = _tell_kinds("o.observation_no <= $after")
     connection.execute(_BEFORE + (STORED if holds else known), None if holds else {"after": after})
@@ -166,9 +166,9 @@ def renew_landmarks(
 
 
 def name_rule(landmarks: str) -> str:
-    """The rows of `NOW` or `STORED`, with what told the kinds apart, and the summaries that are
-    kept beside them: by another rule, or of another version of the tool, they are others, even
-    where their rows are the same.
+    """The rows of `NOW` or `STORED`, with a digest of what told the kinds apart and of the
+    summaries beside them: those made by another rule, or by another version of the tool, count as
+    different even where the rows are the same.
     """
     return f"SELECT *, '{_RULE}' AS rule FROM ({landmarks})"
 
@@ -179,7 +179,7 @@ def are_overtaken(connection: duckdb.DuckDBPyConnection, after: int) -> bool:
 
 
 def declare_landmarks(connection: duckdb.DuckDBPyConnection) -> None:
-    """Numbers of sightings as the temporary view `landmark`; with those that are new."""
+    """Numbers of sightings, new ones too, as the temporary view `landmark`."""
     connection.execute(_SIGHTINGS)
 
 

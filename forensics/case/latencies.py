@@ -1,7 +1,7 @@
-"""How long answers took, of each platform to each verifier, in whole milliseconds and counted; and
+"""How long the answers of each platform to each verifier took, counted by whole milliseconds; and
 by which ways those of each enclave came.
 
-Both are little beside the sightings, and add up.
+Both are small beside the sightings, and parts of them can be added up.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ TOOK_MS = "CAST(floor(1000 * (epoch({}) - epoch(o.nonce_issued_at)) + 0.5) AS BI
 
 
 def _group_answers(columns: str, which: str) -> str:
-    """A query for the answers of each platform in groups of their own: `columns` of an observation
-    `o` tell them apart, and what is said of each. Of those observations alone that `which` says.
+    """A query for the answers of each platform, in groups: `columns` of an observation `o` say what
+    tells groups apart and what is said of each. `which` (SQL) selects the observations.
 
-    All evidence of one subject (`forensics.case.tables`) is of one platform, and trusted or not:
-    any quote of it tells. So there is one for all that are alike, not one for each sighting.
+    All evidence of one subject (`forensics.case.tables`) is of one platform, and all of it is
+    trusted or none: any one quote tells. So one is looked up for each subject, not one for each
+    sighting.
     """
     return f"""
 SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id,
@@ -76,7 +77,7 @@ GROUP BY ALL
 
 
 def _summarize(table: Table, tell: Callable[..., str], add: Callable[[str], str]) -> Summary:
-    """`tell` queries groups of which observations, `add` sums them up."""
+    """`tell` makes the query for the groups of some observations, `add` sums up such groups."""
     known = f"SELECT {', '.join(table.names)} FROM stored.{table.name}"
     since = tell("o.observation_no > $after")
     return Summary(table, add(tell()), add(f"{known} UNION ALL BY NAME {since}"))

@@ -109,7 +109,7 @@ def seal_entry(entry: Entry) -> tuple[Entry, bytes]:
 
 
 def _holds_seal(data: bytes, seal: str) -> bool:
-    """Quotes inside of texts are escaped: a note is the only place where this can stand."""
+    """Quotation marks inside strings are escaped, so only a note can look like this."""
     written, blank = (f'"{SEAL_NOTE}":"{text}"'.encode() for text in (seal, NO_PREDECESSOR))
     return hashlib.sha256(data.replace(written, blank)).hexdigest() == seal
 
@@ -117,7 +117,7 @@ def _holds_seal(data: bytes, seal: str) -> bool:
 def decode_entry(data: bytes, path: str) -> Entry:
     """An entry from its file's bytes. Raises `CustodyError` (`ledger-unreadable`) naming `path`.
 
-    An entry without a seal (as those of earlier versions are) is for `is_sealed`.
+    An entry without a seal (as earlier versions wrote them) is left to `is_sealed`.
     """
     try:
         entry = msgspec.json.decode(data, type=Entry)
@@ -136,7 +136,7 @@ def decode_entry(data: bytes, path: str) -> Entry:
 
 
 def is_sealed(entry: Entry, first: Entry) -> bool:
-    """Whether an entry has its seal, or is of a ledger that was begun without."""
+    """Whether an entry has its seal, or belongs to a ledger that was begun without seals."""
     return SEAL_NOTE in entry.notes or not {SEAL_NOTE, SETTINGS_NOTE}.intersection(first.notes)
 
 

@@ -94,7 +94,7 @@ def list_read() -> list[Path]:
 
 @contextmanager
 def exclude_readers(case: Path) -> Iterator[bool]:
-    """Whether no other process reads the case; if so, none begins to inside this block.
+    """Whether no other process reads the case; if so, none can begin to within this block.
 
     Only for the holder of the writer lock.
     """

@@ -43,7 +43,7 @@ class Match:
 def find_matches(
     connection: duckdb.DuckDBPyConnection, identifier: str, *, views: Sequence[str] = ()
 ) -> list[Match]:
-    """Rows whose id starts with `identifier`; of views other than the given ones none.
+    """Rows whose id starts with `identifier`, of these views or of any.
 
     Raises `UsageError` (`bad-id`) when that is not 4 to 64 hex digits.
     """
@@ -72,9 +72,9 @@ def find_one(
     *,
     same: str | None = None,
 ) -> Match:
-    """The only row of these views whose id starts so.
+    """The only row of these views whose id starts with `identifier`.
 
-    Rows that agree in the column `same` count as one, that of the first of the views: ids of a
+    Rows that agree in the column `same` count as one, and the first view's is taken: the ids of a
     quote file and of its sighting begin alike. Raises `UsageError` (`no-match`, `ambiguous`).
     """
     matches = find_matches(connection, identifier, views=views)

@@ -1,8 +1,8 @@
 """What nothing was found for: challenges without an answer, answers to no known challenge, and
 releases without any evidence in their session.
 
-They are few, and each is tied up by something that comes later or by nothing: so of what was loose
-before only that has to be looked at, and what is new.
+They are few, and only something that comes later can tie one up: it is enough to look at what was
+loose before, and at what is new.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ _GONE_ON = _tell_loose_ends(
     SELECT session_id, enclave_id, timestamp FROM fresh_release
     """,
 )
-# Without any log of challenges no answer is strange; with the first one all that are not in it are.
+# Without any log of challenges no answer is strange; with the first one, answers to no known
+# challenge are.
 _FIRST_LOG = """
 SELECT 1 WHERE EXISTS (FROM fresh_nonce) AND NOT EXISTS (FROM known_nonce)
 """

@@ -74,7 +74,7 @@ def prove_inclusion(index: int, leaves: Sequence[bytes]) -> list[bytes]:
 
 
 def prove_consistency(size: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """That the first `size` leaves (1 to all) are the start of all of them."""
+    """The proof that the first `size` leaves (1 to all) are the start of all of them."""
     return _prove_subtree(size, leaves, whole=True)
 
 

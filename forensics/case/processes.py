@@ -17,7 +17,7 @@ from forensics.case.framing import open_answer, receive, send
 from forensics.errors import ForensicsError
 
 _PIPE_SIZE = 1 << 20
-# Messages that a process has at a time: it finds the next one when it has answered the first.
+# Messages that a process has at a time: the next one is waiting when it has answered the first.
 _DEPTH = 2
 
 
@@ -92,7 +92,7 @@ class _Worker:
         with _noticing_death():
             with self._asking:
                 send(self._to, message)
-                self._hearing.acquire()  # before another asks: then nobody hears its answer first
+                self._hearing.acquire()  # before another asks, who could take this answer
             try:
                 return receive(self._from)
             finally:
@@ -109,14 +109,14 @@ def _noticing_death() -> Iterator[None]:
 
 
 def _dismiss(process: subprocess.Popen[bytes]) -> None:
-    """End a process; what it was still to do is not wanted any more."""
+    """End a process; what it still had to do is no longer wanted."""
     process.kill()
     with suppress(BrokenPipeError), process:
         pass
 
 
 def _start(module: str) -> subprocess.Popen[bytes]:
-    # `-P` and our own path: no `forensics` that lies in the current folder is run instead.
+    # `-P` and our own path: so that no `forensics` in the current folder is run instead.
     path = os.pathsep.join(entry for entry in sys.path if entry)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module],

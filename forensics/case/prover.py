@@ -22,8 +22,8 @@ INDEX_CODE = "I"  # of `array`: places of keys and statements
 
 @dataclass(frozen=True)
 class QuoteBlock:
-    """Quotes as columns: of each the place of its attestation key (X ‖ Y) and of its statement
-    (signed bytes before and after REPORT_DATA), and the bytes of REPORT_DATA, r and s.
+    """Quotes as columns: for each, the place of its attestation key (X ‖ Y) and that of its
+    statement (signed bytes before and after REPORT_DATA), and the bytes of REPORT_DATA, r and s.
     """
 
     keys: Sequence[bytes]

@@ -1,6 +1,6 @@
 """Who verifies quote signatures: processes of their own, or this one.
 
-Processes, because what is done here meanwhile would keep threads from the interpreter.
+Processes, because threads would have to wait for the interpreter, which is busy here meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ProveBlocks = Callable[[Iterable[bytes]], Iterator[bytes | memoryview]]
 
 @contextmanager
 def hire_provers(engine: Engine, quotes: int, threads: int) -> Iterator[ProveBlocks]:
-    """As many processes as so many quotes are worth, at most `threads`; or none, and this one.
+    """As many processes as the quotes are worth, at most `threads`; for few, this one.
 
     Raises `ForensicsError` (`worker-died`, `engine-contradicted`) while answers are taken.
     """

@@ -40,7 +40,7 @@ class Proving:
         self._report = report
 
     def wait_for_end(self) -> None:
-        """Until nearly all quotes are handed out, and the end is in sight."""
+        """Return when nearly all quotes are handed out, and the end is in sight."""
         self._nearly_all_sent.wait()
 
     def finish(self) -> _Proven:

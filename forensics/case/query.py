@@ -30,7 +30,7 @@ def open_locked(
 ) -> duckdb.DuckDBPyConnection:
     """A locked-down connection; `check_results` and `custody_problems` fill those views first.
 
-    With `custody_problems` a case that contradicts its ledger is read as far as that goes.
+    With `custody_problems` a case that contradicts its ledger is read as far as possible.
 
     `scratch`: with room on disk for tables that are made on it (`forensics.case.scratch`).
     """
@@ -46,7 +46,7 @@ def open_locked(
 
 
 def fill_custody_problems(connection: duckdb.DuckDBPyConnection, case: CaseFolder) -> None:
-    """Hold every file against the ledger, and show what differs as a table."""
+    """Check every file against the ledger, and show what differs as a table."""
     rows = [
         {"level": p.level, "path": p.path, "code": p.code, "message": p.message}
         for p in verify_custody(case)

@@ -84,7 +84,7 @@ def watch_quotes(
 def file_quotes(
     connection: duckdb.DuckDBPyConnection, tables: DerivedTables, proving: Proving, total: int
 ) -> None:
-    """Store what is proven of the quotes that `watch_quotes` counted, when all of them are.
+    """Once all the quotes that `watch_quotes` counted are proven, store the outcomes.
 
     Raises `CustodyError` (`unproven-quote`), and what `Proving.finish` raises.
     """

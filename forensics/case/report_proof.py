@@ -1,7 +1,7 @@
 """Proving VEK certificates (N2) and the signatures of SEV-SNP reports (N4).
 
-A report's certificate may come long after it. What no trusted key has been found for is asked
-again when certificates came, each pair of report and key once.
+A report's certificate may come long after it. A report without a trusted key is tried again when
+certificates come, each pair of report and key once.
 """
 
 from __future__ import annotations

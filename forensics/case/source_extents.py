@@ -1,6 +1,7 @@
-"""From when to when each source of events is, and how many it has.
+"""The time span of each source of events, and how many events it has.
 
-A source has all that it will ever have as soon as it has any, so these are gone on with.
+A source that has any events has all that it will ever have, so the rows of old sources stay as they
+are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Unbroken stretches of the numbers that writers give their events.
 
 Between two stretches of a writer something is missing. What comes later makes stretches longer, or
-joins them, and never breaks one: so they are gone on with.
+joins them, and never breaks one: so they can be continued.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All that is summed up and gone on with."""
+"""All the summaries of a case's history."""
 
 from __future__ import annotations
 

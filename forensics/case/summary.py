@@ -1,4 +1,4 @@
-"""What sums up the history in few rows, and is gone on with instead of being made anew.
+"""What sums up the history in a few rows, and is continued instead of being made anew.
 
 A look at a case leaves it behind as a stored table, and the next look brings it up to date with
 what came since, as with landmarks (`forensics.case.landmarks`).
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Summary:
     """A table, and two queries for its rows as they are now: from everything (`anew`); and from
-    what is stored and what came since (`gone_on`), among it the sightings after `$after` and the
+    what is stored and what came since (`gone_on`), such as the sightings after `$after` and the
     relations of `forensics.case.news`. `outdated` has rows where the latter will not do.
     """
 
@@ -36,10 +36,9 @@ class Summary:
     def renew(
         self, connection: duckdb.DuckDBPyConnection, after: int = 0, *, holds: bool = False
     ) -> None:
-        """Let the view of the table's name give its rows as they are now, as long as the connection
-        lives.
+        """Make the view of the table's name give the present rows while the connection lives.
 
-        `holds`: those stored are of the sightings up to `after`. Else all is made anew.
+        `holds`: the stored rows are those as of `after`. Otherwise they are made anew.
         """
         if holds and self.outdated:
             holds = not connection.execute(self.outdated).fetchall()

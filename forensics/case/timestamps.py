@@ -1,12 +1,12 @@
 """RFC 3161 timestamps: that a head of the ledger existed at a time, by an authority's word.
 
-The response is stored as it came, with the root certificates that it was held against. Both are
-looked at again by every `custody verify`, offline.
+The response is stored as it came, with the root certificates that it was checked against. Both are
+checked again by every `custody verify`, offline.
 
-Held: the response is a grant, its imprint is the SHA-256 of an entry's file, one signer signed it,
-the signer's certificate is for time stamping alone, and its chain ends at a root that was given and
-was valid at the time stated. Not held: whether that certificate had been revoked by then, the
-policy that the authority followed, and the nonce of a request that we have not seen.
+Checked: the response is a grant, its imprint is the SHA-256 of an entry's file, one signer signed
+it, the signer's certificate is for time stamping alone, and its chain ends at a root that was given
+and was valid at the time stated. Not checked: whether that certificate had been revoked by then,
+the policy that the authority followed, and the nonce of a request that we have not seen.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Timestamp:
 
 
 def verify_response(response: bytes, anchors: bytes, digests: Sequence[str]) -> Timestamp:
-    """Hold a response (DER) against root certificates (PEM) and the ledger's digests.
+    """Check a response (DER) against root certificates (PEM) and the ledger's digests.
 
     `digests` are the SHA-256 of the entries' files in hex, oldest first. Raises `UsageError`
     (`no-timestamp-library`, `bad-tsa-ca`) and `CustodyError` (`timestamp-invalid`).

@@ -1,7 +1,7 @@
 """Quotes whose signatures are not proven yet, in blocks for the provers.
 
-Read with Arrow and not with DuckDB: the provers have their first blocks before that is loaded. All
-comes out of streams, so memory does not grow with the case.
+Read with Arrow and not with DuckDB: the provers have their first blocks before that is loaded.
+Everything is streamed, so memory does not grow with the case.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 12  # quotes that a prover gets at a time: it answers within a quarter of a second
 _LAST = 1 << 14  # quotes at the end that go in small blocks, so that all provers end together
 _LAST_BLOCK = 1 << 9
-_AHEAD = 1 << 2  # blocks whose keys and statements are looked for at once
+_AHEAD = 1 << 2  # blocks whose keys and statements are looked up at once
 _PARTS = 1 << 15  # keys, and statements, that are remembered
 
 _NUMBER, _STATEMENT, _KEY = "quote_no", "statement_id", "certification_id"
@@ -40,7 +40,7 @@ _OWN = {"report_data": REPORT_DATA_SIZE, "signature_r": HALF, "signature_s": HAL
 
 
 class Unproven:
-    """The quotes that are newer than the last one proven; reports of SEV-SNP are none."""
+    """The quotes that are newer than the last one proven; reports of SEV-SNP are not among them."""
 
     def __init__(self, case: CaseFolder) -> None:
         self._first = _find_last(case.files(FACT_QUOTE.name)) + 1
@@ -50,7 +50,7 @@ class Unproven:
         self._open = True
 
     def close(self) -> None:
-        """Give no more: nobody waits for the rest of a run that failed or was interrupted."""
+        """Stop giving blocks: nobody waits for the rest of a run that failed or was interrupted."""
         self._open = False
 
     def read(self) -> Iterator[tuple[Numbers, bytes]]:
@@ -122,7 +122,7 @@ class _Parts:
         self._held: dict[bytes, tuple[Any, ...]] = {}
 
     def load(self, ids: set[bytes]) -> None:
-        """Have these rows at hand."""
+        """Make these rows available."""
         if len(self._held) > _PARTS:
             self._held = {}
         absent = IdIndex()

@@ -152,8 +152,8 @@ class Writer:
     def drop_table(self, name: str) -> None:
         """Supersede all files that the table has now; they are deleted after the commit.
 
-        What they say may go on in what takes their place, and then nobody could tell any more that
-        they were changed. Raises `CustodyError` (`custody-broken`) where one was.
+        What they say may live on in what takes their place, and then nobody could tell that they
+        had been changed. Raises `CustodyError` (`custody-broken`) where one was.
         """
         files = self._ledger.files(name)
         refuse_changed(self.root, files)
