@@ -95,7 +95,7 @@ class Appraiser:
         selection: Selection,
         moment: int,
     ) -> Judgement:
-        """`moment` is in microseconds since the epoch, UTC; of what has no time, `NO_TIME`."""
+        """`moment` is in microseconds since the epoch, UTC; `NO_TIME` for what has no time."""
         results: Results = {**subject.results, **chain.results, **certification.results}
         if moment == NO_TIME:
             results = lack_time(QUOTE_CHECKS, results)
@@ -367,11 +367,12 @@ _BY_IDENTITY = frozenset(("E1", "E2", "E3", "E4", "E5", "E6"))
 
 
 def _excuse(selection: Selection, moment: int, evaluation: TcbEvaluation | None) -> frozenset[str]:
-    """Checks whose failure other collateral may mend: what they fail by is not in force.
+    """Checks whose failure other collateral may mend, because the document they fail by is not in
+    force.
 
-    A newer TCB info or identity may say otherwise of what an expired one says, unless that revokes:
-    it stays. What one says that was issued after the moment, the one in force then may not say; and
-    what one says whose signer is not known, nobody may have said.
+    A newer TCB info or identity may contradict an expired one, but for a revocation, which stays.
+    The one in force at the moment need not say what one issued after it says; and where the signer
+    is not known, perhaps nobody said it at all.
     """
     excused: set[str] = set()
     standing = False  # does a document say against the quote what no other may take back?
@@ -403,8 +404,8 @@ def conclude(results: Results, excused: Collection[str] = ()) -> str:
     return "undetermined" if failed or lacking else "accepted"
 
 
-@lru_cache(maxsize=4096)  # a few moments are told of many subjects
+@lru_cache(maxsize=4096)  # many subjects share a few moments
 def format_time(moment: int) -> str:
-    """RFC 3339 with whole seconds, UTC; what lies outside the years 1970 to 9999 at their edge."""
+    """RFC 3339 with whole seconds, UTC; a time outside 1970 to 9999 becomes their edge."""
     seconds = min(max(moment // SECOND, 0), LAST_SECOND)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

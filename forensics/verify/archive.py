@@ -15,7 +15,7 @@ with ties broken by the higher evaluation number, then document version, then id
 expiry itself is still in force (QVL compares with `>`), to the second as Intel counts time.
 
 A document also expires with the certificates behind it. Where several certify the key that signed
-it, under the root of the subject, one that began by `t` is used, of these the longest-lived: Intel
+it, under the root of the subject, one that began by `t` is used, the longest-lived of these: Intel
 certifies its key anew, and what the case learned first decides nothing.
 
 Where no authentic TCB info of that FMSPC has the PCE-ID, those of others stay candidates and fail
@@ -43,7 +43,7 @@ NO_TIME = -(1 << 62) - 1
 MAX_ALTERNATIVES = 1024  # an archive full of near-copies must not stall an appraisal
 
 CONTEXT_COLUMNS = ("root_key", "root_subject", "ca_key", "ca_subject", "fmspc", "pce_id")
-"""What of a chain, beside the TEE, decides which collateral is about a subject."""
+"""What decides, beside the TEE, which collateral is about a subject with this chain."""
 
 _MOST_CONTEXTS = 1 << 12
 _NEVER = 1 << 62
@@ -106,7 +106,7 @@ class Context:
 class Archive:
     """All proven documents and CRLs of a case.
 
-    `chosen` names documents and CRLs by id: whatever they are about is judged with them alone.
+    `chosen` names documents and CRLs by id: what they are about is judged with no others.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Archive:
     def context(self, chain: ChainFact | EndorsementFact | None, tee: str) -> Context:
         """Candidates for a subject with this chain.
 
-        About a report there are only CRLs, and none where its certificate is missing.
+        For a report these are CRLs only, and none where its certificate is missing.
         """
         if not isinstance(chain, ChainFact):
             return self._report_context(chain)
@@ -148,8 +148,8 @@ class Archive:
     def recall(
         self, used: Mapping[str, str | None], root_key: bytes | None, moment: int
     ) -> Selection:
-        """The selection that a verdict names by `COLLATERAL_IDS` (hex, None for what lacked), for a
-        chain under this root.
+        """The selection that a verdict names by `COLLATERAL_IDS` (hex, None for what was missing),
+        for a chain under this root.
         """
         info, identity, root_crl, pck_crl = (
             self._by_id.get(used[name] or "", ()) for name in COLLATERAL_IDS
@@ -229,7 +229,7 @@ def _usable(item: DocumentFact | CrlFact) -> tuple[int, int]:
 def _rank(
     item: DocumentFact | CrlFact, moment: int, revoked: Collection[str] = ()
 ) -> tuple[object, ...]:
-    """The smallest is used; `revoked`: serial numbers of signers that nobody should believe."""
+    """The candidate with the smallest is used; `revoked`: serials of signers not to be believed."""
     start, end = _usable(item)
     if start <= moment < end:
         preference = (0, -start)

@@ -41,7 +41,7 @@ class Rule:
         return expected
 
     def choose(self, columns: Sequence[_Column]) -> list[_Column]:
-        """Of columns in the order of `INPUTS` those that `expect_many` takes."""
+        """Those that `expect_many` takes, of columns in the order of `INPUTS`."""
         return [columns[INPUTS.index(part)] for part in self.parts]
 
     def expect_many(self, columns: Sequence[Sequence[bytes | None]]) -> list[bytes | None]:

@@ -21,7 +21,8 @@ def prove_certification(
     """Prove that the PCK key vouches for the quoting enclave, and that enclave for the key.
 
     K2 follows QVL (QuoteVerifier.cpp): the first half of the QE's REPORT_DATA is
-    SHA-256(attestation key ‖ authentication data); K3, the zero rest, is a strict check of ours.
+    SHA-256(attestation key ‖ authentication data); K3, that the rest is zero, is a strict check of
+    ours.
     """
     qe = SGX_REPORT.parse(qe_report)
     report_data = qe_report[SGX_REPORT["report_data"].offset :]

@@ -1,4 +1,4 @@
-"""Checks P1-P7: what certification data proves of itself, given the trust anchors.
+"""Checks P1-P7: what certification data proves by itself, given the trust anchors.
 
 Roles are found as Intel's QVL finds them (CertificateChain.cpp): the root is self-issued, the PCK
 certificate has the PCK name, the intermediate is the first certificate that is not self-issued and
@@ -216,7 +216,7 @@ def _has_no_room(certificate: Certificate) -> bool:
 
 
 def _read_constraints(certificate: Certificate) -> list[tuple[int, bytes]]:
-    """Elements of the basic constraints. DER for certain: the parser of certificates wrote it."""
+    """Elements of the basic constraints, surely DER: the parser of certificates wrote it."""
     contents = read_exactly(certificate.extensions[BASIC_CONSTRAINTS][1], SEQUENCE)
     return list(iterate_elements(contents))
 

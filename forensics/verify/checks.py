@@ -20,7 +20,7 @@ it, which `observed` names."""
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`qvl` is the status that Intel's library reports on failure; empty: no check of its."""
+    """`qvl` is the status that Intel's library reports on failure; empty: it has no such check."""
 
     id: str
     title: str
@@ -149,7 +149,7 @@ QUOTE_CHECKS = tuple(c.id for c in CHECKS if not c.id.startswith("N"))
 """What is checked of SEV-SNP reports, and of SGX and TDX quotes; each in the order of `CHECKS`."""
 
 TIME_CHECKS = tuple(c.id for c in CHECKS if c.input_class == "T")
-"""What they observe begins with the moment, unless something prevents them."""
+"""The moment comes first in what these observe, unless another check prevented them."""
 
 NOT_APPLICABLE: Outcome = ("not_applicable", "", "does not apply to this evidence")
 _NEED_A_TIME = frozenset(("T1", "T2", "T3", "T4", "T5", "N8"))

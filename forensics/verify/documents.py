@@ -92,7 +92,7 @@ def find_signature(
 ) -> tuple[Signer, bytes] | None:
     """Who signed a document, and the text that is signed.
 
-    QVL writes the document again without white space before it verifies; so may we.
+    QVL rewrites the document without white space before it verifies; so may we.
     """
     rewritten = compact(parse_object(body))
     for message in dict.fromkeys((body, rewritten)):

@@ -1,4 +1,4 @@
-"""Checks N2 and what a VCEK or VLEK certificate proves of itself, given the other certificates.
+"""Check N2, and what a VCEK or VLEK certificate proves by itself, given the other certificates.
 
 A report carries no chain. Its VEK certificate comes as a file, and so do the ASK (or ASVK) that
 issued it and the ARK above: both are found among all certificates of the case by name *and*
@@ -33,8 +33,8 @@ def prove_endorsement(
 ) -> EndorsementFact:
     """Prove a VEK certificate. `anchors` are public keys of trusted roots (SubjectPublicKeyInfo).
 
-    `authorities` are the certificates for which `is_amd_authority` holds. Of several chains the one
-    counts that ends in an anchor, then the one that lasts longest, as with Intel's signers.
+    `authorities` are the certificates for which `is_amd_authority` holds. Of several chains one
+    that ends in an anchor comes first, then the one that lasts longest, as with Intel's signers.
     """
     point = read_p384_point(vek.public_key_info)
     try:

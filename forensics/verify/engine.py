@@ -1,6 +1,6 @@
 """Which implementation verifies many signatures: OpenSSL, or the optional fast path.
 
-Both give the same answers (the tests run over both); which one ran is said in the record of a run.
+Both give the same answers (the tests run over both); the record of a run says which one ran.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class CertificationFact:
 class EndorsementFact:
     """A VCEK or VLEK certificate: check N2 and what it says of its key.
 
-    Attributes but the first two are None where it could not be read, those of root and CA also
+    All attributes but the first two are None where it could not be read, those of root and CA also
     where its issuers are not known. Keys of root and CA are SubjectPublicKeyInfo, DER.
     """
 
@@ -150,7 +150,7 @@ class DocumentFact:
         return all(outcome[0] == "pass" for outcome in self.results.values())
 
     def under(self, signer: SignerFact) -> DocumentFact:
-        """The same, as a certificate of the key that signed it makes it."""
+        """The same under this certificate of the key that signed it."""
         first = judge(signer.trusted, "a root that is a trust anchor", signer.root_key)
         return replace(self, results=self.results | {"S1": first}, signer=signer)
 
@@ -160,7 +160,7 @@ def list_signings(
 ) -> list[DocumentFact]:
     """A document under each trusted certificate of the key that signed it.
 
-    Of those that nobody trusts the first: anyone can issue as many as he likes.
+    Where none is trusted, under the first: anyone can issue as many as he likes.
     """
     fitting = [signer for signer in signers if signer.key == key]
     chosen = [signer for signer in fitting if signer.trusted] or fitting[:1]

@@ -33,9 +33,9 @@ class SignedMessage:
 
 
 def confirm_recovery(point: bytes, r: bytes, first: SignedMessage, second: SignedMessage) -> bool:
-    """Do the two signatures give the private key of `X ‖ Y`? Both are to verify under it.
+    """Do the two signatures give the private key of `X ‖ Y`? Both must verify under it.
 
-    `r` is what they share, 32 bytes big-endian. False as well when the messages are one.
+    `r` is what they share, 32 bytes big-endian. False too when the messages are the same.
     """
     return any(
         _public_point(private) == point

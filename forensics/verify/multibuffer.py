@@ -142,9 +142,9 @@ def _encode_limbs(point: bytes) -> bytes:
 
 
 def _find_out_of_range(block: SignatureBlock) -> Iterator[int]:
-    """Rows of which r or s is not in [1, n - 1]."""
+    """Rows whose r or s is not in [1, n - 1]."""
     for column in (block.r, block.s):
-        # What is not begins with four bytes of ones, or is zero: most blocks have neither.
+        # What is outside begins with four bytes of ones, or is zero: most blocks have neither.
         if _ONES in column or _ZEROS in column:
             yield from (row for row, half in enumerate(split_halves(column)) if not in_range(half))
 

@@ -44,7 +44,7 @@ def judge_report(
 ) -> Judgement:
     """`signature_ok`: N4 under the key of `endorsement`; `moment` in microseconds, UTC.
 
-    Of `selection` the root CRL is used: AMD's list of revoked ASKs, where the case has one.
+    Only the root CRL of `selection` is used: AMD's list of revoked ASKs, where the case has one.
     """
     results: Results = {
         **check_report(report),

@@ -1,4 +1,4 @@
-"""Which VEK certificate a report is held against, and whether its key signed the report (N4).
+"""Which VEK certificate a report is checked against, and whether its key signed the report (N4).
 
 A report names its chip and the TCB that its key was derived for, and so does the certificate. The
 key that verifies counts, trusted chains first. A signature that fails is only held against the
@@ -23,7 +23,7 @@ _Claim = tuple[bytes, bytes, str]  # chip id, reported TCB, kind of key
 
 @dataclass(frozen=True, slots=True)
 class Endorsed:
-    """The certificate that a report is held against, and N4 under its key; None: none fits."""
+    """The certificate that a report is checked against, and N4 under its key; None: none fits."""
 
     endorsement_id: bytes | None
     signature_ok: bool | None
@@ -47,10 +47,10 @@ class Endorsers:
         earlier: Endorsed = NOBODY,
         fresh: Collection[bytes] | None = None,
     ) -> Endorsed:
-        """Hold a report against the certificates; against those in `fresh` alone where given.
+        """Check a report against the certificates, or only against those in `fresh` where given.
 
-        `earlier` is what the others gave: no signature is verified twice under one key. `fresh` are
-        new, or have become trusted: then one that is tried before them may have been found instead.
+        `earlier` is what the others gave: no signature is verified twice under one key. Those in
+        `fresh` are new, or have become trusted; what was found earlier may still come before them.
         """
         claim = _read_claim(report)
         for candidate in self._list_candidates(claim):

@@ -35,8 +35,8 @@ _ZERO, _ORDER = bytes(HALF), P256_ORDER.to_bytes(HALF, "big")
 
 @dataclass(frozen=True)
 class SignatureBlock:
-    """Many signatures as columns: of each row the place of its key among `keys` (X ‖ Y each), and
-    32 bytes of r, of s and of the SHA-256 of what was signed, one row after the other.
+    """Many signatures as columns: for each row the place of its key among `keys` (X ‖ Y each), and
+    32 bytes each of r, of s and of the SHA-256 of what was signed, one row after the other.
     """
 
     keys: Sequence[bytes]

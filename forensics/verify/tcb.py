@@ -51,8 +51,8 @@ class TdxTcb:
 class TcbEvaluation:
     """`status` is Intel's word, or `NotSupported`; `note` says how it came about.
 
-    It converges what the TCB info says of platform and module with what the identity says of the
-    quoting enclave.
+    It converges what the TCB info says about platform and module with what the identity says about
+    the quoting enclave.
     """
 
     platform_status: str
