@@ -8,8 +8,8 @@ judged; `evaluated = false`, that nothing could. `like` copies the rows of an ea
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
 
-`quote_no` and `observation_no` need not be told: they follow from the ids; nor `reshown` and what
-sums up the history (`FOLLOWING`), which follow from sightings and events.
+`quote_no` and `observation_no` need not be given: they follow from the ids; nor need `reshown` and
+what sums up the history (`FOLLOWING`), which follow from sightings and events.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ CUT_OFF: Final = datetime(2026, 2, 1, tzinfo=UTC)
 
 _COLUMNS: Final = {view.name: frozenset(view.names) for view in VIEWS}
 
-# What a case tells by id has the same number in every view; untold ones are beyond all told ones.
+# What a case names by id has the same number in every view; numbers that it does not give are
+# beyond all that it gives.
 _NUMBERS: Final = {
     "observation_no": ("observation_id", ("observation", "verdict", "binding", "reshown")),
     "quote_no": ("quote_id", ("observation", "quote")),
@@ -69,7 +70,7 @@ FROM (
 ) AS ordered
 WHERE showings > 1
 """
-"""The view `reshown`, of the columns that cases tell."""
+"""The view `reshown`, from the columns that cases give."""
 _LATENCY: Final = f"""
 SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier,
        {TOOK_MS.format("o.received_at")} AS took_ms,
@@ -242,7 +243,7 @@ class Bench:
         self._filled: set[str] = set()
 
     def fill(self, rows: Rows) -> None:
-        """Let the views have these rows and no others."""
+        """Put these rows in the views, and no others."""
         for view in self._filled:
             self.connection.execute(f'DELETE FROM "{view}"')
         self._filled = {view for view, found in rows.items() if found}
@@ -286,7 +287,7 @@ class Bench:
 
 
 def compare(result: DetectorRun, case: Mapping[str, Any]) -> list[str]:
-    """What did not come out as the case expects it; empty when all did."""
+    """What did not come out as the case expects; empty when everything did."""
     expected = case["expect"]
     told = [
         (f.subject_type, f.subject_id, f.severity, f.observation_ids, f.summary, f.details)

@@ -2,7 +2,7 @@
 
 The world is the evidence, and time that passed; what we know is the manifest and the collateral,
 which judge history again; the tool is a detector whose query or parameters changed, or that is new.
-What a run saw is told by the newest ledger entry with evidence at that time.
+The newest ledger entry with evidence at that time says what a run saw.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Explainer:
 
     def __call__(self, finding: Finding, found: bool) -> Cause:
         if not self._before:
-            return "evidence"  # the first run of all: nothing was different before
+            return "evidence"  # the very first run: nothing was different before
         before = self._before.get(finding.detector)
         entry = self._covered if before is None else before["evidence_entry"] or 0
         cut_off = None if before is None else before["cut_off"]

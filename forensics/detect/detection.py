@@ -41,7 +41,7 @@ class Detection:
     evidence_entry: int = 0
     """The newest ledger entry with evidence that the run saw."""
     known_entry: int = 0
-    """The one that a run saw before more evidence came: its feeds were waited for."""
+    """The newest that a run saw before more evidence came: its feeds were waited for."""
     has_evidence: bool = True
     """Whether any of it could be read: files that are all in quarantine are nothing to judge."""
     custody_broken: bool = False
@@ -155,7 +155,7 @@ def detect(
 
 
 def _has_evidence(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether there is a sighting or an event; of a damaged file custody tells."""
+    """Whether there is a sighting or an event; custody reports a damaged file."""
     try:
         return any(
             connection.execute(f'SELECT 1 FROM memory.main."{view}" LIMIT 1').fetchall()
@@ -213,8 +213,8 @@ def _make_judge(
 ) -> _Judge:
     """How a detector goes on from the past up to a cut-off, or why it cannot.
 
-    What waited is no finding yet, and nothing that a run could go on from: then it reads all. Who
-    had nothing to judge in the run before, and still has nothing, reads nothing.
+    What waited is no finding yet, and nothing that a run could go on from: the detector then reads
+    all. One that had nothing to judge in the run before, and still has nothing, reads nothing.
     """
     if past is None:
         return lambda _detector, _cut_off: "asked for"

@@ -79,13 +79,13 @@ class Detector:
 
     `scope`, `suspects`, `around`, `widens` and `widens_when` say how little has to be read when
     little is new: see `forensics.detect.scope`. Views that are `apart` are read whole, and no
-    sighting is held against them: what changes in them is no reason to read all sightings. Nor is
-    what comes into those that are `dated`: it bears on what the screen leaves, or on what `again`
-    asks for. By the columns that it `follows` the sightings of new events are read too: what could
-    not be judged changes with an event. `sums` names the keys of `details` that count rows of what
-    the scope connects, and so add up over it; `totals` says the same of rows that the query weighs
-    against all history (`forensics.detect.totals`). Without a scope every run reads everything, and
-    `in_full` says why.
+    sighting is compared with them: a change in them is no reason to read all sightings. Nor is what
+    comes into those that are `dated`: it bears on what the screen leaves, or on what `again` asks
+    for. Sightings that share a value with new events in a column that it `follows` are read too:
+    what could not be judged changes with an event. `sums` names the keys of `details` that count
+    rows of what the scope connects, and so add up over it; `totals` says the same of rows that the
+    query weighs against all history (`forensics.detect.totals`). Without a scope every run reads
+    everything, and `in_full` says why.
     """
 
     id: str
@@ -149,7 +149,7 @@ class Detector:
 
     @property
     def standards(self) -> tuple[str, ...]:
-        """What `spec` names of others' writing."""
+        """What `spec` cites that others wrote."""
         return tuple(cited for cited in self.spec if not cited.startswith(_OWN_WRITING))
 
     @property

@@ -8,7 +8,7 @@ after `patience` a rule goes on without a feed.
 
 Only a feed that an earlier run knew is waited for, and only once more evidence has come since: that
 is a case which is fed day by day. Whoever detects for the first time, or again over the same
-evidence, has given what there is up to the cut-off, and nothing waits.
+evidence, has given all there is up to the cut-off, and nothing waits.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def find_cut_off(
 ) -> datetime:
     """Up to when the detector may judge: `as_of`, or the watermark of the feeds it waits for.
 
-    Waited for are feeds that were there at the ledger entry `known_entry`.
+    Only feeds that were there at the ledger entry `known_entry` are waited for.
     """
     return min(
         (_find_watermark(view, feeds, as_of, patience, known_entry) for view in detector.waits_for),
@@ -130,7 +130,7 @@ def _find_watermark(
 ) -> datetime:
     """How far the slowest living feed of the view has come.
 
-    Where all that were known have ended, another that lives stands in for them; else they are
+    Where all that were known have ended, another living one stands in for them; otherwise they are
     waited for until patience ends.
     """
     end = as_of - patience

@@ -116,7 +116,7 @@ def was_given(finding: Finding) -> bool:
 
 
 def as_found(finding: Finding) -> Finding:
-    """A stored finding as its detector gave it: without what runs and people made of it."""
+    """A stored finding as its detector gave it, without what runs and people added."""
     return replace(
         finding,
         state="new",

@@ -14,7 +14,7 @@ def header_error(where: str, problem: str) -> DetectorError:
 
 
 class Header:
-    """One TOML table. Keys that no method was asked for are refused at the end."""
+    """One TOML table. Keys that nobody read are refused at the end."""
 
     def __init__(self, where: str, values: Mapping[str, object]) -> None:
         self.where = where

@@ -2,7 +2,7 @@
 
 A view is a join over many files, and fifty queries would plan and run it fifty times. While a
 detection runs, tables stand in the place of the views, with the columns that any of its detectors
-reads. Text of few values is numbered in them (an ENUM), and is compared and ordered as ever.
+reads. Text of few values is numbered in them (an ENUM), and still compares and sorts as text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from forensics.detect.detector import Detector
 from forensics.detect.reading import read_columns
 from forensics.errors import UsageError
 
-# Views of one row or more for each event, and those that take a look at all evidence; with what
-# joins, scopes and news use of them, whether detectors read it or not.
+# Views with a row or more for each event, and those that look at all evidence; with the columns
+# that joins, scopes and news use, whether detectors read them or not.
 _WORTH: Final = {
     "observation": {"observation_id", "observation_no", "quote_no"},
     "quote": {"quote_no"},
@@ -32,7 +32,7 @@ _WORTH: Final = {
     **{view: {"source_id"} for view in EVENTS},
 }
 _SCOPED: Final = {"observation", "quote", *EVENTS}  # have the keys of scopes
-# What quotes share, if it is small beside them, and numbered before they are joined to it.
+# What quotes share, if it is small beside them: numbered before they are joined to it.
 _SHARED: Final = frozenset({"shown_statement", "shown_certification", "receipt", "hindsight"})
 # The views that read `stored.reshown`, which looks at all signatures.
 _READ_RESHOWN: Final = frozenset({"reshown", "latency", "way"})
@@ -51,7 +51,7 @@ _Columns = Mapping[str, Iterable[str]]  # view -> columns as SQL
 
 @contextmanager
 def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
-    """For the length of a block; the views are put back after it.
+    """Replace the views for the length of a block; they are put back after it.
 
     Raises `UsageError` (`no-scratch-space`).
     """
@@ -103,7 +103,7 @@ def _is_small(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
 
 
 def _choose_columns(read: Mapping[str, Set[str]]) -> _Columns:
-    """Of each view that is worth a table what is read, and what else uses of it."""
+    """For each view that is worth a table, the columns that are read or otherwise used."""
     return {
         view: [f'"{name}"' for name in COLUMNS[view] if name in read[view] | needed]
         for view, needed in _WORTH.items()
@@ -152,7 +152,7 @@ class _Tables:
             yield f'"{name}" {kind}' + " USING COMPRESSION uncompressed" * (name in _UNIQUE)
 
     def _number_texts(self, schema: str, columns: _Columns) -> None:
-        """Give text columns of few values a type, those of one name the same."""
+        """Give text columns of few values a type, the same for all columns of one name."""
         sizes: dict[str, int] = defaultdict(int)
         homes: dict[str, list[str]] = defaultdict(list)
         for view in columns:

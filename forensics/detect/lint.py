@@ -216,7 +216,7 @@ def _check_scope(
 def _check_totals(
     connection: duckdb.DuckDBPyConnection, detector: Detector, query: exp.Query
 ) -> Iterator[str]:
-    """They are the rows of a CTE, and follow from evidence, however it is judged."""
+    """Totals are the rows of a CTE, and follow from evidence, however it is judged."""
     if detector.totals is None:
         return
     try:
@@ -237,8 +237,8 @@ def _check_totals(
 def _check_again(
     connection: duckdb.DuckDBPyConnection, detector: Detector, query: exp.Query
 ) -> Iterator[str]:
-    """Sightings or keys of the scope, from the CTEs of the query, its inputs, and from what is new
-    or known of them.
+    """`again` gives sightings or keys of the scope, from the CTEs of the query, its inputs, and
+    what is new or known in them.
     """
     if strange := sorted(set(detector.dated) - DATED.keys()):
         yield f"of {strange} nobody knows what came when"
@@ -262,8 +262,8 @@ def _check_again(
 
 
 def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[str]:
-    """They are keys of the scope, taken from the CTEs of the query and from nothing else; so is
-    what `widens_when` asks.
+    """Suspects are keys of the scope, and taken from nothing but the CTEs of the query, as is what
+    `widens_when` asks.
     """
     params = bind(detector.params, _LONG_AGO, {})
     if detector.totals:
@@ -291,9 +291,10 @@ def _check_suspects(connection: duckdb.DuckDBPyConnection, detector: Detector) -
 
 
 def _check_apart(detector: Detector, trees: list[exp.Query]) -> Iterator[str]:
-    """No sighting or event is held against them: no SELECT has both in two of its parts. Where what
-    is found reads everything anyway, it may; and where something that leads to more asks what they
-    say: `suspects`, `again`, `widens_when`, or a count that widens.
+    """No sighting or event is compared with views that are apart: no SELECT has one in one part and
+    the other in another. It may where what is found makes a run read everything anyway, and where
+    something that leads to more asks what these views say: `suspects`, `again`, `widens_when`, or a
+    count that widens.
     """
     apart = set(detector.apart)
     if narrowed := sorted(apart & NARROWED):
@@ -316,7 +317,7 @@ def _find_asked(detector: Detector, query: exp.Query) -> set[str]:
     """The views behind what leads to more that has to be read."""
     found: set[str] = set()
     for select in filter(None, (detector.suspects, detector.again, detector.widens_when)):
-        with suppress(sqlglot.errors.SqlglotError):  # which is told elsewhere
+        with suppress(sqlglot.errors.SqlglotError):  # which another rule reports
             found |= _find_views(query, sqlglot.parse_one(select, read="duckdb"))
     return found
 

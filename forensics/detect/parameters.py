@@ -126,7 +126,7 @@ def _read_duration(text: str) -> datetime.timedelta | None:
 
 
 def _write_duration(value: datetime.timedelta) -> str:
-    """Exact: by what is written a run tells whether its parameters changed."""
+    """Exact, because a run tells by what is written whether its parameters changed."""
     second, millisecond = _UNITS["s"], _UNITS["ms"]
     return f"{value // millisecond}ms" if value % second else f"{value // second}s"
 

@@ -34,7 +34,7 @@ class Reach:
             for view in EVENTS
             if view in events
         }
-        self._closed_at = 0  # sightings and values when all that is connected was there
+        self._closed_at = 0  # sightings and values once all that is connected was there
         self._run(f"CREATE OR REPLACE TEMP TABLE {self.members} (observation_no BIGINT)")
         for key in self.keys:
             self._run(f"CREATE OR REPLACE TEMP TABLE {self.values(key)} (value VARCHAR)")
@@ -71,15 +71,15 @@ class Reach:
         )
 
     def begin_with(self, other: Reach) -> None:
-        """All that another one of the same keys has, and nothing else yet."""
+        """Take over all that another reach of the same keys has, while this one is empty."""
         self._run(f"INSERT INTO {self.members} FROM {other.members}")
         for key in self.keys:
             self._run(f"INSERT INTO {self.values(key)} FROM {other.values(key)}")
         self._closed_at = other._closed_at
 
     def close(self, enough: int | None = None, *, valued: bool = False) -> bool:
-        """Take in all that is connected; false where that is more than `enough` sightings: they are
-        not followed any further. `valued`: the values of what is there are there too.
+        """Take in all that is connected; false where that is more than `enough` sightings, which
+        are not followed any further. `valued`: the values of the sightings are there already.
         """
         if self.keys and self._count() != self._closed_at:
             # One key takes one turn; several take turns over the history, which is then read once.
@@ -96,7 +96,7 @@ class Reach:
         return self._holds(enough)
 
     def lacks(self, query: str) -> bool:
-        """Whether the query gives a sighting that is not there."""
+        """Whether the query gives a sighting that is not in the reach."""
         sql = f"SELECT 1 FROM ({query}) WHERE observation_no NOT IN (FROM {self.members}) LIMIT 1"
         return bool(self._run(sql).fetchall())
 
@@ -107,7 +107,7 @@ class Reach:
         return self._count() != before
 
     def call_closed(self) -> None:
-        """Believe that all that is connected is there."""
+        """Take it as given that all that is connected is there."""
         self._closed_at = self._count()
 
     def match(self, view: str) -> str:

@@ -52,9 +52,9 @@ class DetectorRun:
     query failed; `failure` is then the error that ended it.
 
     `full_because` says why everything was read; None when only what new evidence touches was, and
-    then `observations_read` is the number of sightings read. `waiting` are findings that will
-    stand unless a feed that lags behind brings what is missing; `cut_off` is the end of what was
-    judged, where a detector waits. `totals` are those of the detector's that has such.
+    then `observations_read` is the number of sightings read. `waiting` are findings that will stand
+    unless a feed that lags behind brings what is missing; `cut_off` is the end of what was judged,
+    where a detector waits. `totals` are those of a detector that has any.
     """
 
     detector: Detector
@@ -109,7 +109,7 @@ def run_detector(
     if missing := find_missing(connection, detector):
         return DetectorRun(detector, params, False, (), missing)
     judged, totals = detector, None
-    if detector.totals:  # they are asked for once, and not once more in the query
+    if detector.totals:  # they are worked out once, and not again in the query
         totals = sum_up(connection, detector, params)
         judged = put_totals(connection, detector, totals)
     findings = judge(connection, judged, params)
@@ -171,7 +171,7 @@ def put_totals(
 ) -> Detector:
     """The detector with these totals for those of everything and of the run before.
 
-    They stand in temporary tables: what is in evidence is no text of a query.
+    They are put in temporary tables: what evidence says never becomes text of a query.
     """
     assert detector.totals
     parts = {}
@@ -190,7 +190,7 @@ def put_totals(
 def widens(
     connection: duckdb.DuckDBPyConnection, detector: Detector, params: Mapping[str, Value]
 ) -> bool:
-    """Whether the views as they are hold something that no key of the scope leads from."""
+    """Whether the views as they are hold something that no key of the scope leads to."""
     if detector.widens_when is None:
         return False
     return bool(_ask(connection, detector, detector.widens_when, params))

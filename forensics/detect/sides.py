@@ -1,4 +1,4 @@
-"""The two sides of a finding: which of its `details` stand against each other.
+"""The two sides of a finding: which of its `details` are set against each other.
 
 A header's `[sides]` has the `fact`, and two keys in words that say whose side each is, with the key
 of `[details]` that gives it. `subject_id` is the finding's own.

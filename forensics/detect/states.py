@@ -28,12 +28,12 @@ def _blame_evidence(_finding: Finding, _found: bool) -> Cause:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one run knows beside the findings that it gave.
+    """What a run knows besides the findings that it gave.
 
-    `judged`: what each detector that could look left unjudged, a count by id. `blind`: ids of
-    those that could not look at all, or were not there any more. Findings of detectors in neither
-    stay as they were: nobody asked. `waiting` are fingerprints that wait for a feed. `explain`
-    says what changed a finding that is found (true) or gone (false).
+    `judged`: what each detector that could look left unjudged, a count by id. `blind`: ids of those
+    that could not look at all, or no longer exist. Findings of detectors in neither stay as they
+    were: nobody asked. `waiting` are fingerprints that wait for a feed. `explain` says what changed
+    a finding that is found (true) or gone (false).
     """
 
     at: datetime | None = None
@@ -81,7 +81,7 @@ def _meet(found: Finding, old: Finding | None, run: Round) -> Finding:
 
 
 def _miss(old: Finding, run: Round) -> Finding:
-    """A finding of earlier that the run did not give."""
+    """An earlier finding that the run did not give."""
     unjudged = run.judged.get(old.detector)
     if unjudged is None and old.detector not in run.blind:
         return old

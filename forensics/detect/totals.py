@@ -1,12 +1,12 @@
-"""What a rule weighs against all history in few rows, and goes on with from run to run.
+"""What a rule weighs against all history, in a few rows that are continued from run to run.
 
-Whether a log is an extract, or how far clocks are apart, all of the history tells, and no part of
-it. A header's `[totals.NAME]` names the CTE of the query that gives the rows, and says what each of
-its columns is: a "key" by which it groups (VARCHAR), or the "sum" (BIGINT), the smallest ("min") or
-the largest ("max", DOUBLE) over what no key of the scope connects. Without keys it is one row. Each
-row is then that of the run before, less what the rows in the scope gave then, with what they give
-now; and these stand in the place of the CTE while the rest of the query looks at the scope alone.
-`known_NAME`, which `widens_when` may ask, are those of the run before.
+Only all of the history tells whether a log is an extract, or how far clocks are apart, and no part
+of it does. A header's `[totals.NAME]` names the CTE of the query that gives the rows, and says what
+each of its columns is: a "key" by which it groups (VARCHAR), or the "sum" (BIGINT), the smallest
+("min") or the largest ("max", DOUBLE) over what no key of the scope connects. Without keys it is
+one row. Each row is then that of the run before, less what the rows in the scope gave then, with
+what they give now; and these stand in the place of the CTE while the rest of the query looks at the
+scope alone. `known_NAME`, which `widens_when` may ask, are those of the run before.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Totals:
 
     @property
     def select(self) -> str:
-        """A query for the rows, over the CTEs of the detector's."""
+        """A query for the rows, over the CTEs of the detector's query."""
         return f"SELECT {', '.join(self.names)} FROM {self.part}"
 
     def go_on(self, before: Rows, known: Rows, now: Rows) -> Rows | None:
-        """The rows of everything, in the order of their keys; None where one cannot be told.
+        """The rows of everything, in the order of their keys; None where one cannot be known.
 
-        `before` are those of the run before; `known` and `now` are of what is in the scope: of
-        what that run saw, and of all.
+        `before` are those of the run before; `known` and `now` are those of what is in the scope:
+        what that run saw of it, and all of it.
         """
         groups = [self.group(rows) for rows in (before, known, now)]
         told = dict(groups[0])
@@ -68,7 +68,7 @@ class Totals:
 
     @property
     def _kinds(self) -> Sequence[str]:
-        """Of the columns that are no keys."""
+        """The kinds of the columns that are not keys."""
         return [kind for _, kind in self.columns if kind != "key"]
 
     @property
@@ -101,11 +101,11 @@ def _sum(before: Value, known: Value, now: Value) -> int:
 
 
 def _choose(kind: str, one: Value, other: Value) -> Value:
-    """The smaller or larger of two, of which either may be none."""
+    """The smaller or larger of two; either may be null."""
     there = [float(value) for value in (one, other) if value is not None]
     return (min if kind == "min" else max)(there, default=None)
 
 
 def _may_be_gone(kind: str, before: Value, known: Value, now: Value) -> bool:
-    """Whether what was outermost was in the scope, and is there no more."""
+    """Whether the outermost value came from the scope, and is no longer there."""
     return known is not None and known == before and _choose(kind, before, now) != now

@@ -1,7 +1,7 @@
-"""One look at the history for all who follow the news by keys.
+"""One look at the history for all detectors that follow the news by keys.
 
-Mostly nothing known shares a nonce, a session or a signature with something new, and one turn over
-all sightings tells so of every key at once.
+Usually nothing known shares a nonce, a session or a signature with something new, and one pass over
+all sightings shows it for every key at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TABLE: Final = "touched"
 
 
 class Touched:
-    """The sightings that have a value of the news, of any key that somebody follows."""
+    """The sightings that share a value with the news, in any key that a detector follows."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, values: Mapping[str, str]) -> None:
         """`values`: key -> a query for its values among the news."""
@@ -41,7 +41,7 @@ class Touched:
         )
 
     def closes(self, reach: Reach) -> bool:
-        """Whether the news in a reach are connected to nothing but what it has then."""
+        """Whether the reach then has all that its news are connected to."""
         if reach.keys:
             met = " OR ".join(f'"{key}"' for key in reach.keys)
             found = f"SELECT observation_no FROM {_TABLE} WHERE {met}"

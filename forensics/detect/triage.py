@@ -1,7 +1,7 @@
-"""What analysts say of findings: kept in the case, one row per word, the newest counts.
+"""What analysts say about findings: kept in the case, one row per statement; the newest counts.
 
-A word that closes a finding holds for the sightings that were known when it was said. A sighting
-that came later reopens the finding.
+A statement that closes a finding covers the sightings known at the time. A sighting that came later
+reopens the finding.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TableWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What an analyst last said of a finding, and the sightings that it was said about."""
+    """What an analyst last said about a finding, and the sightings known then."""
 
     state: str
     sightings: frozenset[str]
@@ -42,7 +42,7 @@ class Word:
 
 
 def load_words(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Word]:
-    """The newest word about each finding, by fingerprint."""
+    """The newest statement about each finding, by fingerprint."""
     relation = connection.sql(
         """
         SELECT fingerprint,
@@ -73,7 +73,7 @@ def save_word(
     who: str,
     at: datetime,
 ) -> None:
-    """Add the `number`-th word of the case. Raises `UsageError` (`bad-note`)."""
+    """Add the `number`-th statement of the case. Raises `UsageError` (`bad-note`)."""
     import pyarrow as pa
 
     if not note.strip() or len(note) > LONGEST_NOTE:
