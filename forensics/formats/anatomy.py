@@ -1,8 +1,8 @@
 """Every byte of a quote or report, in order: its field, and which signature covers it.
 
-The pieces stand back to back, from byte 0 to the last; nothing of a quote is outside of them. What
-no signature covers can be changed, and the quote still verifies: whoever compares quotes by the
-hash of the file is misled by exactly these bytes.
+The pieces stand back to back, from byte 0 to the last; no part of a quote is outside them. What no
+signature covers can be changed, and the quote still verifies: whoever compares quotes by the hash
+of the file is misled by exactly these bytes.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ TCB_STATUSES = (
 )
 MODULE_STATUSES = ("UpToDate", "OutOfDate", "Revoked")
 ENCLAVE_STATUSES = (*MODULE_STATUSES, "ConfigurationNeeded", "OutOfDateConfigurationNeeded")
-"""QVL reads two words more than Intel's documents have; E6 takes them for out of date."""
+"""QVL reads two more words than Intel's documents have; E6 counts them as out of date."""
 
 MAX_LEVELS = 4096
 
@@ -194,7 +194,7 @@ class Component:
 
 
 def describe_components(body: bytes) -> list[Component]:
-    """What a TCB info says of its components. Raises `EvidenceError` (`bad-tcb-info`)."""
+    """What a TCB info says about its components. Raises `EvidenceError` (`bad-tcb-info`)."""
     parse_tcb_info(body)
     levels = [_object(level, "tcb") for level in _list(parse_object(body), "tcbLevels")]
     return [

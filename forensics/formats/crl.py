@@ -90,7 +90,7 @@ def _read(der: bytes, crl: x509.CertificateRevocationList) -> Crl:
         if isinstance(extension.value, x509.CRLNumber):
             number = extension.value.crl_number
         has_authority_key_id |= isinstance(extension.value, x509.AuthorityKeyIdentifier)
-        # Those that narrow a list must be critical; a delta that is not marked so is one still.
+        # Those that narrow a list must be critical; a delta that is not marked so is still one.
         partial |= extension.critical or isinstance(extension.value, x509.DeltaCRLIndicator)
     return Crl(
         der=der,

@@ -25,7 +25,7 @@ _PLATFORM_ENTRIES = 7  # Platform CA: PlatformInstanceID and Configuration as we
 
 @dataclass(frozen=True)
 class SgxExtension:
-    """What the PCK certificate says of the platform. `components` are the 16 TCB SVNs."""
+    """What the PCK certificate says about the platform. `components` are the 16 TCB SVNs."""
 
     ppid: bytes
     components: bytes

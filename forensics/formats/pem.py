@@ -21,7 +21,7 @@ _BLANKS = b"\r\n\t "
 
 
 def locate_pem(text: bytes) -> list[tuple[int, int]]:
-    """(start, stop) of each block of plain PEM, its BEGIN and END lines with it.
+    """(start, stop) of each block of plain PEM, its BEGIN and END lines included.
 
     Raises `EvidenceError` (`bad-pem`) when there are more than 64.
     """

@@ -137,7 +137,7 @@ class Quote:
 
 def looks_like_quote(head: bytes) -> bool:
     """A quote header, also of a damaged quote: a known version, or Intel's QE vendor id."""
-    # What is asked for stands alike in every version; what a short head lacks is nothing known.
+    # These fields lie alike in every version; what a short head lacks is padded to no known value.
     header = HEADER_V4.parse(head.ljust(_HEADER_SIZE, b"\xff"))
     return header["qe_vendor_id"] == INTEL_QE_VENDOR_ID or (
         header["version"] in HEADERS

@@ -99,7 +99,7 @@ def looks_like_report(head: bytes, size: int) -> bool:
 
     No quote begins so: the upper half of the version would be its key type, which is not zero.
     """
-    # What is asked for stands alike in every version; what a short head lacks is nothing known.
+    # These fields lie alike in every version; what a short head lacks is padded to no known value.
     fields = SNP_REPORTS[2].parse(head.ljust(SNP_REPORT_SIZE, b"\xff"))
     if fields["version"] not in SNP_VERSIONS:
         return False

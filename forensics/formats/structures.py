@@ -25,7 +25,7 @@ KEY_TYPES = (0, 1, KEY_TYPE_ECDSA_P256, 3)  # EPID unlinkable, linkable; ECDSA P
 
 
 def _header(name: str, title: str, source: str, middle: tuple[Field, ...]) -> Layout:
-    """A quote header: 48 bytes, alike but for the four bytes at offset 8."""
+    """A quote header: 48 bytes, the same in all versions but for the four bytes at offset 8."""
     return Layout(
         name,
         title,
@@ -143,7 +143,7 @@ SNP_VERSIONS = (2, 3, 4, 5)
 def _snp_report(
     name: str, title: str, cpuid: tuple[Field, ...], mitigations: tuple[Field, ...]
 ) -> Layout:
-    """An SEV-SNP attestation report: alike in all versions but for what was reserved once."""
+    """An SEV-SNP attestation report: the same in all versions but for what was once reserved."""
     return Layout(
         name,
         title,

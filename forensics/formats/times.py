@@ -10,5 +10,5 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Of a moment with a zone; exact for every year."""
+    """The number of a moment with a zone; exact for every year."""
     return (moment - EPOCH) // _MICROSECOND

@@ -1,8 +1,8 @@
 """AMD's VCEK and VLEK certificates: the extensions that tie the key to a chip, product and TCB.
 
 Source: AMD 57230 (VCEK Certificate and KDS Interface Specification), table "Custom Extensions". The
-values are DER of their own, except the hardware id, which stands there as it is; some
-certificates wrap it in an OCTET STRING. Turin's hardware id has 8 bytes where CHIP_ID has 64.
+values are DER of their own, except the hardware id, which is there as it is; some certificates wrap
+it in an OCTET STRING. Turin's hardware id has 8 bytes where CHIP_ID has 64.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _GENERATIONS = {
 
 @dataclass(frozen=True)
 class VekExtensions:
-    """What the certificate says of its key.
+    """What the certificate says about its key.
 
     `product` is the product name in lower case without its stepping: `milan`, `genoa`, `turin`.
     `hardware_id` has CHIP_ID's 64 bytes; None in a VLEK certificate, which is for no single chip.
