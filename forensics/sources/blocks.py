@@ -19,11 +19,11 @@ from forensics.sources.objects import read_record
 
 @dataclass(frozen=True)
 class BlockReading:
-    """What a block gave. `told` is false where no line of it was anything that is known."""
+    """What a block gave. `told` is false where no line of it was of a known kind."""
 
     batch: Batch
     counts: dict[str, int]
-    """Of records, rows (but those stored once, which the case counts) and quarantined."""
+    """Counts of records, rows (but those stored once, which the case counts) and quarantined."""
     lines: int
     told: bool
 
@@ -59,7 +59,7 @@ def iterate_blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes | Member]
 
 
 def make_builder() -> Builder:
-    """A builder that knows no case: it gives each part that is stored once at its first sight."""
+    """A builder that knows no case: it gives each part that is stored once when first seen."""
     seen = {table: IdIndex() for table in UNIQUE}
     return Builder(lambda table, key: seen[table].add(key))
 

@@ -1,6 +1,6 @@
 """Binary values in text: hex, or base64 in either alphabet, padded or not.
 
-Text that is valid hex is hex: base64 of 16 random bytes is all hex digits once in 10**11.
+Text that is valid hex is hex: base64 of 16 random bytes is all hex digits one time in 10**11.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ _Item = TypeVar("_Item")
 class Entry:
     """A label and a way to read the bytes from their beginning, as often as needed.
 
-    `special` says what stands here when it is nothing that can be read (a link, a device); such
-    an entry's bytes are that description. `stamp` changes when the bytes of a file do.
+    `special` says what is here when it cannot be read (a link, a device); such an entry's bytes are
+    that description. `stamp` changes when the bytes of a file do.
     """
 
     path: str
@@ -69,9 +69,9 @@ def _unreadable(error: OSError) -> EvidenceError:
 
 
 def iterate_guarded(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The same items, with what `guard_reading` does around the making of each.
+    """The same items, with `guard_reading` around the making of each.
 
-    Written out, because entering a context manager for every line of a log takes its time.
+    Written out, because entering a context manager for every line of a log takes long.
     """
     while True:
         try:

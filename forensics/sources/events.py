@@ -51,7 +51,7 @@ def read_event(event: dict[str, object], data: bytes, line: int | None) -> Recor
 
 
 def find_type(event: dict[str, object]) -> EventType:
-    """By its `event_type`; what is unknown or says nothing is a sighting."""
+    """The type that `event_type` names; a sighting where that is unknown or missing."""
     name = event.get("event_type")
     return EVENT_TYPES.get(name, OBSERVATION) if type(name) is str else OBSERVATION
 

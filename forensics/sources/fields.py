@@ -22,7 +22,7 @@ _I64 = 1 << 63
 
 
 class MalformedClaimError(Exception):
-    """`kept` is what the claim's column can hold of the claim, None when nothing."""
+    """`kept` is what the claim's column can hold of the claim, or None."""
 
     def __init__(self, kept: object) -> None:
         self.kept = kept

@@ -1,7 +1,8 @@
-"""Evidence in: every file and archive member becomes a source whose records are all accounted for.
+"""Evidence in: every file and archive member becomes a source, and all its records are accounted
+for.
 
-The order is fixed by names, each source is named by the SHA-256 of its bytes before anything of it
-is used, and a source that the case knows is not read again.
+The order is fixed by names, each source is named by the SHA-256 of its bytes before any of it is
+used, and a source that the case knows is not read again.
 """
 
 from __future__ import annotations
@@ -218,7 +219,7 @@ class _Ingest:
     def _open_stream(
         self, entry: Entry, header: SourceHeader
     ) -> Iterator[tuple[SourceIntake, BinaryIO] | None]:
-        """Null for a known source. A stream that breaks off has given what came before."""
+        """Null for a known source. A stream that breaks off gives what came before that."""
         if self._writer.knows(header.source_id, header.path):
             yield None
             return

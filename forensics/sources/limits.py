@@ -1,4 +1,4 @@
-"""How much of anything is read before it is called hostile."""
+"""How much of anything is read before it counts as hostile."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Manifests: the approved measurements, the rules and the policy that evidence is judged by.
 
 TOML, YAML or JSON of one shape (design.md "Reference values"). A manifest decides what is called an
-attack, so it is read strictly: an entry that is not understood is refused and said, never guessed.
-The understood entries of the same manifest are kept.
+attack, so it is read strictly: an entry that is not understood is refused and reported, never
+guessed at. The other entries of the same manifest are kept.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PAD = "right"
 
 _KEY_PART = r'(?:[\w-]++|"(?:[^"\\\n]|\\.){0,200}+"|\'[^\'\n]{0,200}+\')'
 # The standard reader's memory grows with the square of a dotted key's parts. Strings and comments
-# that look like such a key are refused with it; 20 labels are no host name either.
+# that look like such a key are refused with it; no host name has 20 labels either.
 _DEEP_KEY = re.compile(rf"(?<![\w-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{20}}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -258,7 +258,7 @@ def _table(value: object) -> dict[str, object]:
 
 
 def _given(table: dict[str, object]) -> dict[str, object]:
-    """What is said: JSON and YAML write null for what is not."""
+    """The keys that have a value: JSON and YAML write null for one that has none."""
     return {key: value for key, value in table.items() if value is not None}
 
 
@@ -368,7 +368,7 @@ MEASUREMENTS = {
     **{name: (name, _bytes(48)) for name in ("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3")},
     "measurement": ("measurement", _bytes(48)),
 }
-"""What an `allow` entry approves; it names one of them at least."""
+"""What an `allow` entry approves; it names at least one of them."""
 
 WORKLOAD_KEYS: Keys = {"id": ("workload_id", _TEXT)}
 ALLOW_KEYS: Keys = {

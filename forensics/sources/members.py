@@ -22,8 +22,8 @@ BOM = b"\xef\xbb\xbf"
 _CHUNK = 1 << 20
 _BLANKS = b" \t\r\n"
 _STRING_REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-# A string whose closing mark has no backslash before it, which is seven times faster to find out
-# than to look at every character; else the general form.
+# A string whose closing mark has no backslash before it: that is seven times faster to find than by
+# looking at every character. Else the general form.
 _STRING = rb'"[^"]*+(?<!\\)"|"' + _STRING_REST + rb'"'
 # Everything up to the next bracket (or, between members, comma), whole strings included.
 _TO_BRACKET = re.compile(rb'(?:[^\[\]{}"]++|' + _STRING + rb")*+", re.DOTALL)
@@ -64,7 +64,7 @@ def skip_line(stream: BinaryIO, number: int, beginning: bytes, limits: Limits) -
 
 class _Whole:
     """A record that comes piece by piece: its beginning, and the SHA-256 of all of it. The white
-    space around it is no part of it, as it is none of shorter ones.
+    space around it is not part of it, as with shorter ones.
     """
 
     def __init__(self, limit: int) -> None:
@@ -95,8 +95,8 @@ class _Whole:
 def iterate_array(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
     """Members of the one array in `stream`; what follows or breaks it is a member with a problem.
 
-    Only brackets and strings are looked at here, so a broken member costs itself; one with too few
-    closing brackets costs the rest of the file.
+    Only brackets and strings are looked at here, so a broken member costs only itself; one with too
+    few closing brackets costs the rest of the file.
     """
     return _ArraySplitter(stream, limits).split()
 
@@ -197,7 +197,7 @@ class _ArraySplitter:
         return self.whole.beginning or self.buffer[self.start : self.scan]
 
     def _take(self, problem: Problem | None = None) -> Member:
-        """The current member; `problem` is what there is if it has no worse one."""
+        """The current member; `problem` is its problem if it has no worse one."""
         self.number += 1
         text = self._text().strip()
         size = self.dropped + self.scan - self.start if self.dropped else len(text)

@@ -34,7 +34,7 @@ def decode_json(data: bytes, limits: Limits) -> object:
         raise EvidenceError("bad-json", f"JSON: {error}", _read_offset(str(error))) from None
     except RecursionError:
         raise EvidenceError("nesting-too-deep", "JSON is nested too deeply") from None
-    # Most events hold no other object and no list, which is quicker to see in the text.
+    # Most events hold no other object and no list, which the text shows more quickly.
     nests = data.find(b"{", 1) >= 0 or data.find(b"[", 1) >= 0
     if nests and exceeds_depth(value, limits.depth):
         raise EvidenceError("nesting-too-deep", f"JSON is nested deeper than {limits.depth}")
@@ -126,7 +126,7 @@ def read_object(kind: str, value: dict[str, object], data: bytes, line: int | No
 def refuse(
     data: bytes, line: int | None, error: EvidenceError, digest: bytes | None = None
 ) -> Record:
-    """A record that is nothing but its problem; `digest`: of all of it, if that is not `data`."""
+    """A record that is only its problem; `digest` is the whole record's, if that is not `data`."""
     problem = Problem(error.code, error.message, error.offset, digest)
     return Record(line, data, [], problem=problem)
 

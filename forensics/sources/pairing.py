@@ -5,8 +5,8 @@ sidecar is a source of its own without records, unless something in it could not
 case already holds the quote file, the sidecar gives a second observation of that quote, so that
 nothing said in it is lost.
 
-Quotes and possible sidecars of one folder or archive wait for each other here. More than the limit
-do not: then all but the newest names go on unpaired.
+Quotes and possible sidecars of one folder or archive wait for each other here. No more than the
+limit: beyond it, all but the newest names go on unpaired.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HeldQuote:
 class HeldObject:
     """A JSON object that is a sidecar if there is a quote for it.
 
-    `line` is where it stands if it is an event after all, null for the whole file.
+    `line` is its line if it is an event after all, null for the whole file.
     """
 
     header: SourceHeader
@@ -81,7 +81,7 @@ class Pairing:
             yield from _match(self._cut(_first_stem(item.header.path)))
 
     def _cut(self, newest: str) -> list[HeldQuote | HeldObject]:
-        """Take out all but those of the newest name; all of them when they are of one name."""
+        """Take out all but those of the newest name; all of them where that is the only one."""
         kept: list[HeldQuote | HeldObject] = []
         ready: list[HeldQuote | HeldObject] = []
         for item in self._held:
@@ -99,9 +99,9 @@ class Pairing:
 
 
 def may_be_sidecar(item: HeldObject) -> bool:
-    """Event fields without evidence of their own, or nothing that is known.
+    """Event fields without evidence of their own, or nothing known.
 
-    The type of an event is such a field, if it is that of a quote's observation.
+    An event's type is such a field, if it is the type of a quote's observation.
     """
     kind = classify(item.value)
     if kind == EVENTS and _is_named_json(item):
@@ -167,5 +167,5 @@ def read_sidecar(held: HeldObject) -> Reading:
 
 
 def read_paired_quote(held: HeldQuote, reading: Reading) -> Record:
-    """The record of a quote with its sidecar's fields; stands even if the quote is unreadable."""
+    """The record of a quote with its sidecar's fields; there even if the quote is unreadable."""
     return Record(None, held.data, [("observation", dict(reading.row))], quote=held.quote)

@@ -27,7 +27,7 @@ def rename(header: SourceHeader, kind: str) -> SourceHeader:
 
 
 class Settler:
-    """Writes what needs no more waiting; what the case knows already is counted and left out."""
+    """Writes what need not wait any longer; what the case knows already is counted and left out."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -41,7 +41,7 @@ class Settler:
         return True
 
     def put_object(self, held: HeldObject) -> None:
-        """Write an object that is no quote's sidecar: whatever it says that it is."""
+        """Write an object that is no quote's sidecar, as whatever it says it is."""
         kind = classify(held.value)
         data = held.data.removeprefix(BOM)
         self.put(held.header, kind, read_object(kind, held.value, data, held.line))

@@ -1,4 +1,4 @@
-"""What a file is, by its content. The name is never asked."""
+"""What a file is, by its content. Its name decides nothing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _MAGIC = {
     b"\xfe\xff": Kind.UTF16,
 }
 _LINES_LOOKED_AT = 64
-_ARRAY = re.compile(rb"\[\s*+(?:[\[{\"\]]|$)")  # of objects; other arrays are no evidence
+_ARRAY = re.compile(rb"\[\s*+(?:[\[{\"\]]|$)")  # of objects; other arrays are not evidence
 _PEM = re.compile(rb"(?:-----|%2D%2D%2D%2D%2D)BEGIN[ A-Z0-9%]{1,60}(?:-----|%2D%2D)")
 # Padding also ends a line: each may hold a quote of its own.
 _ENCODED = re.compile(rb"(?:(?:0x)?[A-Za-z0-9+/_\-\s]{16,}+={0,2}+\s*+)++\x00?")
@@ -115,8 +115,8 @@ def _sniff_text(head: bytes) -> Kind:
 def _has_event_line(text: bytes) -> bool:
     """Whether an event stands on a line below a first line that is something else.
 
-    So a log is known as one although its first record is damaged. In an array written line by
-    line, the first line ends in its bracket or in a comma.
+    So a log is recognised although its first record is damaged. In an array written line by line,
+    the first line ends in its bracket or in a comma.
     """
     lines = text.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
     if lines[0].rstrip().endswith((b"[", b",")):
@@ -128,7 +128,7 @@ def _has_event_line(text: bytes) -> bool:
 
 
 def decode_text(data: bytes) -> tuple[Kind, bytes]:
-    """Binary evidence out of hex or base64 text, and what it is; the text itself when nothing."""
+    """Binary evidence out of hex or base64 text, and what it is; else the text itself."""
     try:
         text = data.removeprefix(BOM).rstrip(b"\x00 \t\r\n").decode("ascii")
         decoded = decode_binary(text)

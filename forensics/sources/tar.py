@@ -34,7 +34,8 @@ _SPECIAL = {
 @dataclass(frozen=True, slots=True)
 class TarMember:
     """`offset` is where its data begins in the archive; `data` is None when it is over the limit,
-    or when it is no plain file: then `special` says what it is."""
+    or when it is not a plain file: then `special` says what it is.
+    """
 
     name: str
     offset: int

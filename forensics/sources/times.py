@@ -33,7 +33,7 @@ def read_time(value: object) -> int:
     return _read_moment(value)
 
 
-@lru_cache(maxsize=16)  # a log says the same moment of several things
+@lru_cache(maxsize=16)  # a log gives the same moment for several things
 def _read_moment(value: str) -> int:
     try:
         moment = to_microseconds(datetime.fromisoformat(value))

@@ -117,7 +117,7 @@ def _entry_of_file(path: Path, *, follow: bool) -> Entry:
 
 
 def _open_file(path: Path, *, follow: bool) -> BinaryIO:
-    """Raises `EvidenceError` (`not-a-regular-file`) when something else stands there by now."""
+    """Raises `EvidenceError` (`not-a-regular-file`) when something else is there by now."""
     descriptor = os.open(path, _OPEN_FLAGS | (0 if follow else _NO_FOLLOW))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

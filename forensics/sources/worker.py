@@ -24,7 +24,7 @@ class Task(msgspec.Struct):
 def prepare(message: bytes) -> Answer:
     """What answers a block with the `BlockReading` of it."""
     task = msgspec.json.decode(message, type=Task)
-    # Only the id of a source is in the rows that its lines give.
+    # Of a source, only the id is in the rows of its lines.
     header = SourceHeader(task.source_id, "", "", 0)
     builder = make_builder()
     return lambda block: read_block(block, header, task.limits, builder).to_bytes()
