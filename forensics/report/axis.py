@@ -1,4 +1,4 @@
-"""Marks on a time axis, on round times in UTC. The page's own script does the same on zooming."""
+"""Marks on a time axis, on round times in UTC. The page's own script does the same on zoom."""
 
 from __future__ import annotations
 

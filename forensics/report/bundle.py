@@ -11,12 +11,12 @@
     data/sources/        the original files, as far as they are at hand (`report.originals`)
     data/detectors/      the text of every detector of this version
 
-A redacted bundle has neither case nor evidence, which name platforms on every page: it has all
-stored views, with identifiers replaced (`forensics.report.redaction`), the detectors and the head.
+A redacted bundle has neither case nor evidence, which name platforms everywhere: it has all stored
+views, with identifiers replaced (`forensics.report.redaction`), the detectors and the head.
 
-The directory appears whole under its name or not at all. The disk is not waited for, file by file,
-as with a case: what a power cut damages in the seconds after, `verify_bundle.py` names, and the
-bundle can be made again.
+The directory appears whole under its name or not at all. Unlike in a case, files are not forced to
+the disk one by one: `verify_bundle.py` names what a power cut in the seconds after has damaged, and
+the bundle can be made again.
 """
 
 from __future__ import annotations

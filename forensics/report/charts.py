@@ -1,8 +1,8 @@
 """Charts over time as geometry: lanes of paths over one common span, for a page to draw.
 
 A lane is `WIDTH` units wide, whatever the span, and as many units high as pixels. A page stretches
-it in width, so that zooming is a matter of which part of the width is shown. All that many rows
-make is one path: a chart of a million sightings is no larger than one of a thousand.
+it in width, so that zooming only means showing a part of the width. Many rows make one path: a
+chart of a million sightings is no larger than one of a thousand.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def bind(span: Span) -> dict[str, float]:
 
 
 def place(span: Span, moment: datetime) -> float:
-    """Where a moment lies in the width; what lies outside of the span is put at its edge."""
+    """Where a moment lies in the width; one outside the span is put at its edge."""
     share = (moment.timestamp() - span.start) / span.length
     return round(min(max(share, 0.0), 1.0) * WIDTH, 2)
 
@@ -72,7 +72,7 @@ def start_of(span: Span, number: int) -> datetime:
 
 
 def draw_bars(layers: Mapping[str, Mapping[int, int]], height: int) -> list[Shape]:
-    """Stacked bars: by tone, counts by bin. The highest bar has the lane's height."""
+    """Stacked bars: for each tone, its counts by bin. The highest bar has the lane's height."""
     totals: dict[int, int] = {}
     for counts in layers.values():
         for number, count in counts.items():

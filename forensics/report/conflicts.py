@@ -140,7 +140,7 @@ def _find_conflicts(
 ) -> list[Conflict]:
     """What the detector says are the sides, and what the sightings themselves contradict.
 
-    Where it says nothing, they alone tell: what was claimed, and what we say of it.
+    Where it says nothing, the sightings alone count: what was claimed, and what we say of it.
     """
     conflicts = []
     if sides:

@@ -115,5 +115,5 @@ def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def _moment(microseconds: int) -> datetime:
-    """The year 9999 means no end (RFC 5280 4.1.2.5), and is one here too."""
+    """The year 9999 means no end (RFC 5280 4.1.2.5), here too."""
     return datetime.fromtimestamp(min(microseconds // SECOND, LAST_SECOND), UTC)

@@ -1,4 +1,4 @@
-"""The state of custody: what the ledger says of itself, and what contradicts it."""
+"""The state of custody: what the ledger says about itself, and what contradicts it."""
 
 from __future__ import annotations
 

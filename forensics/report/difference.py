@@ -55,7 +55,7 @@ class Difference:
     counts: Mapping[str, int]
     verdicts_left_out: int
     as_of: tuple[datetime | None, datetime | None]
-    worse: tuple[str, ...]  # severities of findings that B has, and A has not or only lesser
+    worse: tuple[str, ...]  # of findings that A lacks, or has only as lesser ones
 
     def has_worse(self, severity: str) -> bool:
         """Does B have a new finding of this severity or a graver one?"""
@@ -64,7 +64,7 @@ class Difference:
 
 
 def compare_cases(case_a: Case, case_b: Case, most: int) -> Difference:
-    """`most` is how many differing verdicts are told one by one."""
+    """`most` is how many differing verdicts are listed one by one."""
     a, b = connect(case_a), connect(case_b)
     for name, sql in _TABLES.items():
         a.execute(f"CREATE TEMP TABLE a_{name} AS {sql}")
@@ -140,7 +140,7 @@ def _say(before: object, after: object) -> Change:
 def _compare_verdicts(
     connection: duckdb.DuckDBPyConnection, most: int
 ) -> tuple[list[Changed], int]:
-    """Of sightings that both cases have; the first `most`, and the number of all."""
+    """Differences of sightings that both cases have: the first `most`, and the number of all."""
     rows = fetch(
         connection,
         """

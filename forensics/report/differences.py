@@ -18,7 +18,7 @@ from forensics.verify.signatures import P256_ORDER
 if TYPE_CHECKING:
     from forensics.case.case import Case
 
-MOST_QUOTES: Final = 20  # of one finding; a replay in more disguises is told as well by these
+MOST_QUOTES: Final = 20  # of one finding; of a replay in more disguises these say enough
 _SHOWN: Final = 32  # bytes of each side
 
 

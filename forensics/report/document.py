@@ -62,10 +62,10 @@ class Report:
 
 
 def make_report(case: Case, catalog: Catalog, made_at: datetime) -> Report:
-    """Hold the case against its ledger, and read it. `catalog` says what its findings' sides are.
+    """Check the case against its ledger, and read it. `catalog` says what its findings' sides are.
 
-    Raises `CustodyError`: `custody-broken` where what contradicts the ledger cannot be read any
-    more, and what a broken chain raises.
+    Raises `CustodyError`: `custody-broken` where what contradicts the ledger can no longer be read,
+    and what a broken chain raises.
     """
     problems = verify_custody(case)
     with blaming_damage(case.path, case.ledger):

@@ -19,7 +19,7 @@ _WRITE = 0o222  # of owner, group and others
 def create_folder(target: Path, what: str, *, read_only: bool = False) -> Iterator[Path]:
     """A folder to fill, which becomes `target` at the end of the block; parents are made.
 
-    What a killed process left of an earlier try is thrown away; what another process is filling is
+    What a killed process left of an earlier attempt is deleted; what another process is filling is
     not. `what` says what it is. Raises `UsageError` (`path-exists`, `path-busy`, `inside-case`,
     `unwritable-path`).
     """
@@ -52,11 +52,11 @@ def _hold(draft: Path, target: Path) -> Iterator[None]:
             draft.mkdir()
         except FileExistsError:
             with _lock(draft, target):
-                shutil.rmtree(draft)  # nobody holds it: its process was killed
+                shutil.rmtree(draft)  # no process holds it: it was left by a killed one
             continue
         with _lock(draft, target) as ours:
             if not ours:
-                continue  # another process took it for one that was left
+                continue  # another process took it for an abandoned one
             yield
             return
 

@@ -81,7 +81,7 @@ def find_subject(
 ) -> tuple[Row | None, list[str]]:
     """(finding or None, observation ids) that an id stands for.
 
-    The sightings that offend come before those that they are held against. Raises `UsageError`
+    The sightings that offend come before those that they are compared with. Raises `UsageError`
     (`no-match`, `ambiguous`).
     """
     match = find_one(connection, ("finding", "observation"), identifier)
@@ -243,7 +243,7 @@ class Explainer:
                 "SELECT body, signature FROM stored.document WHERE document_id = ?",
                 [document.document_id],
             ).fetchall()[0]
-            # The certificate that was judged with first: its key may have several.
+            # First the certificate that the verdict used: its key may have several.
             signers.sort(key=lambda signer: signer.fact != document.signer)
             found = find_signature(body, signature, signers)
             if found is None and signers:  # nobody's: let openssl say so of the likeliest signer
@@ -373,7 +373,7 @@ def _show_time(moment: int | None) -> str | None:
 
 
 def to_empty_record(moment: str) -> Row:
-    """As `to_record`, of a finding that has no sighting: silence has none."""
+    """As `to_record`, for a finding without a sighting: silence has none."""
     return to_record(Explanation("", moment, None, "no sighting")) | {"observation_id": None}
 
 

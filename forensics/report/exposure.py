@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHOWN = 100  # things, most severe first
 _NAMES = 6  # hosts, secrets and findings that are named for each
 
-# Subjects that are themselves something that one trusts. The others are evidence.
+# Subjects that are themselves trusted. The others are evidence.
 _PARTIES = (
     *("enclave", "container", "workload", "platform", "platform_family", "verifier", "node"),
     *("attestation_key", "qe_id"),
@@ -36,7 +36,7 @@ _STEPS = (
     FROM finding
     WHERE {IS_OPEN} AND severity IN ('critical', 'high')
     """,
-    # A detector also tells what stands against it, e.g. the original of a replay: that is earlier.
+    # A detector also names what contradicts it, e.g. the original of a replay: that is earlier.
     """
     CREATE TEMP TABLE told AS
     SELECT g.finding_id, o.enclave_id, o.node_id, o.session_id
@@ -172,7 +172,7 @@ class Exposure:
 
 
 def read_exposure(connection: duckdb.DuckDBPyConnection) -> Exposure:
-    """From active findings of severity critical and high; those that got secrets first."""
+    """From active findings of severity critical and high; first those that got secrets."""
     for step in _STEPS:
         connection.execute(step)
     kinds = fetch(

@@ -2,7 +2,7 @@
 
 Components are compared one by one, never as one number. A version is below another that is lower
 nowhere and higher somewhere; where one component fell and another rose, it is neither, although
-tcb-rollback tells of the one that fell. As there, only trusted quotes with a time count, and only
+tcb-rollback reports the one that fell. As there, only trusted quotes with a time count, and only
 components that the platform's TCB info names. Where the case has no TCB info for it, all do.
 """
 
@@ -24,12 +24,12 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the versions of one lane are held against each other, in SQL.
+    """How the versions of one lane are compared, in SQL.
 
-    `holder`: only what the same one showed is compared. `parts`: of `value` and `places`, a list of
-    texts, each of which compares as its component does; `places` are the components that TCB info
-    of `family` names. `kept`: an instance keeps the version that it was launched with, so one that
-    was there before a higher one was seen, and never showed that itself, has not fallen.
+    `holder`: only what the same holder showed is compared. `parts`: of `value` and `places`, a list
+    of texts, each of which compares as its component does; `places` are the components that TCB
+    info of `family` names. `kept`: an instance keeps the version that it was launched with, so one
+    that was there before a higher one was seen, and never showed that itself, has not fallen.
     """
 
     holder: str
@@ -39,7 +39,7 @@ class Comparison:
 
 
 BYTES = "[substr(value, 2 * place + 1, 2) FOR place IN places]"
-"""Of `value` in hex: two lower-case digits compare as the byte does."""
+"""The parts of `value` in hex: two lower-case digits compare as the byte does."""
 
 BYTES_OF_MODULE = (
     "[CASE place WHEN 0 THEN value[3:4] || value[1:2] ELSE substr(value, 2 * place + 1, 2) END "

@@ -232,7 +232,7 @@ def _draw_evaluations(series: str, issued: Sequence[Any], used: Sequence[Any], s
 
 
 def _tabulate(layers: Counts, span: Span) -> Table:
-    """The bars as numbers, in coarser bins; those without anything are left out."""
+    """The bars as numbers, in coarser bins; empty ones are left out."""
     stride = BINS // _ROWS
     columns = [*OUTCOMES, "launch", "secret"]
     rows = []

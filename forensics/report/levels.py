@@ -72,7 +72,7 @@ _VERSIONS = _Series(
     value="CASE tee WHEN 'sgx' THEN printf('%05d', isv_svn) ELSE tee_tcb_svn END",
     only="tee IS NOT NULL",
     label=_label_versions,
-    # An ISVSVN is the workload's (see svn-rollback), a TEE TCB SVN the platform's.
+    # An ISVSVN belongs to the workload (see svn-rollback), a TEE TCB SVN to the platform.
     comparison=Comparison(
         holder="CASE tee WHEN 'sgx' THEN coalesce(workload_id, enclave_id) ELSE platform_id END",
         parts=f"CASE len(value) WHEN 5 THEN [value] ELSE {BYTES_OF_MODULE} END",
@@ -88,7 +88,7 @@ _PLATFORMS = _Series(
     label=_number,
     comparison=Comparison(
         holder="platform_id",
-        # Of SNP no document names components; of the others the PCE SVN stands after a blank.
+        # For SNP no document names components; for the others the PCE SVN follows a blank.
         parts=f"CASE len(value) WHEN 16 THEN {BYTES} ELSE list_append({BYTES}, value[34:]) END",
         family="sgx",
     ),

@@ -116,7 +116,7 @@ def _judge(claimed: str, receipt: str, hindsight: str) -> str:
 
 
 def _make_query(claimed: str, receipt: str, hindsight: str) -> str:
-    """The SELECT that lists the whole cell; all of its words are ours."""
+    """The SELECT that lists the whole cell; nothing in it comes from evidence."""
     claim = {"good": "o.claimed_ok", "not good": "NOT o.claimed_ok"}.get(
         claimed, "o.claimed_ok IS NULL"
     )

@@ -1,7 +1,7 @@
 """One audit as metrics for the textfile collector of Prometheus's node exporter.
 
-From `run.json` alone, so that a failed run is told as well. No timestamps (the collector refuses
-them) and few labels: never an id from evidence.
+From `run.json` alone, so that a failed run is reported as well. No timestamps (the collector
+refuses them) and few labels: never an id from evidence.
 """
 
 from __future__ import annotations

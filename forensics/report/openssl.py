@@ -158,8 +158,8 @@ def signer_time_step(kind: str, at: int, signer: Signer) -> Step:
 
 
 def _certificate_end_step(check_id: str, title: str, at: int, files: dict[str, bytes]) -> Step:
-    """The end alone: where a certificate begins is the strict check T6, and `openssl verify`
-    would tell of both.
+    """The end alone: where a certificate begins is the strict check T6, and `openssl verify` would
+    report both.
     """
     end = _date("openssl x509 -in $file -noout -enddate")
     ends = f"for file in {' '.join(files)}; do {end}; done | LC_ALL=C sort"
@@ -167,7 +167,7 @@ def _certificate_end_step(check_id: str, title: str, at: int, files: dict[str, b
 
 
 def _crl_time_step(name: str, at: int, der: bytes) -> Step:
-    """T2: thisUpdate <= t <= nextUpdate, and nothing of the certificates (5.1)."""
+    """T2: thisUpdate <= t <= nextUpdate, and nothing about the certificates (5.1)."""
     crl = f"openssl crl -inform DER -in {name}.crl -noout"
     dates = (_date(f"{crl} -lastupdate"), _moment(at), _date(f"{crl} -nextupdate"))
     return _order_step("T2", "CRL: in force", dates, {f"{name}.crl": der})

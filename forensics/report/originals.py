@@ -4,7 +4,7 @@
     data/sources.jsonl           one line per source that the ledger names, in its order: where it
                                  is: `file`, `member` (inside of the archive `inside`), or `missing`
 
-What a source is, its SHA-256 says; the path in the ledger is where it was then. A member of an
+Its SHA-256 says what a source is; the path in the ledger is where it was then. A member of an
 archive comes with the archive.
 """
 

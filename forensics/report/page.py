@@ -77,7 +77,7 @@ def _digest(text: str) -> str:
 
 
 def _finish(value: object) -> object:
-    """What a template prints: markup of the template itself as it is, all else as `show` has it."""
+    """What a template prints: markup of the template itself as it is, all else by way of `show`."""
     return value if isinstance(value, Markup) else show(value)
 
 

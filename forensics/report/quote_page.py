@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-MOST_SIGHTINGS = 100  # shown, first ones first; the page says how many there are
+MOST_SIGHTINGS = 100  # shown, from the first on; the page says how many there are
 _SHORT = 64  # bytes of a value that are printed in full
 
 SUMMARY = ("what", "value", "meaning")
@@ -193,7 +193,7 @@ def _describe_piece(piece: Piece) -> Row:
 
 
 def show_value(piece: Piece) -> str | int:
-    """Number or hex; of what is long the SHA-256, for the bytes are in the quote."""
+    """Number or hex; for long values the SHA-256, as the bytes are in the quote."""
     if len(piece.data) > _SHORT:
         return f"{len(piece.data)} bytes, SHA-256 {_hash(piece.data)}"
     return piece.data.hex() if isinstance(piece.value, bytes) else piece.value
@@ -263,7 +263,7 @@ _TCBS = ("reported_tcb", "committed_tcb", "launch_tcb", "current_tcb")
 def _read_endorsement(
     connection: duckdb.DuckDBPyConnection, quote_id: str | None
 ) -> EndorsementFact | None:
-    """The VEK certificate that a stored report is held against."""
+    """The VEK certificate that a stored report is checked against."""
     rows = connection.execute(
         "SELECT f.endorsement_id FROM stored.filed AS f "
         "JOIN stored.quote AS q ON q.quote_no = f.quote_no WHERE q.quote_id = unhex(?)",

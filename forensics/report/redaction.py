@@ -1,7 +1,7 @@
 """Platform identifiers out of the documented views, by keyed hashing.
 
-A value is replaced by the start of its HMAC-SHA-256 under a key: who has the key can find a
-platform again, who has not can still see that two rows are about the same one. Every text column of
+A value is replaced by the start of its HMAC-SHA-256 under a key: whoever has the key can find a
+platform again; anyone else can still see that two rows are about the same one. Every text column of
 the views is of one of four kinds, and one that is of none is left out:
 
 * `HASHED`: names a platform, a session or a host, or gives its keys away (a public key can be
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from forensics.report.outgoing import Outgoing
 
-# Low in number beside the quotes: these are looked for in text.
+# Few in number beside the quotes: these are looked for in text.
 _NAMES = frozenset(
     {
         *("attestation_key", "attestation_key_id", "certificate_id", "certification_data_id"),
@@ -131,7 +131,7 @@ class Redactor:
         return self._hash("key id")[:16]
 
     def replace(self, value: str) -> str:
-        """Nobody is named by zeros alone, which fields that are not used hold."""
+        """Zeros alone name nobody: unused fields hold them."""
         if not value.strip("0"):
             return value
         return PREFIX + self._hash(_normalise(value))[:_DIGITS]
@@ -237,7 +237,7 @@ def _fold(text: str) -> str:
 
 
 def _index_lengths(known: Iterable[str]) -> dict[str, list[int]]:
-    """How many runs the identifiers have that begin with a run, most first, by that run."""
+    """By its first run: how many runs the identifiers that begin with it have, most first."""
     lengths: dict[str, set[int]] = {}
     for text in known:
         runs = _RUN.findall(text)
@@ -257,7 +257,7 @@ def _find_identifiers(connection: duckdb.DuckDBPyConnection) -> set[str]:
     for view in VIEWS:
         names = _NAMES.intersection(c.name for c in view.columns if c.type in (TEXT, LIST))
         if view.name == "key_recovery":
-            names |= {"signature_r"}  # findings tell those that repeat
+            names |= {"signature_r"}  # findings name those that repeat
         for name in sorted(names):
             value = f'unnest("{name}")' if name in _LISTS else f'"{name}"'
             sql = f'SELECT DISTINCT {value} AS value FROM "{view.name}" WHERE "{name}" IS NOT NULL'

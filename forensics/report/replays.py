@@ -21,7 +21,7 @@ _TOLD = (
 )
 
 # A detector of replays tells the original first, then its replays in the order of time. Those
-# without a time cannot be drawn: they stand last, so that they keep no others from it.
+# without a time cannot be drawn: they come last, so that they crowd out no others.
 _PAIRS = f"""
 WITH told AS (
     SELECT finding_id, detector, observation_ids[1] AS original,

@@ -41,7 +41,7 @@ _ECS_SEVERITY: Final = {"info": 21, "low": 47, "medium": 60, "high": 73, "critic
 
 _SYSLOG_SEVERITY: Final = {"critical": 2, "high": 3, "medium": 4, "low": 5, "info": 6}
 _LOG_AUDIT: Final = 13  # facility
-_ENTERPRISE: Final = 32473  # the number that RFC 5612 keeps for examples
+_ENTERPRISE: Final = 32473  # the number that RFC 5612 reserves for examples
 _LONGEST_PARAM: Final = 64  # characters; a fingerprint has as many
 _LONGEST_SYSLOG: Final = 2048  # bytes that every receiver should take (RFC 5424, 6.1)
 

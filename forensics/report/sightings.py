@@ -41,7 +41,7 @@ _CROWDED = 10  # a span this many times longer than that of the middle 98 % show
 
 @dataclass(frozen=True)
 class Span:
-    """`[start, end)` in seconds since 1970, and the number of events outside of it."""
+    """`[start, end)` in seconds since 1970, and the number of events outside it."""
 
     start: float
     end: float

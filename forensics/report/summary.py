@@ -131,7 +131,7 @@ def _tell_gaps(connection: duckdb.DuckDBPyConnection) -> Iterator[Line]:
 
 
 def _tell_custody(case: Case) -> Iterator[Line]:
-    """What the ledger says of itself: whether the files agree is for `custody verify`."""
+    """What the ledger says about itself: whether the files agree is for `custody verify`."""
     ledger = case.ledger
     yield Line("custody", "entries", len(ledger.entries))
     yield Line("custody", "newest", ledger.entries[-1].time)

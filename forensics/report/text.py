@@ -46,7 +46,7 @@ def brief(value: object) -> str:
 
 
 def show_time(moment: datetime | None) -> str:
-    """`2026-01-07 08:14:27Z`; without a time that is said."""
+    """`2026-01-07 08:14:27Z`, or words for no time."""
     if moment is None:
         return "time unknown"
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -21,8 +21,8 @@ COLUMNS = (
     "id",
 )
 
-# A challenge or a secret names an enclave and a session; where it was, the evidence of that
-# session says, if it says one thing.
+# A challenge or a secret names an enclave and a session; the evidence of that session says where it
+# was, if it says one thing only.
 _EVENTS = """
 WITH place AS (
     SELECT session_id, enclave_id,
@@ -84,7 +84,7 @@ class Window:
 def read_timeline(connection: duckdb.DuckDBPyConnection, window: Window) -> pa.Table:
     """Rows with the columns of `COLUMNS`; what has no time comes first, but not into a window.
 
-    A finding is one row, where it was first seen; among what is wanted, if that was elsewhere.
+    A finding is one row, when it was first seen, or first seen among what is wanted.
     """
     names = ("enclave_id", "workload_id", "node_id", "container_id")
     conditions = [f"{name} = ${name}" for name in names if getattr(window, name) is not None]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHORTEST_GAP = timedelta(minutes=10)
 _REGULAR = 5  # breaks that make breaks usual for a feed
-_MANY = 2  # a gap is so many times longer than a usual break
+_MANY = 2  # a gap is this many times longer than a usual break
 
 # One feed: one writer's events of one type.
 _FEED_GAPS = f"""
