@@ -176,7 +176,7 @@ def _record(
 
 
 def describe_calls(command: Sequence[str], calls: Sequence[Call]) -> dict[str, Any]:
-    """What `run.json` says of it."""
+    """What `run.json` says about it."""
     return {
         "command": list(command),
         "handed_over": sum(call.succeeded for call in calls),

@@ -14,7 +14,7 @@ INCOMPLETE = 3
 CLEAN = 0
 
 NOBODY_READS = 128 + signal.SIGPIPE
-"""As the shell has it for programs that a closed pipe ends: nothing is said of the case."""
+"""What a shell reports for programs that a closed pipe ends: it says nothing about the case."""
 
 EXIT_CODES = (
     (STOPPED, "wrong usage, unusable input, an interruption or an internal error"),
@@ -36,4 +36,4 @@ EXIT_CODES = (
     ),
     (CLEAN, "done and clean"),
 )
-"""Code and meaning; of those that apply the first counts."""
+"""Code and meaning; the first that applies counts."""

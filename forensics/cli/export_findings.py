@@ -149,7 +149,7 @@ def write_failure(outputs: Sequence[Output], run: Mapping[str, Any]) -> None:
 
 
 def load_parcel(case: Case) -> Parcel:
-    """All findings of a case. Formats that tell of a run get the newest one in the journal."""
+    """All findings of a case. Formats that describe a run get the newest one in the journal."""
     from forensics.case.connection import connect
     from forensics.detect.catalog import load_catalog
     from forensics.report.formats import Parcel, load_controls, load_run

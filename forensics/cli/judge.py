@@ -84,7 +84,7 @@ def verify(
 
 
 def _count_verdicts(case: Case, chosen: list[bytes]) -> Iterator[tuple[str, int]]:
-    """How many verdicts of hindsight each of these versions of the collateral decides."""
+    """How many hindsight verdicts each of these versions of the collateral decides."""
     if not chosen:
         return
     from forensics.case.connection import connect

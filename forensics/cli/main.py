@@ -16,7 +16,7 @@ from forensics.cli.exit_codes import EXIT_CODES, NOBODY_READS, STOPPED
 from forensics.cli.output import say
 from forensics.errors import CustodyError, ForensicsError
 
-NAME = "quote-forensics"  # a copy: the ledger, which has it too, takes long to load
+NAME = "quote-forensics"  # a copy: the ledger, which has it too, is slow to load
 
 app = typer.Typer(
     name=NAME,
@@ -75,7 +75,7 @@ def _settle_process() -> None:
 def run() -> NoReturn:
     """`main`, and the end of the process.
 
-    Libraries would give back one by one what the system takes back at once: that took a fifth of a
+    Libraries would free one by one what the system takes back at once: that took a fifth of a
     second after a large case, and nothing is left to be written by then.
     """
     _open_streams()
@@ -120,7 +120,7 @@ def main() -> None:
     except SystemExit as leaving:
         if not isinstance(leaving.__context__, BrokenPipeError):
             raise
-        _forget_output()  # the library that reads the command line makes a 1 of it
+        _forget_output()  # the library that reads the command line turns it into 1
         sys.exit(NOBODY_READS)
     except ForensicsError as error:
         say(f"error: {error}")

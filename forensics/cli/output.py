@@ -123,7 +123,7 @@ def _fits_only_beneath(cells: list[list[str]], columns: Sequence[str], width: in
 def _print_beneath(
     console: Console, cells: list[list[str]], columns: Sequence[str], heading: Text | None
 ) -> None:
-    """Rows of which the last column stands below the others: ids stay whole on a small screen."""
+    """Rows whose last column is printed below the others: ids stay whole on a small screen."""
     from rich.padding import Padding
     from rich.text import Text
 

@@ -70,7 +70,7 @@ class Plan:
 
 
 def describe_options(plan: Plan) -> dict[str, Any]:
-    """What was asked for, as far as it decides on the outcome."""
+    """What was asked for, as far as it decides the outcome."""
     from forensics.case.text import clean_text
 
     return {

@@ -72,7 +72,7 @@ def make_bar(console: Console, unit: str) -> Progress:
 
 
 def describe_amount(done: float, total: float | None, unit: str) -> str:
-    """`3 of 17 detectors (17 %)`; without a total what is done."""
+    """`3 of 17 detectors (17 %)`; without a total, what is done."""
     if not total:
         return describe(done, unit)
     if unit != "bytes":

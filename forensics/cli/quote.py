@@ -235,7 +235,7 @@ def _print_page(page: QuotePage) -> None:
 
 
 def _print_fields(rows: list[dict[str, Any]]) -> None:
-    """A table for each part of the quote; what the value says stands before what it is for."""
+    """A table for each part of the quote; what the value says comes before what it is for."""
     for part in dict.fromkeys(row["part"] for row in rows):
         shown = [
             {**row, "meaning": _join_meaning(row["says"], row["meaning"])}

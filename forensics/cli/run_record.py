@@ -1,8 +1,8 @@
 """`findings/run.json`: the whole truth of one audit, there from its first moment.
 
 It is written when the audit begins, with `exit_code` null, and again when it ends, however it ends;
-an audit that was killed leaves the null. What two runs over the same input have in common is also
-a row of the view `run`, and so in the ledger; timings are only in the file.
+an audit that was killed leaves the null. What does not differ between two runs over the same input
+is also a row of the view `run`, and so in the ledger; timings are only in the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NAME: Final = "run.json"
 MOST_SOURCES: Final = 1000  # listed by name; the ledger entry has them all
 
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_LOCAL = ("case", "ledger", "timings")  # not the same in another place or at another speed
+_LOCAL = ("case", "ledger", "timings")  # not the same elsewhere, or at another speed
 
 
 class RunRecord:
@@ -60,7 +60,7 @@ class RunRecord:
         }
 
     def attach(self, case: Case) -> None:
-        """From here on there is a place for the file."""
+        """From now on there is a place for the file."""
         self._case = case
         self.document["case"] = case.settings.name
         self.write()
