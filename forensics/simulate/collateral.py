@@ -171,7 +171,7 @@ class SignedDocument:
 
 
 def sign_document(document: Document, key: PrivateKey) -> SignedDocument:
-    """Compact JSON in member order, signed; an identity is told by its `mrsigner` member."""
+    """Compact JSON in member order, signed; the member `mrsigner` marks an identity."""
     body = json.dumps(document, separators=(",", ":")).encode()
     kind: Literal["tcbInfo", "enclaveIdentity"] = (
         "enclaveIdentity" if "mrsigner" in document else "tcbInfo"

@@ -84,7 +84,7 @@ def make_release(session_id: str, instance: Instance, at: datetime) -> Event:
 
 
 def make_claims(quote: Evidence, tcb_level: str, backend: str) -> Event:
-    """What an honest verifier says of an acceptable quote."""
+    """What an honest verifier says about an acceptable quote."""
     body = quote.body
     claims: Event = {"report_data": quote.report_data.hex()}
     if quote.tee == "sgx":

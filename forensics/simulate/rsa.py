@@ -1,4 +1,4 @@
-"""RSA-4096 keys and RSASSA-PSS signatures that always come out the same, for AMD's kind of CA.
+"""RSA-4096 keys and RSASSA-PSS signatures that always come out the same, for CAs like AMD's.
 
 Searching for primes takes seconds, so the keys do not depend on a seed: how far each prime lies
 behind the number that its label gives was found once. They are as public as this file.

@@ -17,7 +17,7 @@ _BOOLEAN, _INTEGER, _OCTETS, _OBJECT_ID, _ENUMERATED, _SEQUENCE = 1, 2, 4, 6, 0x
 
 @dataclass(frozen=True)
 class SgxExtension:
-    """What a PCK certificate says of its platform.
+    """What a PCK certificate says about its platform.
 
     `components` are the 16 TCB component SVNs; `cpu_svn` is their raw form and equals them when
     not given. A Platform CA leaf has the last four fields, a Processor CA leaf none of them.

@@ -126,7 +126,7 @@ def emit_manifest(approvals: Iterable[tuple[Workload, Approval]]) -> str:
 
 
 def emit_workload(workload: Workload, approvals: Iterable[Approval]) -> str:
-    """The manifest's entry of one workload."""
+    """The manifest's entry for one workload."""
     lines = ["[[workload]]", f'id = "{workload.id}"', "allow = ["]
     lines += [f"  {{ {_allow_entry(workload, approval)} }}," for approval in approvals]
     return "\n".join([*lines, *_end_workload(), ""])

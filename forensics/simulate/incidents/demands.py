@@ -58,7 +58,7 @@ def _answer(
 
 
 def inject_backdated_approval(scene: Scene) -> None:
-    """A service is let in; the manifest says since last month, and approved six hours later."""
+    """A service is let in that the manifest approves six hours later, as if since last month."""
     at = scene.at(0.68)
     workload = _service(scene.fleet, "batch", 11, approved_at=at + timedelta(hours=6))
     instance = scene.launch(at, workload=workload, attests=False)

@@ -26,7 +26,7 @@ _FETCHED_BEFORE = timedelta(days=35)  # more than the policy's 30
 
 
 def inject_equivocation(scene: Scene) -> None:
-    """Two TCB infos of one number and one date: who asked got one or the other."""
+    """Two TCB infos of one number and one date: whoever asked got one or the other."""
     fleet = scene.fleet
     issued = fleet.archive.recovery
     served = fleet.archive.bundle("sgx", CLIENT_FMSPC, issued).tcb_info
