@@ -1,4 +1,4 @@
-"""The benchmark's maker of bulk evidence, for tests that need many quotes of few platforms."""
+"""The benchmark's maker of bulk evidence, for tests that need many quotes from few platforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a forger does who knows the format: a changed ledger entry with a seal that fits."""
+"""What a forger who knows the format does: a changed ledger entry with a seal that fits."""
 
 from __future__ import annotations
 

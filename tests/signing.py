@@ -1,4 +1,4 @@
-"""Both engines, and signatures row by row for what takes them as columns."""
+"""Both engines, and signatures row by row for functions that take columns."""
 
 from __future__ import annotations
 

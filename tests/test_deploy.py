@@ -167,7 +167,8 @@ def test_the_job_is_cut_off_and_runs_alone() -> None:
     assert not {"ingress", "egress"} & policy["spec"].keys()  # nothing is allowed
 
 
-# What Prometheus itself says of the rules: which alerts fire, given so many minutes of metrics.
+# What Prometheus itself says about the rules: which alerts fire, given this many minutes of
+# metrics.
 ALERT_TEST = """
 rule_files: [{rules}]
 evaluation_interval: 1m

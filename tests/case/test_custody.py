@@ -80,7 +80,7 @@ def test_an_added_file_is_named(full):
 
 
 def test_every_flipped_bit_of_an_entry_is_found(full):
-    """Of the newest too, by its seal."""
+    """In the newest too, thanks to its seal."""
     for number in (1, 2, 3):
         path = full.path / "ledger" / f"{number:08}.json"
         for offset in range(0, path.stat().st_size, 7):

@@ -59,7 +59,7 @@ def test_many_ids_in_and_out_of_files(tmp_path):
 
 
 def test_chosen_rows_are_read_without_pandas(tmp_path):
-    """pyarrow loads it for an array that is made of a list, which takes longer than the rows."""
+    """pyarrow loads pandas for an array made from a list, which takes longer than the rows."""
     path = tmp_path / "rows.parquet"
     pq.write_table(
         pa.table({"id": [digest(n) for n in range(3)], "data": [b"a", b"b", b"c"]}), path

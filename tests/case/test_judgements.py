@@ -1,4 +1,4 @@
-"""Receipts and hindsight of a whole case, and what a run of `verify` counts of them."""
+"""Receipts and hindsight of a whole case, and what a run of `verify` counts."""
 
 from __future__ import annotations
 

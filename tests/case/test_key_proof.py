@@ -1,4 +1,4 @@
-"""From quotes with one nonce to the proof that their key is out, and never to the key itself."""
+"""From quotes with one nonce to the proof that their key is out, but never to the key itself."""
 
 from __future__ import annotations
 

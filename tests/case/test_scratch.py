@@ -37,7 +37,7 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def run(program: str, spill: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """A process of its own; what it says is what is asked of it."""
+    """A process of its own; what it prints answers what was asked of it."""
     environment = {**os.environ, "TMPDIR": str(spill), **more}
     command = [sys.executable, "-c", program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

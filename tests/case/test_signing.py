@@ -131,7 +131,7 @@ def test_what_is_no_checkpoint_is_refused(data: bytes):
 
 @pytest.mark.parametrize("tail", ["", "\n\u2014 name AAAA"])
 def test_a_note_beside_an_entry_has_its_end(tail: str):
-    """A head that went through mail may lack it; of a file in the case each byte counts."""
+    """A head that went through mail may lack it; in a file of the case each byte counts."""
     data = (HEAD.text + tail).encode().removesuffix(b"\n")
     with pytest.raises(CustodyError) as error:
         parse_note(data)

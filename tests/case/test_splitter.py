@@ -48,7 +48,7 @@ def split(splitter: QuoteSplitter, data: bytes) -> SplitQuote | str:
 
 
 def expect(data: bytes) -> SplitQuote | str:
-    """The same, told by `parse_quote` alone; the certification's id aside."""
+    """The same, from `parse_quote` alone; apart from the certification's id."""
     try:
         quote = parse_quote(data)
     except EvidenceError as error:

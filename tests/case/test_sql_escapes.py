@@ -1,4 +1,4 @@
-"""SQL of somebody else against everything outside the case: files, extensions, the network.
+"""Other people's SQL against everything outside the case: files, extensions, the network.
 
 On the connection of `sql`, and on the one that detectors run and are looked at on.
 """

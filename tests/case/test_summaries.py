@@ -56,7 +56,7 @@ def test_answers_of_trusted_evidence_are_counted_by_how_long_they_took(audited: 
 
 @pytest.fixture(scope="module")
 def travelled(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """The sample, as a verifier would log it that tells where answers came from."""
+    """The sample, as logged by a verifier that says where answers came from."""
     folder = tmp_path_factory.mktemp("travelled")
     log = folder / "log.jsonl"
     lines = [

@@ -105,7 +105,7 @@ def test_a_timestamp_on_the_head_is_stored_and_verified_again(case, authority, a
     entry = case.ledger.entries[-1]
     assert (entry.action, entry.notes["covers_entry"]) == ("timestamp", "1")
     assert problems(case) == set()
-    # The head that the first one made can be stamped in its turn.
+    # The head that the first timestamp made can be stamped in its turn.
     newer = max((case.path / "ledger").glob("*.json"))
     assert attach(authority.stamp(newer), authority.root).entry == 2
     assert problems(case) == set()
@@ -162,7 +162,7 @@ def test_a_changed_response_does_not_hold(case, authority, attach, head):
 
 
 def test_a_timestamp_dies_with_the_entry_that_it_covers(case, authority, attach, head):
-    """Whoever rewrites the ledger's start cannot have had it stamped then."""
+    """Whoever rewrites the ledger's start cannot have had it stamped at that time."""
     attach(authority.stamp(head), authority.root)
     rewrite_entry(head, lambda values: values.update(action="inil"))
     assert {"entry-broken", "timestamp-invalid"} <= problems(case)

@@ -1,6 +1,6 @@
 """The Grafana dashboard and the Prometheus rules of `deploy/`.
 
-Against what Grafana publishes of a dashboard, a parser of PromQL, and the metrics of a real run.
+Against what Grafana publishes, a parser of PromQL, and the metrics of a real run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EVENT = (
 
 
 def find_type_errors(folder: Path, *dashboards: object) -> list[str]:
-    """What the TypeScript compiler says of dashboards as Grafana's own types define them."""
+    """What the TypeScript compiler says about dashboards, by Grafana's own types."""
     compiler, node = CONSUMERS / "node_modules" / "typescript" / "bin" / "tsc", shutil.which("node")
     if node is None or not compiler.exists():
         pytest.skip("no types of Grafana: npm ci --prefix tests/consumers --ignore-scripts")
@@ -97,7 +97,7 @@ def test_panels_have_their_own_ids_and_places() -> None:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Metric -> its labels, as a whole audit with all that it can do writes them."""
+    """Metric -> its labels, as an audit that does all it can writes them."""
     folder = tmp_path_factory.mktemp("metrics")
     (folder / "events.jsonl").write_text(EVENT)
     command = [sys.executable, "-m", "forensics", "audit", "case", "events.jsonl"]

@@ -84,7 +84,7 @@ def repeat(steps: list[dict[str, Any]], place: Path) -> dict[str, bool]:
 
 
 def test_openssl_tells_what_has_come_to_its_end(run, own_audited: Path, tmp_path: Path):
-    """Ten years later, when all certificates and CRLs have."""
+    """Ten years later, when all certificates and CRLs have expired."""
     run("verify", own_audited, "--as-of", "2036-01-08T00:00:00Z")
     [row] = run(
         "sql", own_audited,
@@ -125,7 +125,7 @@ def test_openssl_rejects_what_we_reject(run, audited: Path, tmp_path: Path):
 def test_all_sightings_of_a_finding_count_when_they_are_repeated(
     run, audited: Path, tmp_path: Path
 ):
-    """In a folder whose name has a blank; the command that is told to run is run as it is told."""
+    """In a folder whose name has a blank; the command that is printed is run as printed."""
     folder = tmp_path / "the proof"
     finding = find(run, audited, "replayed-quote")
     told = run("explain", audited, finding, "--write", folder).err.splitlines()[-1]

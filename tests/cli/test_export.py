@@ -147,7 +147,7 @@ def test_the_case_in_it_opens(run, bundle: Path, whole: Path):
 
 
 def mend_manifests(bundle: Path) -> None:
-    """What somebody does who changes a bundle and knows BagIt."""
+    """What somebody who changes a bundle and knows BagIt would do."""
 
     def digest(path: Path) -> str:
         return sha256(path.read_bytes()).hexdigest()
@@ -525,7 +525,7 @@ def collect_secrets(case: Path) -> set[bytes]:
 
 
 def spell(secret: bytes) -> Iterator[bytes]:
-    """The ways in which bytes are written into text. Of long ones a part is enough."""
+    """The ways in which bytes are written into text. For long ones a part is enough."""
     secret = secret[:48]
     yield secret
     yield secret.hex().encode()

@@ -57,7 +57,7 @@ def test_a_late_attestation_resolves_a_silence_and_a_young_launch_waits(night: N
     assert changes(night(7, "late-2026-01-05", attestation("05T10:00:05", "e1"))) == {
         ("resolved", "evidence", 1)
     }
-    record = night(8, "")  # the verifier's log is longer overdue than anybody waits
+    record = night(8, "")  # the verifier's log is overdue for longer than anybody waits
     assert (changes(record), waiting(record)) == ({("new", "evidence", 1)}, {})
     assert changes(night(9, "")) == set()
 

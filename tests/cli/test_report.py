@@ -215,7 +215,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def look(chromium: Any) -> Iterator[Any]:
-    """Opens a file; whatever the page complains of, fetches or asks is a failure."""
+    """Opens a file; whatever the page complains about, fetches or asks is a failure."""
     tab = chromium.new_page()
     complaints: list[str] = []
     tab.on("console", lambda message: complaints.append(message.text))

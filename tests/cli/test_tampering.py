@@ -124,7 +124,7 @@ def test_the_case_has_files_of_every_kind(signed: Path):
     }
 
 
-# Done to every file in turn; after each the file's name must be said.
+# Done to every file in turn; each time the file's name must be printed.
 DAMAGES: dict[str, Callable[[Path, Random], object]] = {
     "first bit": lambda path, _: flip(path, 0),
     "last bit": lambda path, _: flip(path, path.stat().st_size * 8 - 1),
@@ -371,7 +371,7 @@ def test_the_command_names_each_and_exits_4(run, case: Path):
 
 
 def cut_tail(case: Path, entries: int) -> None:
-    """What somebody does who knows how this works: the files of the entries go too."""
+    """What somebody who knows how this works would do: the files of the entries go too."""
     ledger = open_case(case).ledger
     for entry in ledger.entries[-entries:]:
         assert not entry.removed  # else the files that it superseded would be missed
@@ -421,7 +421,7 @@ def change_quietly(path: Path) -> None:
 def test_nothing_takes_the_place_of_a_file_that_was_changed(
     run, case: Path, sign: Sign, table: str
 ):
-    """Else what it says would go on in what takes its place, and custody would hold again."""
+    """Else what it says would live on in what takes its place, and custody would hold again."""
     [path] = (case / "tables" / table).glob("*.parquet")
     change_quietly(path)
     if table == "receipt":

@@ -110,7 +110,7 @@ class Fleet:
 
 
 def live(fleet: Fleet, case: Case) -> Iterator[tuple[int, list[Finding]]]:
-    """The findings after each night; what they say decides on what is mended."""
+    """The findings after each night; what they say decides what is mended."""
     findings: dict[str, Finding] = {}
     for night in range(NIGHTS):
         sources = fleet.files_of(night)
@@ -127,7 +127,7 @@ def live(fleet: Fleet, case: Case) -> Iterator[tuple[int, list[Finding]]]:
 
 
 def judge(case: Case, at: datetime) -> Detection:
-    """All of `steps.detect` but for what it saves by going on from the night before."""
+    """All of `steps.detect`, but without going on from the night before."""
     connection = open_locked(case, check_results=False)
     before = load_detections(connection)
     detection = detect(connection, CATALOG, as_of=at, at=at, patience=PATIENCE)

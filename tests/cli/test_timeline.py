@@ -30,7 +30,7 @@ def test_a_finding_is_one_row_where_it_was_first_seen(run, audited: Path):
     (rollback,) = (row for row in rows if "svn-rollback" in row["summary"])
     (finding,) = (f for f in found if f["detector"] == "svn-rollback")
     assert rollback["enclave_id"] == finding["subject_id"]
-    # Wanted by what it is held against, it is told from there.
+    # Wanted for what it is compared with, it is placed there.
     query = "SELECT enclave_id FROM observation WHERE observation_id = '{}'"
     before = query.format(finding["observation_ids"][0])
     (other,) = run("sql", audited, before, "--format", "json").records

@@ -1,4 +1,4 @@
-"""A case that another version of the tool goes on with: what changes is the tool's doing."""
+"""A case that another version of the tool continues: what changes is the tool's doing."""
 
 from __future__ import annotations
 

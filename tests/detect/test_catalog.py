@@ -40,7 +40,7 @@ def test_each_says_what_a_later_run_reads() -> None:
     assert [name for name, d in CATALOG.items() if bool(d.scope) == bool(d.in_full)] == []
 
 
-# Others are at work on these: each with what its reader has for now instead.
+# Still being worked on: each with what its reader has instead for now.
 SAY_OTHERWISE = {
     "relay-suspected": "took_ms and usual_ms hold the same skew of the same two clocks",
     "svn-rollback": "highest_since and first_seen show the margin to the window of a roll-out",

@@ -1,4 +1,4 @@
-"""Why a finding came or went: the world, what we know of it, or the tool."""
+"""Why a finding came or went: the world, what we know about it, or the tool."""
 
 from __future__ import annotations
 

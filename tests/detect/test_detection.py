@@ -1,4 +1,4 @@
-"""What a detection says of itself, and which detectors it runs; its findings have other tests."""
+"""What a detection says about itself, and which detectors it runs; findings have other tests."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def case(tmp_path: Path) -> Case:
 
 
 def judge(case: Case, *names: str, **how: Any) -> tuple[Detection, list[tuple[int, int]]]:
-    """One detection, kept in the case, and the progress that it told."""
+    """One detection, kept in the case, and the progress that it reported."""
     connection = open_locked(case, check_results=False)
     progress: list[tuple[int, int]] = []
     detection = detect(

@@ -177,7 +177,7 @@ def test_a_scope_is_held_to_the_views(changes: dict[str, Any], problem: str) -> 
     ],
 )
 def test_what_is_judged_again_is_of_the_scope(again: str, problem: str | None) -> None:
-    """And what is dated may be held against sightings."""
+    """And what is dated may be compared with sightings."""
     changes: dict[str, Any] = {"scope": ("enclave_id",), "dated": ("crl",), "again": again}
     found = lint_detector(replace(make(HELD), inputs=("crl", "observation"), **changes))
     if problem is None:

@@ -176,7 +176,7 @@ def test_nothing_waits_for_the_feeds_of_a_damaged_case(case: Case, tmp_path: Pat
 def test_the_first_run_of_a_case_judges_all_windows_up_to_the_cut_off(
     case: Case, tmp_path: Path, verifier: bool
 ) -> None:
-    """Who gave the evidence gave all that he has: no log is behind."""
+    """Whoever gave the evidence gave all of it: no log is behind."""
     logs = tmp_path / "logs"
     ingest(case, logs, "runtime.jsonl", launch("enc", NOON))
     if verifier:

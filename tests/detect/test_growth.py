@@ -1,8 +1,8 @@
-"""What a detector has to hold in its hands grows as the history does, not as its square.
+"""What a detector has to hold at once grows with the history, not with its square.
 
 Evidence is written by attackers: a thousand answers of one instance, or a thousand instances of one
-host, must not take a million steps. Cases that fire are repeated, what tells the repetitions
-apart being one thing or another; of every step of the plan DuckDB says how many rows it gave.
+host, must not take a million steps. Cases that fire are repeated, what tells the repetitions apart
+being one thing or another; DuckDB says how many rows every step of the plan gave.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from tests.detect.test_queries import BENCH, CATALOG, deal, read_cases
 SIZES = (60, 240)
 CASES = 3  # of each detector, from the first that fires to the last
 GROWTH = 6.0
-"""Of the largest step, where the history is four times as long; the square would be sixteen."""
+"""Growth of the largest step where the history is four times as long; the square would be sixteen.
+"""
 
 QUOTES = {"quote_id", "quote_no", "signing_id", "signed_id", "signature_r", "signature_s"}
 TIMES = {"timestamp", "received_at", "verified_at", "quote_generated_at", "nonce_issued_at"}
@@ -38,7 +39,7 @@ APART_BY = {
     "enclaves of one container": QUOTES | TIMES | {"enclave_id"},
     "showings of one quote": TIMES,
 }
-"""By what the repetitions of a case differ, beside the sighting itself."""
+"""What the repetitions of a case differ in, beside the sighting itself."""
 
 _ALWAYS = {"observation_id", "observation_no", "event_id", "source_line"}
 
@@ -83,7 +84,7 @@ def walk(step: dict[str, Any]) -> Iterator[int]:
 
 
 def repeat(connection: duckdb.DuckDBPyConnection, times: int, apart: set[str]) -> None:
-    """Add so many copies of every row of evidence that differ in these columns."""
+    """Add this many copies of every row of evidence, which differ in these columns."""
     for view in ("observation", "quote", "verdict", "binding", *EVENTS):
         if view == "quote" and QUOTES - apart:
             continue

@@ -1,4 +1,4 @@
-"""The file of suppressions: what it must say, what it covers, and what is said about it."""
+"""The file of suppressions: what it must say, what it covers, and what is reported about it."""
 
 from __future__ import annotations
 

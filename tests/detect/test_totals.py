@@ -1,4 +1,4 @@
-"""What is weighed against all history is gone on with, where that can be told."""
+"""What is weighed against all history is continued, where that can be done."""
 
 from __future__ import annotations
 

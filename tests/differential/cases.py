@@ -140,7 +140,7 @@ def list_changes() -> Iterator[Case]:
 def list_flips() -> Iterator[Case]:
     """One bit of every byte, of one quote of every kind that every verifier accepts.
 
-    In the certificates' text, which is long and mostly alike, of every third byte.
+    In the certificates' text, which is long and mostly alike, in every third byte only.
     """
     seen = set()
     for name, exhibit in choose_bases():

@@ -89,7 +89,7 @@ def explain(verifier: str, case: Case, ours: OurAnswer, theirs: Answer) -> list[
 
 
 def _explain_acceptance(rows: list[Row], case: Case, ours: OurAnswer) -> list[Row]:
-    """They accept: every reason that we have not to must be one that they overlook."""
+    """They accept: each of our reasons not to must be one that they overlook."""
     left = ours.refused_for
     found = []
     for row in rows:

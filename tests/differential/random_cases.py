@@ -1,4 +1,4 @@
-"""Evidence that chance builds: platforms, documents, certificates, and plain damage.
+"""Evidence built at random: platforms, documents, certificates, and plain damage.
 
 Hypothesis draws, derandomized: the same cases every time. What is signed is signed properly, under
 a root of the kit's own, so that what the verifiers judge is the content.
@@ -32,7 +32,7 @@ MOMENTS = (*(4 * DAY,) * 12, -1, 0, 1, 30 * DAY - 1, 30 * DAY, 30 * DAY + 1, 366
 
 
 def _rarely(draw: Draw, usual: Any, *unusual: Any, one_in: int = 12) -> Any:
-    """The usual thing, and once in so many draws another."""
+    """The usual value, and once in so many draws another."""
     if draw(st.integers(1, one_in)) < one_in:
         return usual
     return draw(st.sampled_from(unusual))

@@ -26,7 +26,7 @@ Compare = Callable[[Any], Tally]
 
 
 def drawn(strategy: Callable[[Any], st.SearchStrategy[cases.Case]], count: int) -> Compare:
-    """Compare so many cases that hypothesis draws, always the same ones."""
+    """Compare this many cases that hypothesis draws, always the same ones."""
 
     def compare_drawn(kit: Any) -> Tally:
         tally = Tally()

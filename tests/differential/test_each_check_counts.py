@@ -19,7 +19,7 @@ FAILS_WITH = {"S4": "S1", "S6": "S1", "E6": "V3", "K4": "K5", "V1": "V3", "V2": 
 """What the first refuses, the other refuses too: nothing gets through unless both are blind."""
 
 NOTHING_TO_JUDGE = frozenset(("F1", "F4", "P6", "S5"))
-"""What these refuse cannot be read: without what it would say, later checks have no input."""
+"""What these refuse cannot be read, and then later checks have no input."""
 
 OURS_ALONE = frozenset(("T7", "K3", "A2"))
 """Strict checks that no other verifier makes. `verify/test_checks.py` holds them."""

@@ -1,6 +1,6 @@
 """Whole fleets through the commands: what `ingest` and `verify` file is what dcap-qvl says.
 
-The pure functions meet other verifiers elsewhere. Here the way there is tried as well: folders of
+The pure functions meet other verifiers elsewhere. Here the way to them is tried as well: folders of
 quotes and collateral in every encoding, under several roots, read back from the case's tables.
 """
 
@@ -46,7 +46,7 @@ MOMENTS = (
 
 @dataclass
 class Comparison:
-    """`misfiled`: verdicts that are not what the pure functions say of the same collateral."""
+    """`misfiled`: verdicts that are not what the pure functions say with the same collateral."""
 
     tally: Tally = field(default_factory=Tally)
     kinds: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Faults of ours that the comparison brought to light, each by itself."""
+"""Our own faults that the comparison brought to light, each by itself."""
 
 from __future__ import annotations
 

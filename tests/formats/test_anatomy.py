@@ -27,7 +27,7 @@ DECIDING = {
 
 
 def failures(data: bytes, anchor: bytes) -> set[str]:
-    """The checks that fail of those that look at the quote's own signatures; F1: unreadable."""
+    """Those that fail of the checks that look at the quote's own signatures; F1: unreadable."""
     try:
         quote = parse_quote(data)
     except EvidenceError:

@@ -30,7 +30,7 @@ CODES = {
     "length-mismatch",
 }
 KINDS = ["sgx-v3", "sgx-v4", "sgx-v5", "tdx-v4", "tdx-v5-1.0", "tdx-v5-1.5"]
-# Where the signature data's length stands (verification reference, section 1.2).
+# Where the signature data's length is (verification reference, section 1.2).
 SIGNATURE_LENGTH_AT = dict(zip(KINDS, (432, 432, 438, 632, 638, 702), strict=True))
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def put(data: bytes, position: int, value: bytes) -> bytes:
 
 
 def inner_start(kind: str) -> int:
-    """Where the QE report stands."""
+    """Where the QE report is."""
     signature_data = SIGNATURE_LENGTH_AT[kind] + 4
     return signature_data + 128 + (0 if kind == "sgx-v3" else 6)
 
@@ -101,7 +101,7 @@ def test_every_truncation_says_so(healthy: dict[str, Quote], kind: str) -> None:
 @each_kind
 @pytest.mark.parametrize("delta", [-1, 1], ids=["one-less", "one-more"])
 def test_every_length_is_looked_at(healthy: dict[str, Quote], kind: str, delta: int) -> None:
-    """A length that lies by one moves bytes from part to part, and never loses one."""
+    """A length that is off by one moves bytes from part to part, and never loses one."""
     data = healthy[kind].to_bytes()
     start = inner_start(kind)
     lengths = {SIGNATURE_LENGTH_AT[kind]: 4, start + 448: 2, start + 448 + 2 + 32 + 2: 4}

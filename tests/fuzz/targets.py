@@ -71,7 +71,7 @@ SMALL = Limits(
 
 
 def fuzz_quote(data: bytes) -> None:
-    """Both parsers refuse the same, and what they give is the same bytes again."""
+    """Both parsers refuse the same inputs, and what they give is the same bytes again."""
     quote = attempt(parse_evidence, data)
     assert attempt(split_twice, data) == (None if quote is None else data)
     if quote is None:
@@ -95,7 +95,7 @@ def fuzz_vek(data: bytes) -> None:
 
 
 def attempt(read: Callable[[bytes], T], data: bytes) -> T | None:
-    """What it gives, or null when the bytes are refused, at a place that is in them."""
+    """What it gives, or null when the bytes are refused with an offset that is within them."""
     try:
         return read(data)
     except EvidenceError as error:
@@ -105,7 +105,7 @@ def attempt(read: Callable[[bytes], T], data: bytes) -> T | None:
 
 
 def split_twice(data: bytes) -> bytes:
-    """The quote put together again from stored parts, of which the second time none are new."""
+    """The quote put together again from stored parts, none of which are new the second time."""
     parts: dict[tuple[str, bytes], dict[str, object]] = {}
 
     def keep(table: str, key: bytes, make_row: Callable[[], dict[str, object]]) -> None:

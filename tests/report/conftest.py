@@ -1,4 +1,4 @@
-"""A small case as rows of the views: what the charts and tables of a report are held to."""
+"""A small case as rows of the views: what the charts and tables of a report must agree with."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Scene:
         return name
 
     def read(self) -> duckdb.DuckDBPyConnection:
-        """The case as far as it is told, with `sighting`."""
+        """The case as far as it was given, with `sighting`."""
         BENCH.fill(self.rows)
         self._connection.execute("DROP TABLE IF EXISTS sighting")
         make_sightings(self._connection)

@@ -17,7 +17,7 @@ SILENCE = {"detector": "silent-enclave", "state": "new", "severity": "high", "su
 
 @pytest.fixture
 def busy(scene: Scene) -> Scene:
-    """Of each kind of event another number."""
+    """Each kind of event in another number."""
     for second in (5, 6, 7, 8, 505):
         scene.sight(second, ENCLAVE)
     for second in (15, 16, 17):

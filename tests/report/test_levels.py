@@ -203,7 +203,7 @@ def test_a_td_keeps_the_module_of_its_launch(scene: Scene, shown: str, fallen: l
 
 
 def test_an_enclave_below_its_workload_is_ringed_while_it_runs_on(scene: Scene) -> None:
-    """As svn-rollback tells laggards; without a workload each enclave is on its own."""
+    """As svn-rollback recognises laggards; without a workload each enclave is on its own."""
     for workload, fallen in (("w", [3]), (None, [])):
         scene.rows.clear()
         for place, (enclave, svn, platform) in enumerate(

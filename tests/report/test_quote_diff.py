@@ -1,4 +1,4 @@
-"""What `quote diff` says of two quotes, for every way in which they can be related."""
+"""What `quote diff` says about two quotes, for every way in which they can be related."""
 
 from __future__ import annotations
 

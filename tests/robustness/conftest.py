@@ -48,7 +48,7 @@ def run_preloaded(library: Path) -> Preload:
 
 @pytest.fixture
 def memory_path(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is a folder: an fsync that is not made to fail then costs nothing."""
+    """In memory where that can be: an fsync that is not made to fail then costs nothing."""
     if not os.access(MEMORY, os.W_OK):
         yield tmp_path
         return

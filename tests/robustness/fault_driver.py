@@ -6,7 +6,7 @@
 `faults` needs `faults.c` preloaded: every STRIDE-th operation on the disk fails, the ways to fail
 taking turns (STRIDE 0: every operation in every way). `kills` ends COUNT children with SIGKILL:
 some at the moment of an operation, the rest at random moments. Prints one JSON object: how many
-attempts there were, how many of the commands failed, in how many states they left the case, and
+attempts there were, how many of the commands failed, how many states they left the case in, and
 what was wrong after them.
 
 What a state shows, and what the same command makes of it, follows from the bytes on the disk: each

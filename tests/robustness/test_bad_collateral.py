@@ -165,7 +165,7 @@ def list_unreadable() -> dict[str, bytes]:
 
 
 def list_foreign_crls(serials: list[int]) -> dict[str, bytes]:
-    """In the name of the platform CA, with all its platforms; none is what Intel's CA issues."""
+    """In the name of the platform CA, with all its platforms; Intel's CA issues none like these."""
     return {
         "crl-of-the-other-ca.der": make_crl(serials, signing_key=PKI.processor_ca.key),
         "crl-by-the-tcb-signer.der": make_crl(serials, signing_key=PKI.tcb_signing.key),

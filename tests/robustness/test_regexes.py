@@ -35,7 +35,7 @@ PATTERNS = dict(find_patterns())
 
 
 def make_hostile(pattern: str) -> Iterator[str]:
-    """Repetitions of what the pattern itself is made of, ended by what nothing expects."""
+    """Repetitions of what the pattern itself is made of, with an end that nothing expects."""
     own = {pattern[n : n + size] for size in (1, 2, 4) for n in range(0, len(pattern), size)}
     for piece in (*PIECES, *sorted(own)):
         text = piece * (SIZE // len(piece))

@@ -1,6 +1,6 @@
 """Several processes on one case at once: each succeeds or refuses in one clear line.
 
-Whatever the order, the ledger stays a chain, what was said to be done is there, and a reader sees
+Whatever the order, the ledger stays a chain, what was reported as done is there, and a reader sees
 the case as of one entry.
 """
 

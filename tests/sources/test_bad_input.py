@@ -262,7 +262,7 @@ def encode_element(tag: int, contents: bytes) -> bytes:
 
 
 def make_crl(entries: int) -> bytes:
-    """A CRL that has one entry so many times; its signature does not hold."""
+    """A CRL that has one entry this many times; its signature does not hold."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     crl = build_crl(make_pki(1).root, this_update=at, next_update=at, revoked=[1])
     (tag, signed), *signature = iterate_elements(read_exactly(crl, SEQUENCE))
@@ -433,7 +433,7 @@ def test_a_member_that_expands_too_far_is_named_and_that_the_rest_was_not_read(
 
 
 def test_a_tar_that_breaks_off_under_the_limit_says_where(bench: Bench) -> None:
-    """Looking it through takes two MiB of three, and so does reading it."""
+    """Looking through it takes two MiB of three, and so does reading it."""
     members = {
         "a.jsonl": GOOD,
         "b": random.Random(1).randbytes(2 << 20),

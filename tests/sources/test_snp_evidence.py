@@ -232,7 +232,7 @@ TWIN = next(
     for twin in (replace(VCEK.certificate, issuer="SEV-Rome", serial=n) for n in range(1, 99))
     if sha256(twin.der).digest() < sha256(VCEK.certificate.der).digest()
 )
-"""Of the VCEK's key, by nobody's CA, and the first by its id."""
+"""For the VCEK's key, by nobody's CA, and the first by its id."""
 FORGED_KEY = derive_p384_key(7, "fake")
 FORGED = replace(VCEK.certificate, public_key=FORGED_KEY, signing_key=PKI.ark.signing_key)
 
@@ -261,7 +261,7 @@ def test_what_came_first_decides_nothing(
 
 
 def test_an_ask_that_lasts_longer_may_come_late(bench: Bench) -> None:
-    """Of the same name and key: whichever came first, and whichever id is lower."""
+    """With the same name and key: whichever came first, and whichever id is lower."""
     ended = replace(PKI.ask, validity=(PKI.ask.validity[0], AT.replace(year=2025)))
     bench.take(events=event(REPORT.to_bytes().hex()), vcek=VCEK.certificate.der, ask=ended.der)
     assert {(row[1], *row[3]) for row in bench.verdicts()} == {("rejected", "N8")}

@@ -156,7 +156,7 @@ def test_what_nobody_is_known_to_have_said_decides_nothing(kit: Any, status: str
 
 
 def test_a_forged_tcb_info_revokes_nothing(kit: Any) -> None:
-    """It is refused, as QVL refuses it; what it says is nobody's word."""
+    """It is refused, as QVL refuses it; perhaps nobody said what it says."""
     body = col.tcb_info(
         "sgx",
         fmspc=kit.FMSPC,

@@ -274,7 +274,7 @@ def test_alternatives_are_bounded() -> None:
 
 
 def test_chosen_collateral_judges_alone_what_it_is_about():
-    """At a moment when the rule would take the newer one, and even when it is in force no more."""
+    """At a moment when the rule would take the newer one, and even once it is no longer valid."""
     crls = [crl("a", 100, 200), crl("b", 150, 250)]
     archive = Archive([OLD, NEW], crls, chosen=[OLD.document_id])
     for at in (160, 260):

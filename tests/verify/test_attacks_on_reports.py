@@ -565,7 +565,7 @@ def test_a_certificate_that_cannot_be_read_is_none() -> None:
 
 
 def test_what_amd_does_not_issue() -> None:
-    """No report can be held against these, or another certificate of the key is better."""
+    """No report can be checked against these, or another certificate of the key is better."""
     [other_curve] = facts(*forge(public_key=keys.derive_key(7, "p256")))
     known = [parse_certificate(c.der) for c in (PKI.ark, PKI.ask)]
     relabelled = prove_endorsement(_relabel(VCEK.certificate), known, {known[0].public_key_info})
@@ -602,7 +602,7 @@ def test_the_trusted_chain_wins() -> None:
 
 
 def test_no_pair_of_key_and_report_is_tried_twice() -> None:
-    """What was tried before is not asked again; what is new is."""
+    """What was tried before is not tried again; what is new is."""
     [own] = facts(VCEK.certificate)
     forged = report(key=derive_p384_key(7, "x"))
     endorsers = Endorsers([own])

@@ -91,7 +91,7 @@ def _extension_absent(kit: Any) -> Any:
 
 
 def _extension_absent_for_other_tee(kit: Any) -> Any:
-    """Which TEE the TCB info is for can be told all the same."""
+    """Which TEE the TCB info is for is known all the same."""
     ours = _extension_absent(kit).bend(handed=True)
     return ours.bend_collateral(tcb_info=kit.collateral("tdx").tcb_info)
 

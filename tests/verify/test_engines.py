@@ -114,7 +114,7 @@ def test_without_the_library_openssl_is_used(monkeypatch: pytest.MonkeyPatch):
 
 
 def sound(count: int) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """Signatures of which each is valid."""
+    """Signatures that are all valid."""
     rows = [row[:3] for row in zip(*planted(2 * count), strict=True) if row[3]][:count]
     points, signatures, messages = map(list, zip(*rows, strict=True))
     return points, signatures, messages
@@ -153,7 +153,7 @@ def test_ranges_and_points_are_not_left_to_the_library(fault: int):
 
 @pytest.mark.parametrize("lane", range(8))
 def test_a_lane_that_the_library_rejects_is_proven_again(lane: int):
-    """Both ways: in the first call it is wrong of that lane, in the second it is right."""
+    """Both ways: about that lane the first call is wrong, the second is right."""
     points, signatures, messages = sound(16)
     messages[8 + lane] += b"?"
     results = multibuffer.verify_block(

@@ -41,7 +41,7 @@ def steps_of(evidence: Any, moment: datetime) -> list[Step]:
 
 
 def differing(steps: list[Step], place: Path) -> set[str]:
-    """The checks whose step prints something else than a pass does."""
+    """The checks whose step prints something other than a pass does."""
     place.mkdir()
     for step in steps:
         for name, data in step.files.items():
@@ -63,7 +63,7 @@ def differing(steps: list[Step], place: Path) -> set[str]:
 def test_openssl_tells_the_edges_that_the_checks_tell(
     kit: Any, tmp_path: Path, edge: Edge, offset: int
 ) -> None:
-    """Also that a certificate begins later or ends earlier is nothing that T2 speaks of."""
+    """T2 says nothing about a certificate that begins later or ends earlier."""
     evidence, moment = edge.build(kit, EDGE), EDGE + offset * SECOND
     steps = steps_of(evidence, moment)
     told = {check for check in ("T1", "T2", "T3") if check in evidence.judge(moment).failed_checks}

@@ -1,4 +1,4 @@
-"""What a quote shows of itself: structure, attributes bit by bit, and how outcomes are worded."""
+"""What a quote shows by itself: structure, attributes bit by bit, and how outcomes are worded."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ def test_tdx_status_is_platform_with_module_with_quoting_enclave(
 
 
 def test_a_module_that_the_document_does_not_know_is_not_supported() -> None:
-    """Check D1 comes before; here it is so by itself."""
+    """Check D1 comes before; here the status shows it by itself."""
     document = info(level(tdx=()), modules=(module(2, svn(1)),))
 
     evaluation = evaluate_tcb(document, FULL, TdxTcb(launch(2, 1), None), UP)
