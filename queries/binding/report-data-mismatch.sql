@@ -13,7 +13,7 @@
 -- discriminator = ["kind", "workload_id"]
 -- grain = "one row per instance, kind and workload rule"
 -- nulls = "a rule whose inputs were not logged is counted as not evaluable; an absent claim contradicts nothing"
--- false_positives = ["a wrong rule in the manifest: then every attestation of the workload is affected"]
+-- false_positives = ["a wrong rule in the manifest: then every attestation of the workload is affected", "a runtime that calls something else the initial state than the verifier does: then every launch is affected"]
 -- blind_spots = ["workloads without a REPORT_DATA rule", "an enclave that binds a state of an earlier launch of its own, where no container tells the launches apart", "a malformed claim is left to malformed-claim"]
 -- attack = ["key or nonce substitution", "falsified verifier log"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D07"]

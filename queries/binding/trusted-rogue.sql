@@ -14,7 +14,7 @@
 -- discriminator = ["workload_id"]
 -- grain = "one row per instance and workload rule"
 -- nulls = "a rule whose inputs were not logged is counted as not evaluable"
--- false_positives = ["a wrong rule in the manifest: then every attestation of the workload is affected"]
+-- false_positives = ["a wrong rule in the manifest: then every attestation of the workload is affected", "a runtime that calls something else the initial state than the verifier does: then every launch is affected"]
 -- blind_spots = ["workloads without a REPORT_DATA rule", "quotes for which no collateral was archived", "an enclave that binds a state of an earlier launch of its own, where no container tells the launches apart"]
 -- attack = ["key or nonce substitution", "verifier that never compared REPORT_DATA"]
 -- spec = ["RFC 9334, section 10 (freshness)", "detector D07"]
