@@ -80,6 +80,7 @@ class Bench:
         """`chosen`: ids of collateral to use instead of any other about the same."""
         self._connection = connection
         self._archive = Archive(read_documents(connection), read_crls(connection), chosen)
+        self._chosen = frozenset(identity.hex() for identity in chosen)
         self._tcb_infos: dict[bytes, TcbInfo] = {}
         self._identities: dict[bytes, EnclaveIdentity] = {}
         self._appraiser = Appraiser(self._read_tcb_info, self._read_identity)
@@ -103,6 +104,10 @@ class Bench:
             self._judge_under(candidate, selection, moment).outcome == "accepted"
             for selection in context.alternatives(moment)
         )
+
+    def find_chosen(self, used: Iterable[str | None]) -> list[str] | None:
+        """Those of the ids (hex) that were chosen; None where none was."""
+        return [identity for identity in used if identity in self._chosen] or None
 
     def _judge_under(self, candidate: Candidate, selection: Selection, moment: int) -> Judgement:
         subject, certification, chain = candidate
@@ -373,6 +378,7 @@ def _judgement_row(bench: Bench, candidate: Candidate, starts: int, ends: int) -
     others = bench.accepts_otherwise(candidate, starts) if rejected else None
     selection = judgement.selection
     info, identity = selection.tcb_info, selection.qe_identity
+    used = selection.name_used()
     issued, expires = _span(selection)
     return {
         "subject_no": candidate.subject.subject_no,
@@ -384,15 +390,13 @@ def _judgement_row(bench: Bench, candidate: Candidate, starts: int, ends: int) -
         "undetermined_checks": judgement.undetermined_checks,
         "strict_failures": judgement.strict_failures,
         "advisory_ids": judgement.advisory_ids,
-        "tcb_info_id": info.document_id.hex() if info else None,
-        "qe_identity_id": identity.document_id.hex() if identity else None,
-        "pck_crl_id": selection.pck_crl.crl_id.hex() if selection.pck_crl else None,
-        "root_crl_id": selection.root_crl.crl_id.hex() if selection.root_crl else None,
+        **used,
         "tcb_evaluation_data_number": info.outline.evaluation_number if info else None,
         "qe_evaluation_data_number": identity.outline.evaluation_number if identity else None,
         "collateral_issued_at": issued,
         "collateral_expires_at": expires,
         "other_collateral_accepts": others,
+        "chosen_collateral": bench.find_chosen(used.values()),
     }
 
 

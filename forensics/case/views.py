@@ -113,7 +113,8 @@ SELECT {observation_id("j")} AS observation_id,
        j.tcb_evaluation_data_number, j.qe_evaluation_data_number,
        {instant("j.collateral_issued_at")} AS collateral_issued_at,
        {instant("j.collateral_expires_at")} AS collateral_expires_at,
-       j.other_collateral_accepts
+       j.other_collateral_accepts,
+       j.chosen_collateral
 FROM stored.judged AS j
 JOIN stored.quote AS q ON q.quote_no = j.quote_no
 """
@@ -276,7 +277,11 @@ SELECT {to_hex("d.document_id")} AS collateral_id, d.kind, f.id,
        f.evaluation_number AS tcb_evaluation_data_number,
        {instant("f.issued_at")} AS issued_at, {instant("f.expires_at")} AS expires_at,
        f.authentic, {_first_acquired("d.document_id")} AS first_acquired_at,
-       decode(d.body) AS body
+       decode(d.body) AS body,
+       list_sort((
+           SELECT list(DISTINCT sha256(g.root_key)) FROM stored.fact_signer AS g
+           WHERE g.key = f.signer_key AND g.trusted
+       )) AS root_ids
 FROM stored.document AS d
 LEFT JOIN stored.fact_document AS f ON f.document_id = d.document_id
 """
@@ -294,9 +299,17 @@ SELECT {to_hex("c.crl_id")} AS crl_id, f.issuer_name AS issuer,
        {instant("f.this_update")} AS this_update, {instant("f.next_update")} AS next_update,
        f.number AS crl_number, len(f.revoked) AS revoked, f.revoked AS revoked_serials,
        f.authentic AND f.trusted AS authentic,
-       {_first_acquired("c.crl_id")} AS first_acquired_at
+       {_first_acquired("c.crl_id")} AS first_acquired_at,
+       sha256(f.issuer_key) AS issuer_key_id
 FROM stored.crl AS c
 LEFT JOIN stored.fact_crl AS f ON f.crl_id = c.crl_id
+"""
+
+_ACQUISITION = f"""
+SELECT {to_hex("a.item_id")} AS item_id, a.kind, {to_hex("a.source_id")} AS source_id,
+       a.source_line, s.path, s.ingested_at AS acquired_at, s.ledger_entry
+FROM stored.acquisition AS a
+LEFT JOIN stored.source AS s ON s.source_id = a.source_id
 """
 
 _CERTIFICATE = f"""
@@ -375,6 +388,7 @@ VIEW_SQL = {
     "collateral": _COLLATERAL,
     "tcb_component": _TCB_COMPONENT,
     "crl": _CRL,
+    "acquisition": _ACQUISITION,
     "certificate": _CERTIFICATE,
     "custody_problem": "SELECT level, path, code, message FROM stored.custody_problem",
     **{table.name: _as_stored(table) for table in (DETECTION, TRIAGE, NOTIFICATION, RUN)},

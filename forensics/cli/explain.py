@@ -114,7 +114,9 @@ def _print_explanation(explanation: Explanation) -> None:
     ]
     _print(facts, ("conflict", "fact", "claimed", "evidence"), f"{title}: {explanation.outcome}")
     _print(explanation.checks, ("check_id", "result", "title", "expected", "observed"), "checks")
-    _print(explanation.collateral, ("kind", "issued", "expires", "number", "id"), "collateral used")
+    used = [{**row, "chosen": "chosen" if row["chosen"] else ""} for row in explanation.collateral]
+    columns = ("chosen", "kind", "issued", "expires", "number", "id", "acquired", "from")
+    _print(used, columns, "collateral used")
     _print([{"lacking": entry} for entry in explanation.lacking], ("lacking",), None)
     if explanation.steps:
         write_line(sys.stdout, "repeat it with openssl, among the files that --write makes")

@@ -21,11 +21,15 @@ FULL, PART, NONE = "█", "▒", "·"
 class Coverage:
     """One series of documents. `intervals` are when some authentic version was in force.
 
+    `authority`: SHA-256 of the key that speaks, of a CRL its issuer's, else the root's; two roots
+    may use the same names. Empty where nobody known signed.
+
     `unproven`: versions that `verify` has not seen yet; what they are about is not known.
     """
 
     kind: str
     key: str
+    authority: str
     versions: int
     unauthentic: int
     unproven: int
@@ -58,30 +62,34 @@ class Coverage:
 
 
 def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:
-    """TCB infos by TEE and FMSPC, enclave identities by id, CRLs by issuer.
+    """TCB infos by TEE and FMSPC, enclave identities by id, CRLs by issuer; each by authority.
 
     Only authentic documents cover anything; `verify` decides which are.
     """
     rows = connection.execute(
         """
-        SELECT 'tcb_info' AS kind, id || ' ' || fmspc AS key,
+        SELECT 'tcb_info' AS kind, id || ' ' || fmspc AS key, unnest(coalesce(root_ids, [''])),
                epoch_us(issued_at), epoch_us(expires_at), authentic
         FROM collateral WHERE kind = 'tcb_info'
         UNION ALL
-        SELECT 'qe_identity', id, epoch_us(issued_at), epoch_us(expires_at), authentic
+        SELECT 'qe_identity', id, unnest(coalesce(root_ids, [''])),
+               epoch_us(issued_at), epoch_us(expires_at), authentic
         FROM collateral WHERE kind = 'qe_identity'
         UNION ALL
-        SELECT 'crl', issuer, epoch_us(this_update), epoch_us(next_update), authentic FROM crl
-        ORDER BY 1, 2, 3, 4
+        SELECT 'crl', issuer, coalesce(issuer_key_id, ''),
+               epoch_us(this_update), epoch_us(next_update), authentic
+        FROM crl
+        ORDER BY ALL
         """
     ).fetchall()
-    series: dict[tuple[str, str], list[tuple[int | None, int | None, bool | None]]] = {}
-    for kind, key, start, end, authentic in rows:
-        series.setdefault((kind, key or "unknown"), []).append((start, end, authentic))
+    series: dict[tuple[str, str, str], list[tuple[int | None, int | None, bool | None]]] = {}
+    for kind, key, authority, start, end, authentic in rows:
+        series.setdefault((kind, key or "unknown", authority), []).append((start, end, authentic))
     return [
         Coverage(
             kind=kind,
             key=key,
+            authority=authority,
             versions=len(entries),
             unauthentic=sum(authentic is False for _, _, authentic in entries),
             unproven=sum(authentic is None for _, _, authentic in entries),
@@ -91,7 +99,7 @@ def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:
                 if authentic and start is not None and end is not None and start <= end
             ),
         )
-        for (kind, key), entries in sorted(series.items())
+        for (kind, key, authority), entries in sorted(series.items())
     ]
 
 

@@ -172,7 +172,11 @@ class Explainer:
             )
             if result == "error":
                 explanation.lacking.append(f"{check.id}: {expected}")
-        explanation.collateral = _describe_collateral(judgement)
+        chosen = verdict["chosen_collateral"] or ()
+        explanation.collateral = [
+            {**row, "chosen": row["id"] in chosen, **self._find_acquisition(row["id"])}
+            for row in _describe_collateral(judgement)
+        ]
         chain = candidate.chain
         second = None if at == NO_TIME else at // SECOND
         if isinstance(chain, ChainFact) and isinstance(evidence, Quote):
@@ -272,6 +276,14 @@ class Explainer:
         """Public keys `X ‖ Y` of the trust anchors on P-256, in the order of the settings."""
         keys = (parse_certificate(a.der).public_key for a in self._case.settings.anchors)
         return [key for key in keys if key is not None]
+
+    def _find_acquisition(self, item_id: str) -> Row:
+        """When the case first read a document or CRL, and from where."""
+        rows = self._rows("acquisition", "item_id", item_id)
+        if not rows:  # a case that lost tables still explains what it has
+            return {"acquired": None, "from": None}
+        first = min(rows, key=lambda row: (row["acquired_at"], row["path"]))
+        return {"acquired": to_plain(first["acquired_at"]), "from": first["path"]}
 
     def _read_crl(self, crl: CrlFact) -> bytes:
         (data,) = self._connection.execute(

@@ -109,6 +109,7 @@ def _tabulate(coverages: list[Coverage]) -> Table:
         (
             entry.kind,
             entry.key,
+            entry.authority[:12],
             entry.versions,
             entry.unauthentic,
             entry.intervals[0][0] if entry.intervals else None,
@@ -118,5 +119,15 @@ def _tabulate(coverages: list[Coverage]) -> Table:
         )
         for entry in coverages
     ]
-    columns = ("kind", "series", "versions", "not authentic", "from", "to", "gaps", "the first")
+    columns = (
+        "kind",
+        "series",
+        "authority",
+        "versions",
+        "not authentic",
+        "from",
+        "to",
+        "gaps",
+        "the first",
+    )
     return cap("Collateral in the case", columns, rows, _SHOWN, "SELECT * FROM collateral")

@@ -63,6 +63,7 @@ SPOKEN = SPOKEN_JSON.union(
         *("tpm_nonce", "triage"),
         *("claimed_tcb_level", "enclave_id", "event_type", "evidence", "expected", "gaps", "image"),
         *("image_digest", "initial_state", "issuer", "missing", "mode", "nonce", "observed"),
+        "item_id",  # of a certificate, too
         *("key_id", "report_data", "report_data_rule", "rule", "runtime", "secret_id", "subject"),
         "reference",
         *("subject_id", "summary", "token_measurement", "token_mrsigner", "token_quote_hash"),
@@ -72,10 +73,12 @@ SPOKEN = SPOKEN_JSON.union(
 KEPT = frozenset(
     {
         # ids of evidence: SHA-256 of bytes that hold a signature, or of whole files
-        *("collateral_id", "crl_id", "first_quote_id", "observation_id", "observation_ids"),
-        *("first_id", "last_id"),
+        *("chosen_collateral", "collateral_id", "crl_id", "first_quote_id", "observation_id"),
+        *("first_id", "last_id", "observation_ids"),
         *("pck_crl_id", "qe_identity_id", "quote_id", "root_crl_id", "second_quote_id", "sha256"),
         *("signed_id", "signing_id", "source_id", "sql_sha256", "tcb_info_id", "token_id"),
+        # keys of vendors' CAs
+        *("issuer_key_id", "root_ids"),
         # what runs, and on which kind of machine
         *("attributes", "config_id", "cpu_svn", "expected_report_data", "fmspc"),
         *("isv_ext_prodid", "isv_family_id", "mr_config_id", "mr_owner", "mr_owner_config"),
@@ -89,7 +92,8 @@ KEPT = frozenset(
         *("reported_tcb", "signing_key", "vek_kind", "vek_product", "vek_tcb"),
         # words of this tool, and of Intel's documents
         *("advisory_ids", "category", "cause", "check_id", "code", "crl_number", "detector"),
-        *("failed_checks", "family", "id", "kind", "level", "malformed_claims", "moment"),
+        *("failed_checks", "family", "id", "initial_state_from", "kind", "level"),
+        *("malformed_claims", "moment", "reserved_nonzero"),
         *("outcome", "pck_ca", "reason", "result", "severity", "state", "status"),
         *("strict_failures", "subject_type", "title", "type", "undetermined_checks"),
     }

@@ -59,6 +59,13 @@ class Selection:
     root_crl: CrlFact | None
     pck_crl: CrlFact | None
 
+    def name_used(self) -> dict[str, str | None]:
+        """The ids in hex by `COLLATERAL_IDS`; None where there is nothing."""
+        documents = (self.tcb_info, self.qe_identity)
+        ids = [None if d is None else d.document_id.hex() for d in documents]
+        ids += [None if c is None else c.crl_id.hex() for c in (self.root_crl, self.pck_crl)]
+        return dict(zip(COLLATERAL_IDS, ids, strict=True))
+
 
 @dataclass(frozen=True)
 class Context:

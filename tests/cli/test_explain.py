@@ -273,6 +273,21 @@ def test_collateral_lists_the_series_and_draws_them(run, audited: Path):
     assert ("crl", "Intel SGX Root CA") in kinds
     assert all(len(row["picture"]) == 60 and row["unauthentic"] == 0 for row in rows)
     assert "█" in run("collateral", audited).out
+    roots = {row["authority"] for row in rows if row["kind"] != "crl"}
+    assert roots == {row["authority"] for row in rows if row["key"] == "Intel SGX Root CA"}
+
+
+def test_each_time_that_collateral_was_read_is_told(run, audited: Path):
+    query = (
+        "SELECT a.path, a.ledger_entry, c.id, c.first_acquired_at = a.acquired_at AS first "
+        "FROM acquisition AS a JOIN collateral AS c ON c.collateral_id = a.item_id "
+        "JOIN source AS s ON s.source_id = a.source_id "
+        "WHERE c.id = 'QE' ORDER BY a.path"
+    )
+    rows = run("sql", audited, query, "--format", "json").records
+    names = [Path(row["path"]).name for row in rows]
+    assert names == ["qe_identity_sgx.json", "qe_identity_sgx.json", "bundle_sgx.json"]
+    assert all(row["ledger_entry"] == 2 and row["first"] for row in rows)
 
 
 def test_what_is_not_proven_yet_is_not_called_forged(run, tmp_path: Path):
@@ -305,15 +320,35 @@ def test_judging_under_one_version_of_the_collateral(run, own_audited: Path):
     def count() -> int:
         return run("sql", own_audited, counts, "--format", "json").records[0]["n"]
 
-    assert count() == 0
+    def find_chosen() -> list[tuple[str, str]]:
+        query = "SELECT DISTINCT moment, unnest(chosen_collateral) AS id FROM verdict ORDER BY ALL"
+        rows = run("sql", own_audited, query, "--format", "json").records
+        return [(row["moment"], row["id"]) for row in rows]
+
+    assert (count(), find_chosen()) == (0, [])
     run(
         "verify", own_audited, "--as-of", END_OF_SAMPLE, "--collateral", older["collateral_id"][:12]
     )
     assert count() > 0
     noted = json.loads(max((own_audited / "ledger").glob("*.json")).read_text())["notes"]
     assert noted["collateral"] == older["collateral_id"]
+    assert find_chosen() == [("hindsight", older["collateral_id"])]
+    seen = run(
+        "sql", own_audited,
+        "SELECT observation_id AS id FROM verdict WHERE chosen_collateral IS NOT NULL "
+        "ORDER BY id LIMIT 1",
+        "--format", "json",
+    ).records[0]["id"]  # fmt: skip
+    [record] = run(
+        "explain", own_audited, seen, "--moment", "hindsight", "--format", "json"
+    ).records
+    chosen = {entry["id"]: entry["chosen"] for entry in record["collateral"]}
+    assert chosen.pop(older["collateral_id"])
+    assert not any(chosen.values())
+    assert all("collateral" in entry["from"] for entry in record["collateral"])
     run("verify", own_audited, "--as-of", END_OF_SAMPLE)
     assert count() == 0
+    assert find_chosen() == []
 
 
 def test_a_disguise_is_shown_byte_by_byte(run, audited: Path):

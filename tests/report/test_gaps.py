@@ -71,8 +71,32 @@ def test_a_series_is_covered_where_an_authentic_version_is_in_force(scene: Scene
     assert identity.draw(at(250), at(450), 2) == "▒▒"
     day = "2026-01-05"
     assert [tuple(row) for row in read_gaps(connection).collateral.rows] == [
-        ("crl", "CA", 2, 0, at(10), at(20), 0, "none"),
-        ("qe_identity", "QE", 7, 1, at(0), at(500), 1, f"{day} to {day}"),
-        ("tcb_info", "SGX f", 1, 1, None, None, 0, "none"),
+        ("crl", "CA", "", 2, 0, at(10), at(20), 0, "none"),
+        ("qe_identity", "QE", "", 7, 1, at(0), at(500), 1, f"{day} to {day}"),
+        ("tcb_info", "SGX f", "", 1, 1, None, None, 0, "none"),
     ]
     assert read_gaps(connection).unseen.rows == []
+
+
+def test_roots_and_cas_of_one_name_cover_for_themselves(scene: Scene) -> None:
+    """A root of one's own beside Intel's, with the same names: neither fills the other's gaps."""
+    spans = (("a" * 64, 0, 99), ("b" * 64, 100, 199), ("a" * 64, 200, 299))
+    for key, start, end in spans:
+        told = {"authentic": True, "issued_at": at(start), "expires_at": at(end)}
+        scene.add("collateral", kind="qe_identity", id="QE", root_ids=[key], **told)
+        times = {"this_update": at(start), "next_update": at(end)}
+        scene.add("crl", issuer="CA", authentic=True, issuer_key_id=key, **times)
+    both = ["a" * 64, "b" * 64]  # one key that both have certified
+    told = {"authentic": True, "issued_at": at(0), "expires_at": at(49)}
+    scene.add("collateral", kind="tcb_info", id="SGX", fmspc="f", root_ids=both, **told)
+
+    series = read_coverage(scene.read())
+
+    assert [(entry.kind, entry.authority[0], len(entry.gaps)) for entry in series] == [
+        ("crl", "a", 1),
+        ("crl", "b", 0),
+        ("qe_identity", "a", 1),
+        ("qe_identity", "b", 0),
+        ("tcb_info", "a", 0),
+        ("tcb_info", "b", 0),
+    ]

@@ -7,7 +7,13 @@ lower-case hex text; times are `TIMESTAMP WITH TIME ZONE` in UTC.
 
 from __future__ import annotations
 
-from forensics.case.contract.archive import CERTIFICATE, COLLATERAL, CRL, TCB_COMPONENT
+from forensics.case.contract.archive import (
+    ACQUISITION,
+    CERTIFICATE,
+    COLLATERAL,
+    CRL,
+    TCB_COMPONENT,
+)
 from forensics.case.contract.events import LAUNCH, NONCE, QUARANTINE, RELEASE, SOURCE, STOP
 from forensics.case.contract.history import (
     EXTENT,
@@ -80,6 +86,7 @@ VIEWS = (
     COLLATERAL,
     TCB_COMPONENT,
     CRL,
+    ACQUISITION,
     CERTIFICATE,
     CUSTODY_PROBLEM,
     FINDING,

@@ -20,6 +20,11 @@ COLLATERAL = View(
         ("authentic", BOOLEAN, "signed by a trusted TCB signing certificate; null before verify"),
         ("first_acquired_at", TIME, "when this tool first read it"),
         ("body", TEXT, "the signed JSON text"),
+        (
+            "root_ids",
+            LIST,
+            "SHA-256 of the key of each trust anchor that its signer is certified under",
+        ),
     ),
 )
 
@@ -49,6 +54,21 @@ CRL = View(
         ("revoked_serials", LIST, "their serial numbers, hex"),
         ("authentic", BOOLEAN, "signed by a trusted issuer; null before verify"),
         ("first_acquired_at", TIME, "when this tool first read it"),
+        ("issuer_key_id", TEXT, "SHA-256 of the key that signed it; null: no known one"),
+    ),
+)
+
+ACQUISITION = View(
+    "acquisition",
+    "One row per time that a TCB info, enclave identity, CRL or certificate was read.",
+    list_columns(
+        ("item_id", TEXT, "its collateral_id, crl_id or certificate_id"),
+        ("kind", TEXT, "tcb_info, qe_identity, crl or certificate"),
+        ("source_id", TEXT, "the source that it came in"),
+        ("source_line", INTEGER, "1-based line or array member; null for a whole file"),
+        ("path", TEXT, "of the source, as given"),
+        ("acquired_at", TIME, "when the ingest that read it began"),
+        ("ledger_entry", INTEGER, "ledger entry that committed it"),
     ),
 )
 

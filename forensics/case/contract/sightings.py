@@ -201,6 +201,11 @@ VERDICT = View(
             BOOLEAN,
             "rejected, but other archived collateral valid at as_of accepts; null: not rejected",
         ),
+        (
+            "chosen_collateral",
+            LIST,
+            "hindsight: what of it `verify --collateral` chose; null: nothing",
+        ),
     ),
 )
 

@@ -26,6 +26,7 @@ _JUDGEMENT = (
     Column("collateral_issued_at", "i64", "latest issue date of the collateral"),
     Column("collateral_expires_at", "i64", "earliest expiry of the collateral"),
     Column("other_collateral_accepts", "bool", "rejected, but other collateral then valid accepts"),
+    Column("chosen_collateral", "text[]", "what of it `verify --collateral` chose; null: nothing"),
 )
 
 RECEIPT = Table(
