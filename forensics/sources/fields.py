@@ -19,6 +19,7 @@ from forensics.sources.times import read_time
 Reader = Callable[[object], object]
 
 _I64 = 1 << 63
+_FLAGS = {"true": True, "false": False}
 
 
 class MalformedClaimError(Exception):
@@ -38,8 +39,11 @@ def read_text(value: object) -> str:
 
 
 def read_flag(value: object) -> bool:
+    """A boolean, or its word: some loggers write every value as text."""
     if type(value) is bool:
         return value
+    if type(value) is str and value.lower() in _FLAGS:
+        return _FLAGS[value.lower()]
     raise EvidenceError("wrong-type", "not true or false")
 
 
@@ -90,7 +94,7 @@ _claimed_64 = claim_digest(64)
 FORMS: dict[Reader, str] = {
     read_text: "string or number",
     read_time: "RFC 3339 time with its zone",
-    read_flag: "`true` or `false`",
+    read_flag: "`true` or `false`, also as text",
     read_words: "list of strings",
     read_binary: "hex or base64",
     _claimed_32: "32 bytes, hex or base64",

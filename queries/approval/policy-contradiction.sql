@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -259,15 +259,17 @@ refused AS (
             ELSE strpos(p.accepted, ' ' || lower(s.status) || ' ') = 0
         END
 ),
+-- Some verifiers log the TCB status as the quote's.
+claimed_word AS (
+    SELECT claimed_tcb_level AS word FROM observation
+    UNION
+    SELECT claimed_quote_status AS word FROM observation
+),
 refused_claim AS (
-    SELECT s.claimed_tcb_level, p.mode
+    SELECT s.word, p.mode
     FROM (
-        SELECT
-            claimed_tcb_level,
-            replace(replace(replace(lower(claimed_tcb_level), '_', ''), '-', ''), ' ', '')
-                AS level
-        FROM observation
-        GROUP BY claimed_tcb_level
+        SELECT word, replace(replace(replace(lower(word), '_', ''), '-', ''), ' ', '') AS level
+        FROM claimed_word
     ) AS s
     JOIN policy_text AS p
         ON CASE
@@ -305,11 +307,11 @@ offence AS (
     SELECT
         o.observation_no,
         'status_not_accepted' AS reason,
-        o.claimed_tcb_level AS status,
+        r.word AS status,
         CAST(NULL AS VARCHAR) AS measurement,
         'claims' AS judged_on
     FROM observation AS o
-    JOIN refused_claim AS r ON r.claimed_tcb_level = o.claimed_tcb_level
+    JOIN refused_claim AS r ON r.word = o.claimed_tcb_level OR r.word = o.claimed_quote_status
     WHERE o.claimed_policy_allowed AND upper(coalesce(o.claimed_policy_mode, r.mode)) = 'STRICT'
 ),
 contradiction AS (

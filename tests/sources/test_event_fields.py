@@ -39,6 +39,23 @@ def row(**fields: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [(True, True), (False, False), ("true", True), ("False", False), ("TRUE", True)],
+)
+def test_a_flag_may_be_logged_as_text(value: object, expected: bool) -> None:
+    assert row(siem_forwarded=value)["siem_forwarded"] is expected
+
+
+@pytest.mark.parametrize("value", ["yes", "", 1, 0, [True]])
+def test_other_values_are_no_flag(value: object) -> None:
+    record = read(event_type="enclave_attestation", policy_allowed=value)
+    assert record.problem is not None
+    assert record.problem.reason == "wrong-type"
+    [(_, values)] = record.rows
+    assert values.get("claimed_policy_allowed") is None
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         (TIME, MICROSECONDS),
