@@ -132,7 +132,12 @@ WHERE o.observation_no <= $observation_no
 # the state that the sighting does, and nobody told another one before.
 _BOUND_ANEW = f"""
 INSERT INTO changed_observation
-WITH fresh AS ({name_launched("FROM fresh_launch")}),
+WITH fresh AS (
+    SELECT key, id, min(first_at) AS first_at,
+           min(initial_state) AS one_state, max(initial_state) AS other_state
+    FROM ({name_launched("FROM fresh_launch")})
+    GROUP BY key, id
+),
 known AS ({name_launched("FROM known_launch")}),
 sighting AS (
     SELECT observation_no, {to_hex("o.initial_state")} AS initial_state,
@@ -147,7 +152,8 @@ sighting AS (
 SELECT DISTINCT '{BINDING_ASPECT}' AS aspect, s.observation_no
 FROM sighting AS s
 JOIN fresh AS l ON l.key = s.key AND l.id = s.id AND l.first_at <= s.until
-WHERE l.initial_state IS DISTINCT FROM s.initial_state OR l.id IN (SELECT id FROM known)
+WHERE l.one_state IS DISTINCT FROM s.initial_state OR l.other_state <> s.initial_state
+   OR l.id IN (SELECT id FROM known)
 """
 
 _FRESH_ITEM = """
