@@ -10,27 +10,6 @@ RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
 RECEIVED_OR_NO_TIME = f"coalesce(epoch_us({RECEIVED}), {NO_TIME})"
 """The same in microseconds, as the moment of its receipt's verdict."""
 
-# What verifiers in the field log for a good quote (design: `quote_status` OK), and the names of
-# Intel's weaker statuses: whether those are good enough is for the policy to say.
-_OK_WORDS = (
-    "('OK', 'SUCCESS', 'VALID', 'VERIFIED', 'TRUSTED', 'ACCEPTED', 'PASS', 'PASSED', 'UPTODATE', "
-    "'SGXQLQVRESULTOK')"
-)
-_WEAK_WORDS = (
-    "('SWHARDENINGNEEDED', 'CONFIGURATIONNEEDED', 'CONFIGURATIONANDSWHARDENINGNEEDED', "
-    "'OUTOFDATE', 'OUTOFDATECONFIGURATIONNEEDED', 'TDRELAUNCHADVISED', "
-    "'TDRELAUNCHADVISEDCONFIGURATIONNEEDED')"
-)
-_STATUS_WORD = "translate(upper(o.claimed_quote_status), ' _-', '')"
-CLAIMED_OK = f"""
-CASE WHEN {_STATUS_WORD} IN {_OK_WORDS} THEN true
-     WHEN {_STATUS_WORD} IN {_WEAK_WORDS} THEN coalesce(o.claimed_policy_allowed, false)
-     WHEN o.claimed_quote_status IS NOT NULL THEN false
-     WHEN o.claimed_policy_allowed THEN true
-END
-"""
-"""Whether the verifier of an observation `o` called its quote good, as far as it said."""
-
 
 def to_hex(expression: str) -> str:
     return f"lower(hex({expression}))"

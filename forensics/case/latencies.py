@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forensics.case.expressions import CLAIMED_OK, RECEIVED
+from forensics.case.claims import CLAIMED_OK
+from forensics.case.expressions import RECEIVED
 from forensics.case.quote_views import show_quotes
 from forensics.case.summary import Summary
 from forensics.case.tables import LATENCY, WAY, Table

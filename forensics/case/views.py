@@ -7,9 +7,9 @@ read them: hex text, UTC timestamps, parts joined. Only the columns that a query
 from __future__ import annotations
 
 from forensics.case import extras
+from forensics.case.claims import CLAIMED_OK, CLAIMED_STATUS
 from forensics.case.contract import REFERENCE_PAGE
 from forensics.case.expressions import (
-    CLAIMED_OK,
     RECEIVED,
     RECEIVED_OR_NO_TIME,
     instant,
@@ -54,6 +54,7 @@ SELECT {observation_id("o")} AS observation_id,
        o.claimed_quote_status, o.claimed_pck_cert_status, o.claimed_tcb_level,
        o.claimed_policy_allowed, o.claimed_policy_mode,
        {CLAIMED_OK} AS claimed_ok,
+       {CLAIMED_STATUS} AS claimed_status,
        o.sgx_extensions, o.backend_verifier, o.siem_forwarded,
        o.malformed_claims,
        {", ".join(f"{sql} AS {column}" for column, (sql, _) in extras.SHOWN.items())},

@@ -91,7 +91,8 @@ KEPT = frozenset(
         *("key_info", "launch_mit_vector", "launch_tcb", "measurement", "platform_info", "policy"),
         *("reported_tcb", "signing_key", "vek_kind", "vek_product", "vek_tcb"),
         # words of this tool, and of Intel's documents
-        *("advisory_ids", "category", "cause", "check_id", "code", "crl_number", "detector"),
+        *("advisory_ids", "category", "cause", "check_id", "claimed_status", "code", "crl_number"),
+        "detector",
         *("failed_checks", "family", "id", "initial_state_from", "kind", "level"),
         *("malformed_claims", "moment", "reserved_nonzero"),
         *("outcome", "pck_ca", "reason", "result", "severity", "state", "status"),

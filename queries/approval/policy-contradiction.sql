@@ -1,7 +1,7 @@
 -- ---
 -- id = "policy-contradiction"
 -- title = "Allowed by the policy that forbids it"
--- version = 8
+-- version = 9
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -23,7 +23,7 @@
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- reason = "unapproved_measurement or status_not_accepted"
--- statuses = "TCB statuses that were allowed and are not accepted: recomputed at receipt, and as logged"
+-- statuses = "TCB statuses that were allowed and are not accepted: recomputed at receipt, and logged, in whatever spelling"
 -- measurements = "measurements that were allowed and are not approved"
 -- judged_on = "quote: its own bytes; claims: the verifier's words, where no quote was kept"
 -- sightings = "number of sightings"
@@ -73,10 +73,10 @@
 -- WHERE o.claimed_policy_allowed
 --     AND upper(coalesce(o.claimed_policy_mode, p.mode)) = 'STRICT'
 --     AND (
---         coalesce(v.status, o.claimed_tcb_level) IS NULL
+--         coalesce(v.status, o.claimed_status) IS NULL
 --         OR (
 --             p.accept IS NULL
---             AND lower(coalesce(v.status, o.claimed_tcb_level)) NOT IN (
+--             AND lower(coalesce(v.status, o.claimed_status)) NOT IN (
 --                 'uptodate', 'outofdate', 'outofdateconfigurationneeded', 'revoked'
 --             )
 --         )
@@ -251,37 +251,16 @@ policy_text AS (
 ),
 refused AS (
     SELECT s.status, p.mode
-    FROM (SELECT DISTINCT status FROM verdict WHERE moment = 'receipt') AS s
+    FROM (
+        SELECT status FROM verdict WHERE moment = 'receipt'
+        UNION
+        SELECT claimed_status AS status FROM observation
+    ) AS s
     JOIN policy_text AS p
         ON CASE
             WHEN p.accepted IS NULL
             THEN lower(s.status) IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
             ELSE strpos(p.accepted, ' ' || lower(s.status) || ' ') = 0
-        END
-),
--- Some verifiers log the TCB status as the quote's.
-claimed_word AS (
-    SELECT claimed_tcb_level AS word FROM observation
-    UNION
-    SELECT claimed_quote_status AS word FROM observation
-),
-refused_claim AS (
-    SELECT s.word, p.mode
-    FROM (
-        SELECT word, replace(replace(replace(lower(word), '_', ''), '-', ''), ' ', '') AS level
-        FROM claimed_word
-    ) AS s
-    JOIN policy_text AS p
-        ON CASE
-            WHEN p.accepted IS NULL
-            THEN s.level IN ('outofdate', 'outofdateconfigurationneeded', 'revoked')
-            ELSE strpos(p.accepted, ' ' || s.level || ' ') = 0
-                AND s.level IN (
-                    'uptodate', 'swhardeningneeded', 'configurationneeded',
-                    'configurationandswhardeningneeded', 'outofdate',
-                    'outofdateconfigurationneeded', 'revoked', 'tdrelaunchadvised',
-                    'tdrelaunchadvisedconfigurationneeded'
-                )
         END
 ),
 offence AS (
@@ -307,11 +286,11 @@ offence AS (
     SELECT
         o.observation_no,
         'status_not_accepted' AS reason,
-        r.word AS status,
+        o.claimed_status AS status,
         CAST(NULL AS VARCHAR) AS measurement,
         'claims' AS judged_on
     FROM observation AS o
-    JOIN refused_claim AS r ON r.word = o.claimed_tcb_level OR r.word = o.claimed_quote_status
+    JOIN refused AS r ON r.status = o.claimed_status
     WHERE o.claimed_policy_allowed AND upper(coalesce(o.claimed_policy_mode, r.mode)) = 'STRICT'
 ),
 contradiction AS (

@@ -61,6 +61,12 @@ OBSERVATION = View(
                 "the verifier said that the quote is good, or gave it a weaker TCB status that its "
                 "policy allowed; null: said nothing",
             ),
+            (
+                "claimed_status",
+                TEXT,
+                "the TCB status logged as tcb_level, else as quote_status, in the spelling of TCB "
+                "info; null: none of Intel's",
+            ),
             ("sgx_extensions", LIST, "as logged"),
             ("backend_verifier", TEXT, "as logged"),
             ("siem_forwarded", BOOLEAN, "as logged"),

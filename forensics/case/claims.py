@@ -1,0 +1,69 @@
+"""What the words that verifiers log mean: which TCB status, and whether the quote was called good.
+
+Each part of Intel's software spells a status in its own way: `OutOfDate` in TCB info,
+`STATUS_TCB_OUT_OF_DATE` in the QVL, `SGX_QL_QV_RESULT_OUT_OF_DATE` in QvE (which says CONFIG for
+CONFIGURATION), `TCB_OUT_OF_DATE` in the verification service (which puts an AND before it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from forensics.formats.collateral import TCB_STATUSES
+from forensics.verify.tcb import RELAUNCH, RELAUNCH_AND_CONFIGURE, REVOKED
+
+_BEST: Final = TCB_STATUSES[0]
+_STATUSES: Final = (*TCB_STATUSES, RELAUNCH, RELAUNCH_AND_CONFIGURE)
+_PREFIXES: Final = ("", "TCB", "STATUSTCB", "SGXQLQVRESULT")
+# What verifiers in the field log for a good quote (design: `quote_status` OK).
+_GOOD: Final = (
+    *("OK", "STATUSOK", "SGXQLQVRESULTOK", "SUCCESS", "VALID", "VERIFIED", "TRUSTED"),
+    *("ACCEPTED", "PASS", "PASSED"),
+)
+
+
+def _read_word(column: str) -> str:
+    """A word without what spellings differ in, as SQL."""
+    return f"translate(upper({column}), ' _-', '')"
+
+
+def _spell(status: str) -> list[str]:
+    """A status in all spellings, as `_read_word` gives them."""
+    name = status.upper()
+    forms = (
+        name,
+        name.replace("CONFIGURATION", "CONFIG"),
+        name.replace("OUTOFDATECONFIGURATION", "OUTOFDATEANDCONFIGURATION"),
+    )
+    return sorted({prefix + form for prefix in _PREFIXES for form in forms})
+
+
+def _list(words: Iterable[str]) -> str:
+    return "(" + ", ".join(f"'{word}'" for word in words) + ")"
+
+
+def _name_status(column: str) -> str:
+    word = _read_word(column)
+    cases = " ".join(f"WHEN {word} IN {_list(_spell(name))} THEN '{name}'" for name in _STATUSES)
+    return f"CASE {cases} END"
+
+
+CLAIMED_STATUS: Final = (
+    f"coalesce({_name_status('o.claimed_tcb_level')}, {_name_status('o.claimed_quote_status')})"
+)
+"""The TCB status that the verifier of an observation `o` logged, as Intel writes it in TCB info."""
+
+_WEAK: Final = [name for name in _STATUSES if name not in {_BEST, REVOKED}]
+CLAIMED_OK: Final = f"""
+CASE WHEN {_read_word("o.claimed_quote_status")} IN {_list([*_GOOD, *_spell(_BEST)])} THEN true
+     WHEN {_read_word("o.claimed_quote_status")}
+          IN {_list(word for name in _WEAK for word in _spell(name))}
+     THEN coalesce(o.claimed_policy_allowed, false)
+     WHEN o.claimed_quote_status IS NOT NULL THEN false
+     WHEN o.claimed_policy_allowed THEN true
+END
+"""
+"""Whether the verifier of an observation `o` called its quote good, as far as it said: a weaker
+status is good enough where its policy allowed it.
+"""
