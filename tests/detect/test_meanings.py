@@ -117,7 +117,7 @@ def answered_two_nonces_where_no_session_is_logged(story: Story) -> None:
         story.receive(instance, session, quote, when, session_id=None)
 
 
-@finds("replayed-quote critical", "two-places-at-once critical", "unknown-nonce high")
+@finds("replayed-quote critical", "two-places-at-once critical", "unknown-nonce high", *UNBOUND)
 def shown_for_another_enclave(story: Story) -> None:
     instance, session, quote = story.begin()
     other = story.instance(host=1)
@@ -272,6 +272,30 @@ def of_another_launch(story: Story) -> None:
 @finds(*UNBOUND)
 def of_another_launch_and_a_workload_that_no_manifest_names(story: Story) -> None:
     story.begin(initial_state="cd" * 32, workload_id="elsewhere")
+
+
+@finds(*UNBOUND)
+def launched_in_another_state_than_it_tells(story: Story) -> None:
+    instance = story.instance()
+    story.launch(instance, at(10), initial_state="cd" * 32)
+    story.attest(instance, at(10, 0, 5))
+
+
+@finds(*UNBOUND)
+def launched_in_another_state_and_telling_none(story: Story) -> None:
+    instance = story.instance()
+    story.launch(instance, at(10), initial_state="cd" * 32)
+    story.attest(instance, at(10, 0, 5), initial_state=None)
+
+
+@finds()
+def launched_in_the_state_that_the_event_does_not_tell(story: Story) -> None:
+    story.begin(initial_state=None)
+
+
+@finds("policy-contradiction critical")
+def allowed_by_the_name_that_intels_service_has_for_it(story: Story) -> None:
+    story.begin(quote_status="TCB_OUT_OF_DATE", tcb_level=None)
 
 
 @finds()
