@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from forensics.formats.anatomy import Cover, dissect_quote
 from forensics.formats.evidence import Evidence
@@ -55,6 +56,24 @@ _REPORT = SnpReport(
 )
 
 
+_BIT = ("bit", "name")
+_NAMES: tuple[tuple[str, tuple[str, str], Mapping[int, str]], ...] = (
+    ("SGX ATTRIBUTES.FLAGS bits", _BIT, SGX_FLAG_BITS),
+    ("TD attributes bits", _BIT, TD_ATTRIBUTE_BITS),
+    ("Bits of SGX ATTRIBUTES.XFRM and of XFAM", _BIT, XFEATURE_BITS),
+    ("MISCSELECT bits", _BIT, MISC_SELECT_BITS),
+    ("Types of certification data", ("type", "what"), CERTIFICATION_TYPES),
+    ("Bits of the guest policy of an SEV-SNP report", _BIT, SNP_POLICY_BITS),
+    ("Bits of the platform info of an SEV-SNP report", _BIT, SNP_PLATFORM_BITS),
+    (
+        "Signing keys of an SEV-SNP report",
+        ("number", "key"),
+        {number: name.upper() for number, name in SIGNING_KEYS.items()},
+    ),
+)
+"""What numbers and bits mean: title, column heads, names."""
+
+
 def describe_layouts() -> str:
     parts = [
         make_opening(
@@ -65,23 +84,10 @@ def describe_layouts() -> str:
     ]
     for layout in LAYOUTS:
         parts += [f"## {layout.title}", _describe_fields(layout)]
+    for title, head, names in _NAMES:
+        rows = [(str(number), name) for number, name in names.items()]
+        parts += [f"## {title}", make_table(head, rows)]
     parts += [
-        "## SGX ATTRIBUTES.FLAGS bits",
-        make_table(("bit", "name"), [(str(bit), name) for bit, name in SGX_FLAG_BITS.items()]),
-        "## TD attributes bits",
-        make_table(("bit", "name"), [(str(bit), name) for bit, name in TD_ATTRIBUTE_BITS.items()]),
-        "## Bits of SGX ATTRIBUTES.XFRM and of XFAM",
-        make_table(("bit", "name"), [(str(bit), name) for bit, name in XFEATURE_BITS.items()]),
-        "## MISCSELECT bits",
-        make_table(("bit", "name"), [(str(bit), name) for bit, name in MISC_SELECT_BITS.items()]),
-        "## Types of certification data",
-        make_table(("type", "what"), [(str(n), name) for n, name in CERTIFICATION_TYPES.items()]),
-        "## Bits of the guest policy of an SEV-SNP report",
-        make_table(("bit", "name"), [(str(bit), name) for bit, name in SNP_POLICY_BITS.items()]),
-        "## Bits of the platform info of an SEV-SNP report",
-        make_table(("bit", "name"), [(str(bit), name) for bit, name in SNP_PLATFORM_BITS.items()]),
-        "## Signing keys of an SEV-SNP report",
-        make_table(("number", "key"), [(str(n), name.upper()) for n, name in SIGNING_KEYS.items()]),
         "## What covers which part",
         "Of a quote:",
         _describe_covers(_QUOTE),

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from forensics.case.expressions import RECEIVED
+from forensics.case.expressions import RECEIVED, to_hex
 
 if TYPE_CHECKING:
     import duckdb
 
-SKEW: Final = "INTERVAL 5 MINUTE"
-"""A launch up to so much after a sighting may be before it: two parties' clocks tell the two."""
+# A launch up to so much after a sighting may be before it: two parties' clocks tell the two.
+_SKEW: Final = "INTERVAL 5 MINUTE"
+_ENCLAVE_KEY: Final = "CASE WHEN container_id IS NULL THEN 'enclave' ELSE 'enclave alone' END"
 
 
-def name_launched(launches: str) -> str:
+def _name_launched(launches: str) -> str:
     """A query for who was launched in which state, and when first: `key`, `id`, `initial_state`,
     `first_at`. The key `enclave alone` is for the launches that name no container.
     """
@@ -38,11 +39,14 @@ GROUP BY ALL
 
 
 _LAUNCHES: Final = "FROM stored.launch WHERE event_type = 'enclave_launch'"
+_NO_GIVEN: Final = """
+CREATE TEMP TABLE launched (observation_no BIGINT, launched_state BLOB, is_contested BOOLEAN)
+"""
 # `nth` counts the states of one that was launched.
 _STATES: Final = f"""
 CREATE TEMP TABLE launch_state AS
 SELECT *, row_number() OVER (PARTITION BY key, id ORDER BY first_at, initial_state) AS nth
-FROM ({name_launched(_LAUNCHES)})
+FROM ({_name_launched(_LAUNCHES)})
 """
 # Where the sighting tells no state, one that all its launches agree on; where it tells one, the
 # last other one, if it was not launched in the one that it tells.
@@ -52,7 +56,7 @@ WITH sighting AS (
     SELECT s.*
     FROM (
         SELECT observation_no, container_id, enclave_id, initial_state,
-               {RECEIVED} + {SKEW} AS until
+               {RECEIVED} + {_SKEW} AS until
         FROM stored.observation AS o
         WHERE observation_no BETWEEN $first AND $last AND quote_no IS NOT NULL
     ) AS s
@@ -70,8 +74,7 @@ by_container AS (
 by_enclave AS (
     SELECT s.*, l.nth, l.initial_state AS launched_state
     FROM (
-        SELECT *, CASE WHEN container_id IS NULL THEN 'enclave' ELSE 'enclave alone' END AS key,
-               enclave_id AS id
+        SELECT *, {_ENCLAVE_KEY} AS key, enclave_id AS id
         FROM sighting
         WHERE observation_no NOT IN (SELECT observation_no FROM by_container)
     ) AS s
@@ -86,9 +89,39 @@ WHERE same.id IS NULL AND (g.initial_state IS NOT NULL OR g.nth = 1)
 """
 
 
+BOUND_ANEW_SQL: Final = f"""
+WITH fresh AS (
+    SELECT key, id, min(first_at) AS first_at,
+           min(initial_state) AS one_state, max(initial_state) AS other_state
+    FROM ({_name_launched("FROM fresh_launch")})
+    GROUP BY key, id
+),
+known AS ({_name_launched("FROM known_launch")}),
+sighting AS (
+    SELECT observation_no, {to_hex("o.initial_state")} AS initial_state,
+           {RECEIVED} + {_SKEW} AS until,
+           unnest(['container', {_ENCLAVE_KEY}]) AS key, unnest([container_id, enclave_id]) AS id
+    FROM stored.observation AS o
+    WHERE observation_no <= $observation_no AND quote_no IS NOT NULL
+      AND (container_id IN (SELECT id FROM fresh) OR enclave_id IN (SELECT id FROM fresh))
+)
+SELECT DISTINCT s.observation_no
+FROM sighting AS s
+JOIN fresh AS l ON l.key = s.key AND l.id = s.id AND l.first_at <= s.until
+WHERE l.one_state IS DISTINCT FROM s.initial_state OR l.other_state <> s.initial_state
+   OR l.id IN (SELECT id FROM known)
+"""
+"""Numbers, up to `$observation_no`, of the sightings that launches in `fresh_launch` (their view's
+columns) may let bind something else than those in `known_launch` did. Rather more than that: all
+whose launch was logged late, unless it tells the state that the sighting does, and nobody told
+another one before.
+"""
+
+
 def note_launch_states(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary table that `note_launched` looks in."""
+    """Make the temporary tables that `note_launched` looks in and fills."""
     connection.execute(_STATES)
+    connection.execute(_NO_GIVEN)
 
 
 def note_launched(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> bool:
@@ -97,6 +130,8 @@ def note_launched(connection: duckdb.DuckDBPyConnection, first: int, last: int) 
     It has those alone to which launches give a state that they do not tell themselves; they contest
     the state that the sighting tells, if any. Returns whether they contest one.
     """
+    if not connection.execute("SELECT 1 FROM launch_state LIMIT 1").fetchall():
+        return False
     connection.execute(_GIVEN, {"first": first, "last": last})
     contested = connection.execute("SELECT 1 FROM launched WHERE is_contested LIMIT 1").fetchall()
     return bool(contested)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from forensics.case.expressions import RECEIVED, RECEIVED_OR_NO_TIME, to_hex
+from forensics.case.expressions import RECEIVED_OR_NO_TIME
 from forensics.case.landmarks import (
     NOW,
     STORED,
@@ -24,7 +24,7 @@ from forensics.case.landmarks import (
     read_landmarks,
     renew_landmarks,
 )
-from forensics.case.launched import SKEW, name_launched
+from forensics.case.launched import BOUND_ANEW_SQL
 from forensics.case.summaries import SUMMARIES
 from forensics.case.tables import (
     FACT_CERTIFICATION,
@@ -128,32 +128,9 @@ WHERE o.observation_no <= $observation_no
        OR ({RECEIVED_OR_NO_TIME} >= c.starts AND {RECEIVED_OR_NO_TIME} < c.ends))
 """
 
-# Rather more than those whose binding is another: all whose launch was logged late, unless it tells
-# the state that the sighting does, and nobody told another one before.
 _BOUND_ANEW = f"""
 INSERT INTO changed_observation
-WITH fresh AS (
-    SELECT key, id, min(first_at) AS first_at,
-           min(initial_state) AS one_state, max(initial_state) AS other_state
-    FROM ({name_launched("FROM fresh_launch")})
-    GROUP BY key, id
-),
-known AS ({name_launched("FROM known_launch")}),
-sighting AS (
-    SELECT observation_no, {to_hex("o.initial_state")} AS initial_state,
-           {RECEIVED} + {SKEW} AS until,
-           unnest(['container', CASE WHEN container_id IS NULL
-                                     THEN 'enclave' ELSE 'enclave alone' END]) AS key,
-           unnest([container_id, enclave_id]) AS id
-    FROM stored.observation AS o
-    WHERE observation_no <= $observation_no AND quote_no IS NOT NULL
-      AND (container_id IN (SELECT id FROM fresh) OR enclave_id IN (SELECT id FROM fresh))
-)
-SELECT DISTINCT '{BINDING_ASPECT}' AS aspect, s.observation_no
-FROM sighting AS s
-JOIN fresh AS l ON l.key = s.key AND l.id = s.id AND l.first_at <= s.until
-WHERE l.one_state IS DISTINCT FROM s.initial_state OR l.other_state <> s.initial_state
-   OR l.id IN (SELECT id FROM known)
+SELECT '{BINDING_ASPECT}' AS aspect, observation_no FROM ({BOUND_ANEW_SQL})
 """
 
 _FRESH_ITEM = """

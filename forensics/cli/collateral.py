@@ -6,7 +6,6 @@ from forensics.cli.options import CaseArgument, FormatOption
 from forensics.cli.output import Format, print_records, say, to_plain
 
 WIDTH = 60
-SHORT_ID = 12
 
 
 def collateral(case: CaseArgument, form: FormatOption = Format.table) -> None:
@@ -47,7 +46,7 @@ def collateral(case: CaseArgument, form: FormatOption = Format.table) -> None:
     columns = ("kind", "key", "authority", "versions", *proof, "from", "to", "gaps", "picture")
     if form is Format.table:
         rows = [
-            row | {"gaps": len(entry.gaps), "authority": entry.authority[:SHORT_ID]}
+            row | {"gaps": len(entry.gaps), "authority": entry.short_authority}
             for row, entry in zip(rows, coverages, strict=True)
         ]
         shown = ("kind", "key", "authority", "versions", *proof, "gaps", "picture")

@@ -36,6 +36,11 @@ class Coverage:
     intervals: tuple[Interval, ...] = field(repr=False)
 
     @property
+    def short_authority(self) -> str:
+        """Enough of it to tell a few apart."""
+        return self.authority[:12]
+
+    @property
     def gaps(self) -> list[Interval]:
         """Times between the first issue and the last expiry that no version covers."""
         pairs = zip(self.intervals, self.intervals[1:], strict=False)

@@ -109,7 +109,7 @@ def _tabulate(coverages: list[Coverage]) -> Table:
         (
             entry.kind,
             entry.key,
-            entry.authority[:12],
+            entry.short_authority,
             entry.versions,
             entry.unauthentic,
             entry.intervals[0][0] if entry.intervals else None,
@@ -120,14 +120,7 @@ def _tabulate(coverages: list[Coverage]) -> Table:
         for entry in coverages
     ]
     columns = (
-        "kind",
-        "series",
-        "authority",
-        "versions",
-        "not authentic",
-        "from",
-        "to",
-        "gaps",
-        "the first",
+        *("kind", "series", "authority", "versions", "not authentic", "from", "to"),
+        *("gaps", "the first"),
     )
     return cap("Collateral in the case", columns, rows, _SHOWN, "SELECT * FROM collateral")

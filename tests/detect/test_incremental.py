@@ -48,6 +48,13 @@ INSTALMENTS = 4
 CATALOG = load_catalog()
 
 
+def read_lines(log: Path) -> list[str]:
+    """The lines of a log of the sample, with their ends."""
+    data = log.read_bytes()
+    text = (gzip.decompress(data) if log.suffix == ".gz" else data).decode()
+    return text.splitlines(keepends=True)
+
+
 def deal_lines(folder: Path) -> Iterator[list[Path]]:
     """The sample's evidence in instalments; of each log every part has lines of every day."""
     chance = random.Random(5)
@@ -55,11 +62,8 @@ def deal_lines(folder: Path) -> Iterator[list[Path]]:
     logs = sorted((evidence / "events").iterdir())
     parts: list[list[Path]] = [[] for _ in range(INSTALMENTS)]
     for log in logs:
-        data = log.read_bytes()
-        text = (gzip.decompress(data) if log.suffix == ".gz" else data).decode()
-        lines = text.splitlines(keepends=True)
         dealt: list[list[str]] = [[] for _ in range(INSTALMENTS)]
-        for line in lines:
+        for line in read_lines(log):
             # Most comes at once: then the rest touches little enough to be worth narrowing to.
             dealt[chance.choices(range(INSTALMENTS), (70, 10, 10, 10))[0]].append(line)
         for number, some in enumerate(dealt):
@@ -99,6 +103,16 @@ def take_in(case: Case, paths: list[Path], as_of: datetime) -> None:
     verify_case(case, as_of=as_of, at=as_of, who="test", threads=1)
 
 
+def judge_twice(case: Case, paths: list[Path], as_of: datetime) -> Detection:
+    """What `detect` says of new evidence, which is held against a full run."""
+    take_in(case, paths, as_of)
+    detection = run_all(case, as_of)
+    connection = open_locked(case, check_results=False, custody_problems=True)
+    full = detect(connection, CATALOG, as_of=as_of)
+    assert told(detection) == told(full), f"as of {as_of}"
+    return detection
+
+
 @pytest.fixture(scope="module")
 def instalments(tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, list[Detection]]:
     """The case, and what each instalment's `detect` said; each is held against a full run."""
@@ -107,12 +121,7 @@ def instalments(tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, list[De
     case = create_case(folder / "case", name="in parts", at=START, anchors=[root])
     detections = []
     for number, paths in enumerate(deal_lines(folder)):
-        as_of = START + timedelta(days=1 + number)
-        take_in(case, paths, as_of)
-        detections.append(run_all(case, as_of))
-        connection = open_locked(case, check_results=False, custody_problems=True)
-        full = detect(connection, CATALOG, as_of=as_of)
-        assert told(detections[-1]) == told(full), f"instalment {number}"
+        detections.append(judge_twice(case, paths, START + timedelta(days=1 + number)))
     return case, detections
 
 
@@ -196,11 +205,7 @@ AS_OF = START + timedelta(days=INSTALMENTS)
 
 def test_nothing_new_is_nothing_read_whatever_the_scope(own_case: Case) -> None:
     later = AS_OF + timedelta(days=1)
-    take_in(own_case, [], later)
-    again = run_all(own_case, later)
-    full = detect(open_locked(own_case, check_results=False, custody_problems=True), CATALOG,
-                  as_of=later)  # fmt: skip
-    assert told(again) == told(full)
+    again = judge_twice(own_case, [], later)
     read = {run.detector.id: run.observations_read for run in again.runs}
     # The cut-off moved: whether silence has become too long, and whose revocation has come to be
     # known, is asked of the landmarks.

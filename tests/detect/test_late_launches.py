@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from forensics.case.case import Case, create_case
-from forensics.case.query import open_locked
-from forensics.detect.detection import Detection, detect
+from forensics.case.case import create_case
+from forensics.detect.detection import Detection
 from forensics.formats.pem import split_pem
-from tests.detect.test_incremental import CATALOG, SAMPLE, START, modes, run_all, take_in, told
+from tests.detect.test_incremental import SAMPLE, START, judge_twice, modes, read_lines
 
 CONTAINER = "ctr-18bbd53a6551"  # of the sample; its evidence is accepted
 OTHER_STATE = "00" * 32
@@ -34,16 +32,14 @@ def play_nights(folder: Path, *, leave_out: str = "") -> list[Detection]:
     (folder / "first").mkdir()
     launch: dict[str, object] = {}
     for log in sorted((SAMPLE / "evidence/events").iterdir()):
-        data = log.read_bytes()
-        lines = (gzip.decompress(data) if log.suffix == ".gz" else data).decode().splitlines()
         kept = []
-        for line in lines:
+        for line in read_lines(log):
             event = json.loads(line)
             names = event["event_type"], event.get("container_id")
             if names == ("enclave_launch", CONTAINER):
                 launch = event
             else:
-                kept.append(line + "\n")
+                kept.append(line)
         (folder / "first" / log.name.removesuffix(".gz")).write_text("".join(kept))
     evidence = [
         path
@@ -53,18 +49,8 @@ def play_nights(folder: Path, *, leave_out: str = "") -> list[Detection]:
     for name, event in (("second", launch | {"initial_state": OTHER_STATE}), ("third", launch)):
         (folder / f"{name}.jsonl").write_text(json.dumps(event) + "\n")
     parts = [[folder / "first", *evidence], [folder / "second.jsonl"], [folder / "third.jsonl"]]
-    return [judge(case, number, paths) for number, paths in enumerate(parts)]
-
-
-def judge(case: Case, number: int, paths: list[Path]) -> Detection:
-    as_of = START + timedelta(days=7 + number)
-    take_in(case, paths, as_of)
-    detection = run_all(case, as_of)
-    full = detect(
-        open_locked(case, check_results=False, custody_problems=True), CATALOG, as_of=as_of
-    )
-    assert told(detection) == told(full)
-    return detection
+    days = [START + timedelta(days=7 + number) for number in range(len(parts))]
+    return [judge_twice(case, paths, day) for paths, day in zip(parts, days, strict=True)]
 
 
 def count_by_launch(detection: Detection, detector: str) -> int:
