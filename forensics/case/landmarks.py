@@ -18,6 +18,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from forensics.case.ledger import TOOL_VERSION
+from forensics.case.quote_views import RESHOWN_SQL
 from forensics.case.summaries import SUMMARIES
 from forensics.case.tables import LANDMARK
 
@@ -139,7 +140,9 @@ _KEPT = "CREATE OR REPLACE VIEW stored.reshown AS FROM temp.main.shown_again"
 NOW = "SELECT * FROM landmark_now"
 STORED = f"SELECT {', '.join(LANDMARK.names)} FROM stored.landmark"
 _SUMMARIES = "".join(summary.sql for summary in SUMMARIES)
-_RULE = hashlib.sha256(repr((TOOL_VERSION, _KIND, ENDS, _SUMMARIES)).encode()).hexdigest()
+_RULE = hashlib.sha256(
+    repr((TOOL_VERSION, _KIND, ENDS, RESHOWN_SQL, _SUMMARIES)).encode()
+).hexdigest()
 
 
 def note_reshown(connection: duckdb.DuckDBPyConnection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.case.claims import CLAIMED_OK
 from forensics.case.expressions import (
     RECEIVED,
     byte,
@@ -148,26 +149,60 @@ _AGAIN = """(
         HAVING count(*) > 1
     )
 )"""
-RESHOWN_SQL = f"""
-WITH shown AS (
-    SELECT o.source_id, o.source_line, o.observation_no, {RECEIVED} AS seen_at, q.signing_id,
-           {RECEIVED} IS NOT NULL AND coalesce(q.trusted, false) AS trusted
+# A gateway and a broker may both log one delivery, each with what it knows.
+_WHOSE = ("node_id", "container_id", "enclave_id", "workload_id")
+TOLD = (*_WHOSE, "peer", "backend_verifier", "nonce_issued_at", "quote_generated_at", "claimed_ok")
+"""Columns of an observation that logs of one delivery may tell or not."""
+_DELIVERY = "INTERVAL 5 MINUTE"
+_NAMES_MORE = " OR ".join(
+    f"{name} IS NOT NULL AND count({name}) FILTER (WHERE trusted) OVER before = 0" for name in TOLD
+)
+_AGREES = " AND ".join(
+    f"coalesce({name} = min({name}) FILTER (WHERE trusted) OVER before, true)" for name in _WHOSE
+)
+
+
+def order_showings(shown: str, event: str) -> str:
+    """A query for the rows of `reshown`, of a query `shown` for all sightings that may be in it.
+
+    `shown` has their ids, `signing_id`, `seen_at`, `trusted` and the columns `TOLD`; `event` are
+    the columns that are alike in one signing event.
+    """
+    return f"""
+SELECT observation_id, observation_no, signing_id, showing,
+       CASE WHEN NOT trusted THEN NULL
+            WHEN names_more AND agrees AND seen_at <= first_at + {_DELIVERY} THEN 1
+            ELSE place END AS trusted_showing
+FROM (
+    SELECT *, row_number() OVER event AS showing, count(*) OVER whole AS showings,
+           count(*) FILTER (WHERE trusted) OVER event AS place,
+           min(seen_at) FILTER (WHERE trusted) OVER whole AS first_at,
+           {_NAMES_MORE} AS names_more,
+           {_AGREES} AS agrees
+    FROM ({shown}) AS shown
+    WINDOW whole AS (PARTITION BY {event}),
+           event AS (
+               PARTITION BY {event} ORDER BY seen_at, observation_no
+               ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+           ),
+           before AS (
+               PARTITION BY {event} ORDER BY seen_at, observation_no
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           )
+) AS ordered
+WHERE showings > 1
+"""
+
+
+_LOGGED = ", ".join(f"o.{name}" for name in TOLD if name != "claimed_ok")
+RESHOWN_SQL = order_showings(
+    f"""
+    SELECT {observation_id("o")} AS observation_id, o.observation_no, q.signing_id,
+           {RECEIVED} AS seen_at, {RECEIVED} IS NOT NULL AND coalesce(q.trusted, false) AS trusted,
+           {_LOGGED}, {CLAIMED_OK} AS claimed_ok
     FROM ({show_quotes(_AGAIN)}) AS q
     JOIN stored.observation AS o ON o.quote_no = q.quote_no
     WHERE q.proven
-),
-ordered AS (
-    SELECT *, row_number() OVER event AS showing,
-           count(*) FILTER (WHERE trusted) OVER event AS trusted_showing,
-           count(*) OVER (PARTITION BY signing_id) AS showings
-    FROM shown
-    WINDOW event AS (
-        PARTITION BY signing_id
-        ORDER BY seen_at, observation_no ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
+    """,
+    "signing_id",
 )
-SELECT {observation_id("r")} AS observation_id, r.observation_no, r.signing_id, r.showing,
-       CASE WHEN r.trusted THEN r.trusted_showing END AS trusted_showing
-FROM ordered AS r
-WHERE r.showings > 1
-"""

@@ -26,6 +26,7 @@ import duckdb
 from forensics.case.contract import VIEWS
 from forensics.case.latencies import TOOK_MS
 from forensics.case.news import EVENTS
+from forensics.case.quote_views import TOLD, order_showings
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.lint import declare_views
@@ -44,32 +45,18 @@ _NUMBERS: Final = {
     "quote_no": ("quote_id", ("observation", "quote")),
 }
 _BEYOND: Final = 1_000_000
-_RESHOWN: Final = """
-SELECT observation_id, observation_no, signing_id, showing,
-       CASE WHEN trusted THEN trusted_showing END AS trusted_showing
-FROM (
-    SELECT observation_id, observation_no, signing_id, trusted,
-           row_number() OVER event AS showing,
-           count(*) FILTER (WHERE trusted) OVER event AS trusted_showing,
-           count(*) OVER (
-               PARTITION BY attestation_key_id, signature_r, signing_id, signed_id
-           ) AS showings
-    FROM (
-        SELECT o.observation_id, o.observation_no, o.received_at, q.attestation_key_id,
-               q.signature_r, q.signing_id, q.signed_id,
-               coalesce(q.trusted, FALSE) AND o.received_at IS NOT NULL AS trusted
-        FROM observation AS o
-        JOIN quote AS q ON q.quote_no = o.quote_no
-        WHERE q.proven OR q.trusted
-    ) AS shown
-    WHERE coalesce(signature_r, signing_id) IS NOT NULL
-    WINDOW event AS (
-        PARTITION BY attestation_key_id, signature_r, signing_id, signed_id
-        ORDER BY received_at, observation_no ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    )
-) AS ordered
-WHERE showings > 1
-"""
+_EVENT: Final = "attestation_key_id, signature_r, signing_id, signed_id"
+_RESHOWN: Final = order_showings(
+    f"""
+    SELECT o.observation_id, o.observation_no, {_EVENT}, o.received_at AS seen_at,
+           coalesce(q.trusted, FALSE) AND o.received_at IS NOT NULL AS trusted,
+           {", ".join(f"o.{name}" for name in TOLD)}
+    FROM observation AS o
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE (q.proven OR q.trusted) AND coalesce(signature_r, signing_id) IS NOT NULL
+    """,
+    _EVENT,
+)
 """The view `reshown`, from the columns that cases give."""
 _LATENCY: Final = f"""
 SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier,

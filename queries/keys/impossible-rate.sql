@@ -1,14 +1,14 @@
 -- ---
 -- id = "impossible-rate"
 -- title = "One attestation key at work faster, or in more places, than its platform can"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which attestation keys signed more than a quoting enclave can, or on two hosts by turns?"
 -- why = "A key that was extracted is used where it is convenient: in bulk, and beside the honest host that still uses it. A quoting enclave signs at some tens to hundreds a second, on one host."
--- inputs = ["observation", "quote"]
+-- inputs = ["observation", "quote", "reshown"]
 -- requires = ["quote"]
 -- scope = ["attestation_key_id"]
 -- suspects = "SELECT attestation_key_id FROM busy UNION SELECT attestation_key_id FROM roaming"
@@ -21,7 +21,7 @@
 -- attack = ["use of an extracted attestation key (WireTap, TEE.fail)"]
 -- spec = ["detector D17"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.max_quotes]
 -- type = "BIGINT"
@@ -97,43 +97,44 @@ roaming AS (
     GROUP BY attestation_key_id
     HAVING min(node_id) <> max(node_id)
 ),
--- Evidence shown again took no signature.
+-- Evidence shown again took no signature, and another log of its delivery may name the host.
 fresh AS (
     SELECT
+        s.attestation_key_id, q.ppid, s.node_id, o.observation_id, s.observation_no,
+        s.received_at, o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
+        b.attestation_key_id IS NOT NULL AS is_busy,
+        r.attestation_key_id IS NOT NULL AS is_roaming,
+        row_number() OVER (
+            PARTITION BY s.attestation_key_id, q.signature_r
+            ORDER BY s.received_at, s.observation_no
+        ) AS showing
+    FROM sighting AS s
+    JOIN observation AS o ON o.observation_no = s.observation_no
+    JOIN quote AS q ON q.quote_no = s.quote_no
+    LEFT JOIN busy AS b ON b.attestation_key_id = s.attestation_key_id
+    LEFT JOIN roaming AS r ON r.attestation_key_id = s.attestation_key_id
+    LEFT JOIN reshown AS a ON a.observation_no = s.observation_no AND a.trusted_showing > 1
+    WHERE (b.attestation_key_id IS NOT NULL OR r.attestation_key_id IS NOT NULL)
+        AND a.observation_no IS NULL
+),
+signed AS (
+    SELECT
         attestation_key_id, ppid, node_id, observation_id, observation_no, received_at,
-        made_at, verifier, is_busy, is_roaming,
         row_number() OVER (
             PARTITION BY attestation_key_id ORDER BY received_at, observation_no
         ) AS place
-    FROM (
-        SELECT
-            s.attestation_key_id, q.ppid, s.node_id, o.observation_id, s.observation_no,
-            s.received_at, o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
-            b.attestation_key_id IS NOT NULL AS is_busy,
-            r.attestation_key_id IS NOT NULL AS is_roaming,
-            row_number() OVER (
-                PARTITION BY s.attestation_key_id, q.signature_r
-                ORDER BY s.received_at, s.observation_no
-            ) AS showing
-        FROM sighting AS s
-        JOIN observation AS o ON o.observation_no = s.observation_no
-        JOIN quote AS q ON q.quote_no = s.quote_no
-        LEFT JOIN busy AS b ON b.attestation_key_id = s.attestation_key_id
-        LEFT JOIN roaming AS r ON r.attestation_key_id = s.attestation_key_id
-        WHERE b.attestation_key_id IS NOT NULL OR r.attestation_key_id IS NOT NULL
-    ) AS shown
-    WHERE showing = 1
+    FROM fresh
+    WHERE is_busy AND showing = 1
 ),
 -- More than max_quotes in less than rate_window: so many places on, and not yet so late.
 burst AS (
     SELECT
         a.attestation_key_id, a.place AS from_place, z.place AS to_place, a.received_at
-    FROM fresh AS a
-    JOIN fresh AS z
+    FROM signed AS a
+    JOIN signed AS z
         ON z.attestation_key_id = a.attestation_key_id
         AND z.place = a.place + $max_quotes
         AND z.received_at < a.received_at + $rate_window
-    WHERE a.is_busy
 ),
 bursting AS (
     SELECT
@@ -155,7 +156,7 @@ peak AS (
     FROM (
         SELECT f.attestation_key_id, count(*) AS quotes
         FROM burst_extent AS e
-        JOIN fresh AS f
+        JOIN signed AS f
             ON f.attestation_key_id = e.attestation_key_id
             AND f.place >= e.from_place AND f.place <= e.to_place
         GROUP BY f.attestation_key_id, floor(epoch(f.received_at) / epoch($rate_window))
@@ -212,7 +213,7 @@ told AS (
         f.attestation_key_id, 'burst' AS kind, f.ppid, f.node_id, f.observation_id,
         f.observation_no, f.received_at
     FROM burst_extent AS e
-    JOIN fresh AS f
+    JOIN signed AS f
         ON f.attestation_key_id = e.attestation_key_id
         AND f.place >= e.from_place AND f.place <= e.to_place
     UNION ALL

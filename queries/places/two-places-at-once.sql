@@ -1,7 +1,7 @@
 -- ---
 -- id = "two-places-at-once"
 -- title = "One identity alive in two places"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -20,7 +20,7 @@
 -- attack = ["enclave cloning", "exported channel key", "quote shown for another enclave"]
 -- spec = ["RFC 9334, section 10", "AMD 56860, REPORT_ID and REPORT_ID_MA", "detector D03"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.clock_tolerance]
 -- type = "INTERVAL"
@@ -249,7 +249,7 @@ shown AS (
         SELECT quote_no, signing_id
         FROM quote
         WHERE trusted AND signature_r IS NOT NULL
-            AND signing_id IN (SELECT signing_id FROM reshown WHERE trusted_showing > 1)
+            AND signing_id IN (SELECT signing_id FROM reshown WHERE showing > 1)
     ) AS q
     JOIN observation AS o ON o.quote_no = q.quote_no
     WHERE o.received_at IS NOT NULL AND o.enclave_id IS NOT NULL

@@ -262,7 +262,9 @@ RESHOWN = View(
         (
             "trusted_showing",
             INTEGER,
-            "1, 2, … of trusted quotes with a time alone; null for others",
+            "1, 2, … of trusted quotes with a time alone; 1 also up to 5 minutes after the first, "
+            "where a sighting names what none before it named, and no other host, container, "
+            "enclave or workload: it is another log of the same delivery; null for others",
         ),
     ),
 )
