@@ -2,7 +2,9 @@
 
 Each part of Intel's software spells a status in its own way: `OutOfDate` in TCB info,
 `STATUS_TCB_OUT_OF_DATE` in the QVL, `SGX_QL_QV_RESULT_OUT_OF_DATE` in QvE (which says CONFIG for
-CONFIGURATION), `TCB_OUT_OF_DATE` in the verification service (which puts an AND before it).
+CONFIGURATION), `TCB_OUT_OF_DATE` in the verification service (which puts an AND before it). Others
+have words of their own, EAR's `affirming` among them (draft-ietf-rats-ar4si, section 2.3); one that
+is neither known nor like a refusal says nothing, and its policy's word stands.
 """
 
 from __future__ import annotations
@@ -19,7 +21,14 @@ _PREFIXES: Final = ("", "TCB", "STATUSTCB", "SGXQLQVRESULT")
 # What verifiers in the field log for a good quote (design: `quote_status` OK).
 _GOOD: Final = (
     *("OK", "STATUSOK", "SGXQLQVRESULTOK", "SUCCESS", "VALID", "VERIFIED", "TRUSTED"),
-    *("ACCEPTED", "PASS", "PASSED"),
+    *("ACCEPTED", "PASS", "PASSED", "AFFIRMING"),
+)
+_LIMITED: Final = ("WARNING", "EXPIRED", "COLLATERALEXPIRED")  # like a weak status
+# Codes of Intel's that are no status, and what refusals are called.
+_REFUSAL: Final = (
+    "^(STATUS|SGXQL|NOT)|INVALID|FAIL|ERROR|REVOKED|REJECT|REFUSED|DENIED|DENY|FORBID|UNTRUSTED|"
+    "UNAUTHORI|UNVERIFIED|UNSUPPORTED|UNSPECIFIED|UNRECOGNI|MISMATCH|MALFORMED|CORRUPT|TAMPER|"
+    "CONTRAINDICATED|EXPIRED"
 )
 
 
@@ -55,15 +64,16 @@ CLAIMED_STATUS: Final = (
 """The TCB status that the verifier of an observation `o` logged, as Intel writes it in TCB info."""
 
 _WEAK: Final = [name for name in _STATUSES if name not in {_BEST, REVOKED}]
+_WORD: Final = _read_word("o.claimed_quote_status")
 CLAIMED_OK: Final = f"""
-CASE WHEN {_read_word("o.claimed_quote_status")} IN {_list([*_GOOD, *_spell(_BEST)])} THEN true
-     WHEN {_read_word("o.claimed_quote_status")}
-          IN {_list(word for name in _WEAK for word in _spell(name))}
+CASE WHEN {_WORD} IN {_list([*_GOOD, *_spell(_BEST)])} THEN true
+     WHEN {_WORD} IN {_list([*_LIMITED, *(word for name in _WEAK for word in _spell(name))])}
      THEN coalesce(o.claimed_policy_allowed, false)
-     WHEN o.claimed_quote_status IS NOT NULL THEN false
+     WHEN regexp_matches({_WORD}, '{_REFUSAL}') THEN false
+     WHEN o.claimed_quote_status IS NOT NULL THEN o.claimed_policy_allowed
      WHEN o.claimed_policy_allowed THEN true
 END
 """
 """Whether the verifier of an observation `o` called its quote good, as far as it said: a weaker
-status is good enough where its policy allowed it.
+status is good enough where its policy allowed it, and of a word that is not known the policy tells.
 """

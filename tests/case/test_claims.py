@@ -42,8 +42,14 @@ SPELLINGS = {
         "SGX_QL_QV_RESULT_TD_RELAUNCH_ADVISED_CONFIG_NEEDED",
     ],
 }
-GOOD = ("OK", "SGX_QL_QV_RESULT_OK", "STATUS_OK", "Success")
-BAD = ("INVALID_SIGNATURE", "GROUP_REVOKED", "17", "", "TCB", "NOT_OUT_OF_DATE")
+GOOD = ("OK", "SGX_QL_QV_RESULT_OK", "STATUS_OK", "Success", "affirming")
+LIMITED = ("warning", "expired")
+BAD = (
+    *("INVALID_SIGNATURE", "GROUP_REVOKED", "NOT_OUT_OF_DATE", "not ok", "SignatureInvalid"),
+    *("STATUS_QE_IDENTITY_OUT", "SGX_QL_TCBINFO_NOT_FOUND", "contraindicated", "Failure", "denied"),
+    *("PCK certificate expired", "unverified", "ERROR", "attestation failed"),
+)
+UNKNOWN = ("17", "0", "", "TCB", "verified (with advisories)", "unknown", "none")
 
 
 def read_claims(tmp_path: Path, claims: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -72,7 +78,9 @@ def test_the_level_outranks_the_quotes_status(tmp_path: Path) -> None:
 
 
 def test_what_is_no_status_is_none(tmp_path: Path) -> None:
-    claims = [{"quote_status": word, "tcb_level": word} for word in (*GOOD, *BAD)]
+    claims = [
+        {"quote_status": word, "tcb_level": word} for word in (*GOOD, *LIMITED, *BAD, *UNKNOWN)
+    ]
     found = read_claims(tmp_path, [*claims, {}])
     assert [row[0] for row in found] == [None] * len(found)
 
@@ -94,3 +102,14 @@ def test_good_and_bad_words(tmp_path: Path) -> None:
     claims = [{"quote_status": word, "policy_allowed": True} for word in (*GOOD, "UpToDate", *bad)]
     found = read_claims(tmp_path, claims)
     assert [row[1] for row in found] == [True] * (len(GOOD) + 1) + [False] * len(bad)
+
+
+def test_of_a_word_that_is_not_known_the_policy_tells(tmp_path: Path) -> None:
+    for allowed in (True, False, None):
+        more = {} if allowed is None else {"policy_allowed": allowed}
+        folder = tmp_path / str(allowed)
+        folder.mkdir()
+        words = (*UNKNOWN, *LIMITED)
+        found = read_claims(folder, [{"quote_status": word, **more} for word in words])
+        limited = [allowed is True] * len(LIMITED)
+        assert [row[1] for row in found] == [allowed] * len(UNKNOWN) + limited

@@ -332,6 +332,21 @@ def with_a_signature_that_does_not_hold(story: Story) -> None:
     story.receive(instance, session, quote, at(10, 0, 5))
 
 
+@finds("verdict-contradiction critical", "invalid-evidence medium")
+def called_good_in_a_word_of_its_own(story: Story) -> None:
+    instance = story.instance()
+    story.launch(instance, at(10))
+    session = story.session(instance, at(10, 0, 4.6))
+    quote = replace(story.quote(instance, session), signature=b"\1" * 64)
+    own = {"quote_status": "verified (with advisories)", "policy_allowed": True}
+    story.receive(instance, session, quote, at(10, 0, 5), **own)
+
+
+@finds()
+def good_in_a_word_of_its_own(story: Story) -> None:
+    story.begin(quote_status="verified (with advisories)", policy_allowed=True)
+
+
 @finds("policy-contradiction critical")
 def allowed_although_out_of_date(story: Story) -> None:
     story.begin(tcb_level="OUT_OF_DATE")

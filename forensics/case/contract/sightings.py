@@ -58,8 +58,8 @@ OBSERVATION = View(
             (
                 "claimed_ok",
                 BOOLEAN,
-                "the verifier said that the quote is good, or gave it a weaker TCB status that its "
-                "policy allowed; null: said nothing",
+                "the verifier said that the quote is good, or gave it a weaker TCB status, or a "
+                "word that is not known here, and its policy allowed it; null: said nothing",
             ),
             (
                 "claimed_status",
