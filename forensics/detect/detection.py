@@ -14,12 +14,13 @@ from forensics.case.news import EVENTS
 from forensics.detect.catalog import Catalog
 from forensics.detect.causes import Explainer, newest_entry
 from forensics.detect.detector import Detector
+from forensics.detect.doubts import find_doubtful
 from forensics.detect.feeds import Feed, find_cut_off, find_known_entry, read_feeds
 from forensics.detect.findings import OPEN, Finding
 from forensics.detect.inputs import loaded
 from forensics.detect.parameters import AS_OF
 from forensics.detect.run import DetectorRun, check_overrides, fail, find_missing, run_detector
-from forensics.detect.states import Round, renew
+from forensics.detect.states import Round, find_missed, renew
 from forensics.detect.store import load_detections, load_findings
 from forensics.detect.suppressions import Suppression, select_active
 from forensics.detect.triage import load_words
@@ -139,16 +140,17 @@ def detect(
     with loaded(connection, left):
         judge_each(left, judge_in_full)
     runs = [done[detector.id] for detector in detectors]
+    findings = [finding for run in runs for finding in run.findings]
     state = Round(
         at=at or as_of,
         judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
         blind=_find_blind(runs, previous, everything=not chosen),
+        doubtful=find_doubtful(connection, runs, find_missed(findings, previous)),
         waiting=frozenset(finding.fingerprint for run in runs for finding in run.waiting),
         suppressions=select_active(suppressions, at or as_of),
         words=load_words(connection),
         explain=Explainer(connection, runs, before),
     )
-    findings = [finding for run in runs for finding in run.findings]
     renewed = tuple(renew(findings, previous, state))
     standing = _has_evidence(connection), _is_custody_broken(connection)
     return Detection(renewed, tuple(runs), state.at, feeds, newest, known, *standing)

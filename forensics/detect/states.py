@@ -5,8 +5,9 @@
               ▼  │ reopened
             resolved, closed, suppressed   not open
 
-A finding that its detector no longer gives is resolved only when the detector judged again and
-nothing stood in its way; else it is unobserved, and stays open. Not looking is not finding nothing.
+A finding that its detector no longer gives is resolved only when the detector judged all that it is
+about again (`forensics.detect.doubts`); else it is unobserved, and stays open. Not looking is not
+finding nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ class Round:
 
     `judged`: what each detector that could look left unjudged, a count by id. `blind`: ids of those
     that could not look at all, or no longer exist. Findings of detectors in neither stay as they
-    were: nobody asked. `waiting` are fingerprints that wait for a feed. `explain` says what changed
-    a finding that is found (true) or gone (false).
+    were: nobody asked. `doubtful` are fingerprints of findings that may be about what could not be
+    judged, `waiting` of those that wait for a feed. `explain` says what changed a finding that is
+    found (true) or gone (false).
     """
 
     at: datetime | None = None
     judged: Mapping[str, int] = field(default_factory=dict)
     blind: Set[str] = frozenset()
+    doubtful: Set[str] = frozenset()
     waiting: Set[str] = frozenset()
     suppressions: tuple[Suppression, ...] = ()
     words: Mapping[str, Word] = field(default_factory=dict)
@@ -53,6 +56,12 @@ def renew(current: Iterable[Finding], previous: Iterable[Finding], run: Round) -
         if old.fingerprint not in renewed:
             renewed[old.fingerprint] = _miss(old, run)
     return rank(renewed.values())
+
+
+def find_missed(current: Iterable[Finding], previous: Iterable[Finding]) -> list[Finding]:
+    """The open findings that a run did not give."""
+    given = {finding.fingerprint for finding in current}
+    return [old for old in previous if old.state in OPEN and old.fingerprint not in given]
 
 
 def _meet(found: Finding, old: Finding | None, run: Round) -> Finding:
@@ -82,12 +91,9 @@ def _meet(found: Finding, old: Finding | None, run: Round) -> Finding:
 
 def _miss(old: Finding, run: Round) -> Finding:
     """An earlier finding that the run did not give."""
-    unjudged = run.judged.get(old.detector)
-    if unjudged is None and old.detector not in run.blind:
+    if old.detector not in run.judged and old.detector not in run.blind:
         return old
-    # More is unjudged than when it was seen: its subject may be among them.
-    doubtful = unjudged is None or unjudged > (old.unjudged or 0)
-    if doubtful or old.fingerprint in run.waiting:
+    if old.detector in run.blind or old.fingerprint in run.doubtful | run.waiting:
         if old.state not in OPEN:
             return old
         return _enter(old, old, "unobserved", run, run.explain(old, False))

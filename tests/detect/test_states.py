@@ -90,7 +90,7 @@ def test_a_recurring_finding_has_todays_words() -> None:
     "run",
     [
         pytest.param({"judged": {}, "blind": {DETECTOR.id}}, id="detector-blind"),
-        pytest.param({"judged": {DETECTOR.id: 1}}, id="more-unjudged-than-then"),
+        pytest.param({"doubtful": {FOUND.fingerprint}}, id="may-be-what-was-not-judged"),
         pytest.param({"waiting": {FOUND.fingerprint}}, id="waits-for-a-feed"),
     ],
 )
@@ -112,7 +112,7 @@ def test_unobserved_has_a_cause_of_its_own() -> None:
     asked: list[tuple[int, bool]] = []
     told = live(
         ([FOUND], by(0, "evidence")),
-        ([], by(1, "detector", judged={DETECTOR.id: 1})),
+        ([], by(1, "detector", doubtful={FOUND.fingerprint})),
         ([FOUND], by(2, "collateral")),
         ([FOUND], by(3, "time")),
     )
@@ -125,9 +125,9 @@ def test_unobserved_has_a_cause_of_its_own() -> None:
     ]
 
 
-def test_a_gap_that_was_there_before_hides_nothing() -> None:
-    gap = {"judged": {DETECTOR.id: 4}}
-    assert states(([FOUND], night(0, **gap)), ([], night(1, **gap))) == ["new", "resolved"]
+def test_what_is_about_something_else_hides_nothing() -> None:
+    gap = {"judged": {DETECTOR.id: 4}, "doubtful": {"another"}}
+    assert states(([FOUND], night(0)), ([], night(1, **gap))) == ["new", "resolved"]
 
 
 def test_a_detector_that_nobody_asked_changes_nothing() -> None:
@@ -204,7 +204,7 @@ def test_acknowledged_is_open() -> None:
 def test_findings_of_a_case_from_before_openings_were_kept() -> None:
     [after] = renew([FOUND], [replace(FOUND, state="recurring")], night(1))
     assert after.state == "recurring"
-    [gone] = renew([], [replace(FOUND, state="recurring", unjudged=None)], night(1))
+    [gone] = renew([], [replace(FOUND, state="recurring")], night(1))
     assert gone.state == "resolved"
 
 
