@@ -9,6 +9,8 @@ RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
 """When an observation `o` was received, as far as its own clocks tell."""
 RECEIVED_OR_NO_TIME = f"coalesce(epoch_us({RECEIVED}), {NO_TIME})"
 """The same in microseconds, as the moment of its receipt's verdict."""
+IS_EVIDENCE = "(o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)"
+"""Whether an observation `o` is of evidence, and no event of a type that is not known here."""
 
 
 def to_hex(expression: str) -> str:

@@ -7,13 +7,11 @@ loose before, and at what is new.
 
 from __future__ import annotations
 
-from forensics.case.expressions import RECEIVED, observation_id, to_hex
+from forensics.case.expressions import IS_EVIDENCE, RECEIVED, observation_id, to_hex
 from forensics.case.summary import Summary
 from forensics.case.tables import LOOSE_END
 
-_IS_EVIDENCE = (
-    f"{RECEIVED} IS NOT NULL AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)"
-)
+_IS_TIMED = f"{RECEIVED} IS NOT NULL AND {IS_EVIDENCE}"
 
 
 def _tell_loose_ends(challenges: str, sightings: str, releases: str) -> str:
@@ -39,21 +37,21 @@ SELECT 'answer', NULL, coalesce(o.enclave_id, o.container_id, {observation_id("o
        {RECEIVED}, o.observation_no
 FROM ({sightings}) AS o
 WHERE o.observation_no IN (
-    SELECT a.observation_no
-    FROM ({sightings}) AS a
-    ANTI JOIN stored.nonce AS n ON n.nonce = a.nonce
-    WHERE a.nonce IS NOT NULL AND EXISTS (SELECT 1 FROM stored.nonce)
+    SELECT o.observation_no
+    FROM ({sightings}) AS o
+    ANTI JOIN stored.nonce AS n ON n.nonce = o.nonce
+    WHERE o.nonce IS NOT NULL AND {IS_EVIDENCE} AND EXISTS (SELECT 1 FROM stored.nonce)
 )
 UNION ALL
 SELECT 'release', r.session_id, r.subject_id, r.happened_at, NULL
 FROM released AS r
-ANTI JOIN (SELECT o.session_id FROM stored.observation AS o WHERE {_IS_EVIDENCE}) AS s
+ANTI JOIN (SELECT o.session_id FROM stored.observation AS o WHERE {_IS_TIMED}) AS s
     ON s.session_id = r.session_id
 WHERE r.session_id IS NOT NULL
 UNION ALL
 SELECT 'release', NULL, r.subject_id, r.happened_at, NULL
 FROM released AS r
-ANTI JOIN (SELECT o.enclave_id FROM stored.observation AS o WHERE {_IS_EVIDENCE}) AS e
+ANTI JOIN (SELECT o.enclave_id FROM stored.observation AS o WHERE {_IS_TIMED}) AS e
     ON e.enclave_id = r.subject_id
 WHERE r.session_id IS NULL
 """

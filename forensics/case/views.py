@@ -10,6 +10,7 @@ from forensics.case import extras
 from forensics.case.claims import CLAIMED_OK, CLAIMED_STATUS
 from forensics.case.contract import REFERENCE_PAGE
 from forensics.case.expressions import (
+    IS_EVIDENCE,
     RECEIVED,
     RECEIVED_OR_NO_TIME,
     instant,
@@ -330,7 +331,7 @@ SELECT hour_no, CAST(sum(answers) AS BIGINT) AS answers, CAST(sum(releases) AS B
 FROM (
     SELECT {_hour(RECEIVED)} AS hour_no, count(*) AS answers, 0 AS releases
     FROM stored.observation AS o
-    WHERE o.nonce IS NOT NULL AND {RECEIVED} IS NOT NULL
+    WHERE o.nonce IS NOT NULL AND {RECEIVED} IS NOT NULL AND {IS_EVIDENCE}
     GROUP BY ALL
     UNION ALL
     SELECT {_hour("timestamp")}, 0, count(*)

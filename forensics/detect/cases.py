@@ -24,6 +24,7 @@ from typing import Any, Final
 import duckdb
 
 from forensics.case.contract import VIEWS
+from forensics.case.expressions import IS_EVIDENCE
 from forensics.case.latencies import TOOK_MS
 from forensics.case.news import EVENTS
 from forensics.case.quote_views import TOLD, order_showings
@@ -82,12 +83,13 @@ WHERE q.trusted AND a.observation_no IS NULL
   AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NULL
 GROUP BY ALL
 """
-_TRAFFIC: Final = """
+_TRAFFIC: Final = f"""
 SELECT CAST(floor(epoch(happened_at) / 3600) AS BIGINT) AS hour_no,
        count(*) FILTER (WHERE is_answer) AS answers,
        count(*) FILTER (WHERE NOT is_answer) AS releases
 FROM (
-    SELECT received_at AS happened_at, true AS is_answer FROM observation WHERE nonce IS NOT NULL
+    SELECT received_at AS happened_at, true AS is_answer FROM observation AS o
+    WHERE nonce IS NOT NULL AND {IS_EVIDENCE}
     UNION ALL
     SELECT timestamp, false FROM release WHERE coalesce(session_id, enclave_id) IS NOT NULL
 ) AS event
@@ -102,9 +104,9 @@ _EXTENT: Final = (
         f" UNION ALL SELECT '{view}', min(timestamp), max(timestamp) FROM {view}" for view in EVENTS
     )
 )
-_EVIDENCE: Final = """
-SELECT session_id, enclave_id FROM observation
-WHERE received_at IS NOT NULL AND (event_type = 'enclave_attestation' OR quote_id IS NOT NULL)
+_EVIDENCE: Final = f"""
+SELECT session_id, enclave_id FROM observation AS o
+WHERE received_at IS NOT NULL AND {IS_EVIDENCE}
 """
 _LOOSE_END: Final = f"""
 SELECT 'challenge' AS kind, nonce AS key_id, enclave_id AS subject_id,
@@ -116,9 +118,9 @@ GROUP BY nonce, enclave_id
 UNION ALL
 SELECT 'answer', NULL, coalesce(enclave_id, container_id, observation_id), received_at,
        observation_no
-FROM observation
+FROM observation AS o
 WHERE nonce IS NOT NULL AND nonce NOT IN (SELECT nonce FROM nonce WHERE nonce IS NOT NULL)
-  AND EXISTS (SELECT 1 FROM nonce)
+  AND {IS_EVIDENCE} AND EXISTS (SELECT 1 FROM nonce)
 UNION ALL
 SELECT 'release', session_id, coalesce(session_id, enclave_id), timestamp, NULL
 FROM release

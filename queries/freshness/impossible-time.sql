@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-time"
 -- title = "Evidence that was there before it could be"
--- version = 8
+-- version = 9
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -29,7 +29,7 @@
 -- attack = ["back-dated evidence", "edited log"]
 -- spec = ["RFC 9334, section 10 (freshness)", "RFC 5280, section 4.1.2.5 (validity)", "detector D52"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [totals.timed]
 -- kind = "key"
@@ -58,14 +58,21 @@
 -- reason = "evidence with other times, but without a time of receipt"
 -- count = """
 -- SELECT count(*) AS unjudged
--- FROM observation
+-- FROM evidence
 -- WHERE received_at IS NULL AND coalesce(nonce_issued_at, quote_generated_at) IS NOT NULL"""
 -- [[not_evaluable]]
 -- reason = "writer that gave one number to several events: its count starts again, and orders nothing"
 -- anew = true
 -- count = "SELECT count(*) AS unjudged FROM restarted"
 -- ---
-WITH made AS (
+WITH evidence AS NOT MATERIALIZED (
+    SELECT
+        observation_no, nonce, nonce_issued_at, quote_generated_at, received_at, verified_at,
+        node_id, backend_verifier
+    FROM observation
+    WHERE event_type = 'enclave_attestation' OR quote_no IS NOT NULL
+),
+made AS (
     SELECT tbs_id, min(not_before) AS not_before
     FROM certificate
     GROUP BY tbs_id
@@ -83,20 +90,20 @@ timed AS (
     FROM (
         SELECT
             'before_nonce' AS kind, '' AS host, coalesce(backend_verifier, 'verifier') AS verifier
-        FROM observation
+        FROM evidence
         WHERE nonce_issued_at IS NOT NULL AND received_at IS NOT NULL
         UNION ALL
         SELECT 'before_nonce', '', coalesce(backend_verifier, 'verifier')
-        FROM observation
+        FROM evidence
         WHERE nonce_issued_at IS NULL AND received_at IS NOT NULL
             AND nonce IN (SELECT nonce FROM nonce WHERE timestamp IS NOT NULL)
         UNION ALL
         SELECT 'before_making', coalesce(node_id, 'host'), coalesce(backend_verifier, 'verifier')
-        FROM observation
+        FROM evidence
         WHERE quote_generated_at IS NOT NULL AND received_at IS NOT NULL
         UNION ALL
         SELECT 'verified_first', '', coalesce(backend_verifier, 'verifier')
-        FROM observation
+        FROM evidence
         WHERE received_at IS NOT NULL AND verified_at IS NOT NULL
         UNION ALL
         SELECT 'before_certificate', '', coalesce(backend_verifier, 'verifier')
@@ -145,11 +152,11 @@ challenge AS (
 -- Challenges that came later than an answer to them, of which there are few.
 early AS (
     SELECT o.observation_no
-    FROM observation AS o
+    FROM evidence AS o
     JOIN challenge AS c ON c.nonce = o.nonce AND o.received_at + $clock_tolerance < c.last_at
     UNION
     SELECT observation_no
-    FROM observation
+    FROM evidence
     WHERE received_at + $clock_tolerance < nonce_issued_at
 ),
 asked AS (
@@ -168,9 +175,9 @@ broken AS (
             received_at AS happened_at
         FROM asked
         UNION ALL
-        SELECT observation_no, 'before_making', quote_generated_at, received_at FROM observation
+        SELECT observation_no, 'before_making', quote_generated_at, received_at FROM evidence
         UNION ALL
-        SELECT observation_no, 'verified_first', received_at, verified_at FROM observation
+        SELECT observation_no, 'verified_first', received_at, verified_at FROM evidence
         UNION ALL
         SELECT observation_no, 'before_certificate', not_before, received_at FROM certified
         UNION ALL

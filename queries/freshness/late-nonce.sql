@@ -1,7 +1,7 @@
 -- ---
 -- id = "late-nonce"
 -- title = "Evidence accepted after its challenge had expired"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -58,16 +58,21 @@
 --     FROM observation AS o
 --     JOIN nonce AS c ON c.nonce = o.nonce
 --     WHERE c.expires_at IS NULL
+--         AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
 --     UNION
 --     SELECT o.observation_no
 --     FROM observation AS o
 --     JOIN nonce AS c ON c.nonce = o.nonce
 --     WHERE o.received_at IS NULL
+--         AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
 -- ) AS untimed"""
 -- [[not_evaluable]]
 -- reason = "answer to a nonce that was issued too often to know which challenge it answers"
 -- count = """
--- SELECT count(*) AS unjudged FROM observation WHERE nonce IN (SELECT nonce FROM often)"""
+-- SELECT count(*) AS unjudged
+-- FROM observation
+-- WHERE nonce IN (SELECT nonce FROM often)
+--     AND (event_type = 'enclave_attestation' OR quote_no IS NOT NULL)"""
 -- ---
 -- Most nonces occur once: only what may repeat is grouped, and told apart by its first characters.
 WITH repeated AS (
@@ -114,6 +119,7 @@ pace AS (
         AND coalesce(c.session_id = o.session_id, TRUE)
         AND coalesce(c.enclave_id = o.enclave_id, TRUE)
     WHERE o.received_at IS NOT NULL
+        AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
     GROUP BY coalesce(o.backend_verifier, ''), c.issuer
 ),
 skew AS (
@@ -127,6 +133,7 @@ overdue AS (
         ON c.nonce = o.nonce
         AND epoch(o.received_at) - epoch(c.first_expiry) >= epoch($clock_tolerance)
     WHERE coalesce(o.claimed_ok, TRUE)
+        AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
 ),
 answer AS (
     SELECT
@@ -140,6 +147,7 @@ answer AS (
     WHERE o.nonce IN (SELECT nonce FROM overdue)
         AND c.nonce IN (SELECT nonce FROM overdue)
         AND o.received_at IS NOT NULL AND coalesce(o.claimed_ok, TRUE)
+        AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
 ),
 -- A nonce that was issued more than once is late when it is late for every issue.
 late AS (

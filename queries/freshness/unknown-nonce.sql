@@ -1,7 +1,7 @@
 -- ---
 -- id = "unknown-nonce"
 -- title = "Evidence for a challenge that nobody issued, or that was issued to somebody else"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -22,7 +22,7 @@
 -- attack = ["nonce substitution", "relay"]
 -- spec = ["RFC 9334, section 10.2", "detector D05"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.answer_time]
 -- type = "INTERVAL"
@@ -95,6 +95,7 @@ other AS (
     LEFT JOIN nonce AS n
         ON n.nonce = o.nonce AND n.session_id = o.session_id AND n.enclave_id = o.enclave_id
     WHERE o.nonce IS NOT NULL AND n.nonce IS NULL
+        AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
 ),
 strange AS (
     SELECT

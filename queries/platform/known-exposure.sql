@@ -1,7 +1,7 @@
 -- ---
 -- id = "known-exposure"
 -- title = "Platforms that are open to a known attack"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -20,7 +20,7 @@
 -- attack = ["attestation key extraction (Foreshadow, SGAxe, CrossTalk, AEPIC)", "memory bus interposer (WireTap, Battering RAM, TEE.fail)"]
 -- spec = ["Intel PCS, TCB info v3, advisoryIDs", "spec/dcap-verification.md, section 6", "detector D22"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- exposure = "key_extraction: an advisory of the level is one of those known to have given away attestation keys; advisory: other advisories of the level; memory_interposer: memory encryption of the scalable kind, which repeats its ciphertext"
@@ -53,6 +53,16 @@
 --     GROUP BY u.observation_no
 --     HAVING bool_or(coalesce(v.outcome, 'undetermined') = 'undetermined')
 -- ) AS unknown_level"""
+-- [[not_evaluable]]
+-- reason = "a TCB status at receipt, and none in hindsight: advisories that came since are not known"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- JOIN verdict AS r
+--     ON r.observation_no = o.observation_no AND r.moment = 'receipt' AND r.status IS NOT NULL
+-- LEFT JOIN verdict AS h ON h.observation_no = o.observation_no AND h.moment = 'hindsight'
+-- WHERE q.trusted AND q.fmspc IS NOT NULL AND coalesce(h.outcome, 'undetermined') = 'undetermined'"""
 -- [[not_evaluable]]
 -- reason = "quote proven, but under no trust anchor of the case, or not verified"
 -- count = """

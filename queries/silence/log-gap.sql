@@ -1,7 +1,7 @@
 -- ---
 -- id = "log-gap"
 -- title = "A hole in a verifier's log"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -14,7 +14,7 @@
 -- again = "SELECT nonce FROM asked UNION ALL SELECT nonce FROM within"
 -- discriminator = ["kind", "since"]
 -- grain = "one row per writer that counts; one row per instance and run of unanswered challenges"
--- nulls = "challenges for nobody in particular, and events without a count or with one below zero, say nothing of holes; challenges of which the log could not yet have the answer are counted"
+-- nulls = "challenges for nobody in particular, and events without a count or with one below zero, say nothing of holes; an event of any type that names a challenge is one, since it was logged; challenges of which the log could not yet have the answer are counted"
 -- false_positives = ["an instance that died, or that lost its connection, after it asked for challenges", "a log that was rotated, or kept for a shorter time: the hole is then everybody's", "a writer that logs a sample: more than half of its numbers are missing"]
 -- blind_spots = ["a hole at the beginning or the end of a count", "who deletes the challenges as well", "a writer that does not count and a verifier that does not log its nonces"]
 -- attack = ["log suppression"]
