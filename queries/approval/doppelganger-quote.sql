@@ -1,7 +1,7 @@
 -- ---
 -- id = "doppelganger-quote"
 -- title = "A good quote of code that nobody approved"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -61,6 +61,15 @@
 --     GROUP BY c.observation_no
 --     HAVING NOT bool_or(f.certain)
 -- ) AS hanging"""
+-- [[not_evaluable]]
+-- reason = "quote without a word from its verifier, and without a verdict of its own: whether it was accepted is not known"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+-- WHERE o.claimed_ok IS NULL AND coalesce(q.proven, TRUE)
+--     AND coalesce(v.outcome, 'undetermined') = 'undetermined'"""
 -- ---
 WITH named_workload AS (
     SELECT workload_id FROM workload WHERE workload_id IS NOT NULL

@@ -1,7 +1,7 @@
 -- ---
 -- id = "expired-collateral-accepted"
 -- title = "OK under collateral or certificates that had expired"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -26,13 +26,13 @@
 -- WHERE o.received_at >= i.first_at OR o.collateral_fetched_at >= i.first_at"""
 -- discriminator = ["kind", "item"]
 -- grain = "one row per verifier, else instance, and kind and item"
--- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; only the time of its fetch says what a verifier judged with: where that is not logged, or newer may have come since, the finding is unresolved and medium, as verdict-contradiction's is where collateral may have been other; lists that were all issued later are not expired, and counted"
+-- nulls = "an OK without a quote, without a time or without any collateral in the case is counted; only the time of its fetch says what a verifier judged with: where that is not logged, or newer may have come since, the finding is unresolved and medium, as verdict-contradiction's is where collateral may have been other; lists that were all issued later are not expired, and counted; so is a fetch before anything that the case has was issued"
 -- false_positives = ["unresolved: the verifier had newer collateral than the case", "a grace period that the operator declared", "a verifier whose clock is wrong by margin_ms or more: nothing in the data ties it to the clock of the collateral's issuer"]
 -- blind_spots = ["a verifier that logs a fetch that it never made", "a fetch from a cache that itself served expired documents"]
 -- attack = ["frozen collateral", "suppressed revocation"]
 -- spec = ["Intel SGX DCAP: nextUpdate of TCB info, enclave identity and CRLs", "detector D30"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "fetched: by its own log the verifier had nothing newer; certificate: a certificate of the evidence or of the collateral's signer had expired; unresolved: the newest that the case has had expired"
@@ -56,6 +56,23 @@
 -- WHERE o.claimed_ok
 --     AND v.outcome = 'undetermined'
 --     AND v.tcb_info_id IS NULL"""
+-- [[not_evaluable]]
+-- reason = "claimed OK with collateral fetched before anything that the case has was issued"
+-- count = """
+-- SELECT count(DISTINCT o.observation_no) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+-- JOIN (
+--     SELECT tee, fmspc, pck_ca, item, min(held_from) AS first_at
+--     FROM owed
+--     GROUP BY tee, fmspc, pck_ca, item
+-- ) AS f
+--     ON f.tee IS NOT DISTINCT FROM q.tee
+--     AND f.fmspc IS NOT DISTINCT FROM q.fmspc
+--     AND f.pck_ca IS NOT DISTINCT FROM q.pck_ca
+--     AND o.collateral_fetched_at < f.first_at
+-- WHERE o.claimed_ok"""
 -- [[not_evaluable]]
 -- reason = "claimed OK, but the quote was not kept"
 -- count = "SELECT count(*) AS unjudged FROM observation WHERE claimed_ok AND quote_id IS NULL"

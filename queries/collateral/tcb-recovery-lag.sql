@@ -1,7 +1,7 @@
 -- ---
 -- id = "tcb-recovery-lag"
 -- title = "A platform that does not follow the TCB recovery"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "medium"
@@ -15,13 +15,13 @@
 -- dated = ["collateral"]
 -- discriminator = ["tee"]
 -- grain = "one row per platform and TEE"
--- nulls = "a platform without PPID is told by its attestation key; out of date by a TCB info that has no date is counted"
+-- nulls = "a platform without PPID is told by its attestation key; out of date by a TCB info that has no date is counted, and so is evidence without a status at receipt"
 -- false_positives = ["a vendor that has no update yet: every platform of the family lags, and the finding is low", "a host that is kept back on purpose"]
 -- blind_spots = ["the demotion is dated by the first archived TCB info with that evaluation number: it may be older", "a forger who keeps to a platform that is never asked again"]
 -- attack = ["extracted attestation key", "known vulnerability of the platform"]
 -- spec = ["Intel SGX DCAP: TCB recovery", "detector D31"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.patience]
 -- type = "INTERVAL"
@@ -55,6 +55,15 @@
 --     AND v.outcome = 'accepted'
 --     AND strpos(v.status, 'OutOfDate') > 0
 --     AND (v.tcb_evaluation_data_number IS NULL OR c.issued_at IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "no TCB status at receipt, or no time of it"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM observation AS o
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- LEFT JOIN verdict AS v ON v.observation_no = o.observation_no AND v.moment = 'receipt'
+-- WHERE q.trusted AND q.fmspc IS NOT NULL
+--     AND (o.received_at IS NULL OR coalesce(v.outcome, 'undetermined') = 'undetermined')"""
 -- ---
 WITH issue AS (
     SELECT id AS tee, fmspc, tcb_evaluation_data_number AS number, min(issued_at) AS issued_at

@@ -1,7 +1,7 @@
 -- ---
 -- id = "hindsight-exposure"
 -- title = "Good at the time, bad by what is known now"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -13,13 +13,13 @@
 -- scope = ["session_id"]
 -- discriminator = ["kind", "status"]
 -- grain = "one row per platform, kind and status in hindsight"
--- nulls = "a hindsight that is undetermined (no collateral in force at that moment) is counted; a platform without PPID is told by its attestation key"
+-- nulls = "a hindsight that is undetermined (no collateral in force at that moment) is counted, and so is a receipt that is, where hindsight is bad; a platform without PPID is told by its attestation key"
 -- false_positives = ["a TCB level that Intel graded down without an attack that concerns you: advisory_ids say which", "a hindsight at a moment when the platform had long been updated: the finding is about the quotes of before"]
 -- blind_spots = ["a verifier's fault is verdict-contradiction's business: only verdicts that were right count here", "approvals that were withdrawn"]
 -- attack = ["vulnerability before its disclosure", "key extraction before its revocation"]
 -- spec = ["Intel SGX DCAP: TCB recovery", "detector D35"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.accept]
 -- type = "VARCHAR[]"
@@ -48,6 +48,15 @@
 -- FROM verdict AS r
 -- JOIN verdict AS h ON h.observation_no = r.observation_no AND h.moment = 'hindsight'
 -- WHERE r.moment = 'receipt' AND r.outcome = 'accepted' AND h.outcome = 'undetermined'"""
+-- [[not_evaluable]]
+-- reason = "bad in hindsight, but no collateral in force at receipt: whether it was good then is not known"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM fallen AS f
+-- JOIN observation AS o ON o.observation_no = f.observation_no
+-- JOIN quote AS q ON q.quote_no = o.quote_no
+-- LEFT JOIN verdict AS r ON r.observation_no = f.observation_no AND r.moment = 'receipt'
+-- WHERE q.trusted AND coalesce(r.outcome, 'undetermined') = 'undetermined'"""
 -- ---
 -- Of few statuses: good enough or not, under some policy.
 WITH weighed AS (
