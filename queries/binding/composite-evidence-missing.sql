@@ -1,25 +1,25 @@
 -- ---
 -- id = "composite-evidence-missing"
 -- title = "Half of the evidence that a workload must bring"
--- version = 1
+-- version = 2
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = false
 -- question = "Which workloads that must attest a GPU or a TPM together with the CPU were accepted without that evidence, or with some of another challenge?"
 -- why = "A confidential GPU beside an attested CPU is not attested by it. Where the second half is missing, or answers another nonce, the data goes to a device that nobody looked at."
--- inputs = ["observation", "workload"]
+-- inputs = ["observation", "quote", "reference_value", "workload"]
 -- requires = ["workload", "observation"]
 -- scope = ["observation_id"]
 -- discriminator = ["kind", "device"]
 -- grain = "one row per instance, device and kind"
--- nulls = "a workload whose manifest names no evidence must bring none; an event without a workload is not held to any; a device whose evidence names no nonce cannot be told to be unbound; refusals are no finding, no word from the verifier counts as accepted"
+-- nulls = "a workload whose manifest names no evidence must bring none; evidence that names no workload is held to the one whose reference values it fits, and counted where that is none or several; a device whose evidence names no nonce cannot be told to be unbound; refusals are no finding, no word from the verifier counts as accepted"
 -- false_positives = ["a manifest that demands a GPU of instances that have none"]
 -- blind_spots = ["that the device's own evidence verifies is not checked: it is kept and not judged", "evidence under names that the view does not know"]
 -- attack = ["unattested accelerator", "device evidence of another machine"]
 -- spec = ["RFC 9334, section 3.3 (composite device)", "NVIDIA confidential computing, attestation nonce", "detector D56"]
 -- created = 2026-11-23
--- updated = 2026-11-23
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "missing: no evidence of the device; claimed_only: a verdict about it, and nothing to verify it by; unbound: its evidence answers another nonce"
@@ -38,15 +38,63 @@
 -- FROM workload
 -- WHERE array_to_string(list_sort(list_distinct(evidence)), ' ')
 --     NOT IN ('', 'gpu', 'gpu tpm', 'tpm')"""
+-- [[not_evaluable]]
+-- reason = "evidence that names no workload of the manifests, and fits the reference values of none or of several"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM unnamed AS u
+-- LEFT JOIN recognized AS r ON r.observation_no = u.observation_no
+-- WHERE r.observation_no IS NULL AND EXISTS (SELECT 1 FROM demand)"""
 -- ---
-WITH demand AS (
+-- Evidence that names no workload of the manifests is of the only one whose reference values it fits.
+WITH named AS (
+    SELECT workload_id FROM workload WHERE workload_id IS NOT NULL
+    UNION
+    SELECT workload_id FROM reference_value WHERE workload_id IS NOT NULL
+),
+unnamed AS (
+    SELECT
+        o.observation_no, coalesce(q.mrenclave, q.mrtd, q.measurement) AS code, q.mrsigner,
+        q.isv_prodid, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.host_data
+    FROM observation AS o
+    LEFT JOIN named AS n ON n.workload_id = o.workload_id
+    LEFT JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE n.workload_id IS NULL
+        AND (o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)
+        AND coalesce(o.claimed_ok, TRUE)
+),
+fit AS (
+    SELECT u.observation_no, r.workload_id
+    FROM unnamed AS u
+    JOIN reference_value AS r
+        ON coalesce(r.mrenclave, r.mrtd, r.measurement) = u.code
+        AND coalesce(r.mrsigner = u.mrsigner, TRUE)
+        AND coalesce(r.isv_prodid = u.isv_prodid, TRUE)
+        AND coalesce(r.rtmr0 = u.rtmr0, TRUE) AND coalesce(r.rtmr1 = u.rtmr1, TRUE)
+        AND coalesce(r.rtmr2 = u.rtmr2, TRUE) AND coalesce(r.rtmr3 = u.rtmr3, TRUE)
+        AND coalesce(r.host_data = u.host_data, TRUE)
+    UNION ALL
+    SELECT u.observation_no, r.workload_id
+    FROM unnamed AS u
+    JOIN reference_value AS r
+        ON r.mrsigner = u.mrsigner
+        AND coalesce(r.mrenclave, r.mrtd, r.measurement) IS NULL
+        AND coalesce(r.isv_prodid = u.isv_prodid, TRUE)
+),
+recognized AS (
+    SELECT observation_no, min(workload_id) AS workload_id
+    FROM fit
+    GROUP BY observation_no
+    HAVING min(workload_id) = max(workload_id)
+),
+demand AS (
     SELECT workload_id, 'gpu' AS device FROM workload WHERE list_contains(evidence, 'gpu')
     UNION ALL
     SELECT workload_id, 'tpm' AS device FROM workload WHERE list_contains(evidence, 'tpm')
 ),
 held AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.workload_id, o.node_id, d.device,
+        o.observation_id, o.observation_no, o.received_at, d.workload_id, o.node_id, d.device,
         CASE
             WHEN o.enclave_id IS NOT NULL THEN 'enclave'
             WHEN o.container_id IS NOT NULL THEN 'container'
@@ -58,7 +106,8 @@ held AS (
         CASE d.device WHEN 'gpu' THEN o.gpu_nonce ELSE o.tpm_nonce END AS device_nonce,
         o.nonce
     FROM observation AS o
-    JOIN demand AS d ON d.workload_id = o.workload_id
+    LEFT JOIN recognized AS r ON r.observation_no = o.observation_no
+    JOIN demand AS d ON d.workload_id = coalesce(r.workload_id, o.workload_id)
     WHERE (o.event_type = 'enclave_attestation' OR o.quote_id IS NOT NULL)
         AND coalesce(o.claimed_ok, TRUE)
 ),

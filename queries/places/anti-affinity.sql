@@ -1,26 +1,26 @@
 -- ---
 -- id = "anti-affinity"
 -- title = "Replicas that share a platform although they must not"
--- version = 5
+-- version = 6
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
 -- sig = true
 -- question = "Which instances of a workload that is declared one_per_platform lived on one platform at the same time?"
 -- why = "Replicas are kept apart so that one machine, or whoever holds it, is not the majority. Names of hosts can lie about that; PPIDs of quotes do not."
--- inputs = ["observation", "quote", "reshown", "workload"]
+-- inputs = ["observation", "quote", "reference_value", "reshown", "workload"]
 -- requires = ["workload", "quote"]
 -- scope = ["ppid", "chip_id"]
 -- suspects = "SELECT ppid, ppid AS chip_id FROM together"
 -- discriminator = ["workload_id"]
 -- grain = "one row per platform and workload"
--- nulls = "a platform without PPID and evidence without an enclave id or a time are counted where the workload is declared; a workload that is not declared demands nothing"
+-- nulls = "a platform without PPID and evidence without an enclave id or a time are counted where the workload is declared; evidence that names no workload is of the one whose reference values it fits, and counted where that is none or several; a workload that is not declared demands nothing"
 -- false_positives = ["a replica that is replaced on its own host: old and new overlap for no longer than handover"]
 -- blind_spots = ["replicas that attest so seldom that their lives do not overlap in the evidence", "several platforms in one machine"]
 -- attack = ["concentration of replicas", "majority by one host"]
 -- spec = ["Intel PCK certificate profile, PPID", "detector D54"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.handover]
 -- type = "INTERVAL"
@@ -45,18 +45,67 @@
 -- count = """
 -- SELECT count(*) AS unjudged
 -- FROM observation AS o
--- JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
+-- LEFT JOIN recognized AS r ON r.observation_no = o.observation_no
+-- JOIN workload AS w ON w.workload_id = coalesce(r.workload_id, o.workload_id) AND w.one_per_platform
 -- JOIN quote AS q ON q.quote_no = o.quote_no
 -- WHERE q.trusted AND (coalesce(q.ppid, q.chip_id) IS NULL OR o.enclave_id IS NULL OR o.received_at IS NULL)"""
+-- [[not_evaluable]]
+-- reason = "evidence that names no workload of the manifests, and fits the reference values of none or of several"
+-- count = """
+-- SELECT count(*) AS unjudged
+-- FROM unnamed AS u
+-- LEFT JOIN recognized AS r ON r.observation_no = u.observation_no
+-- WHERE r.observation_no IS NULL AND EXISTS (SELECT 1 FROM workload WHERE one_per_platform)"""
 -- ---
--- Evidence shown again says nothing about where its maker is now.
-WITH sighting AS (
+-- Evidence that names no workload of the manifests is of the only one whose reference values it fits.
+WITH named AS (
+    SELECT workload_id FROM workload WHERE workload_id IS NOT NULL
+    UNION
+    SELECT workload_id FROM reference_value WHERE workload_id IS NOT NULL
+),
+unnamed AS (
     SELECT
-        o.workload_id, o.enclave_id, coalesce(q.ppid, q.chip_id) AS ppid, o.observation_id,
+        o.observation_no, coalesce(q.mrenclave, q.mrtd, q.measurement) AS code, q.mrsigner,
+        q.isv_prodid, q.rtmr0, q.rtmr1, q.rtmr2, q.rtmr3, q.host_data
+    FROM observation AS o
+    LEFT JOIN named AS n ON n.workload_id = o.workload_id
+    JOIN quote AS q ON q.quote_no = o.quote_no
+    WHERE n.workload_id IS NULL AND q.trusted
+),
+fit AS (
+    SELECT u.observation_no, r.workload_id
+    FROM unnamed AS u
+    JOIN reference_value AS r
+        ON coalesce(r.mrenclave, r.mrtd, r.measurement) = u.code
+        AND coalesce(r.mrsigner = u.mrsigner, TRUE)
+        AND coalesce(r.isv_prodid = u.isv_prodid, TRUE)
+        AND coalesce(r.rtmr0 = u.rtmr0, TRUE) AND coalesce(r.rtmr1 = u.rtmr1, TRUE)
+        AND coalesce(r.rtmr2 = u.rtmr2, TRUE) AND coalesce(r.rtmr3 = u.rtmr3, TRUE)
+        AND coalesce(r.host_data = u.host_data, TRUE)
+    UNION ALL
+    SELECT u.observation_no, r.workload_id
+    FROM unnamed AS u
+    JOIN reference_value AS r
+        ON r.mrsigner = u.mrsigner
+        AND coalesce(r.mrenclave, r.mrtd, r.measurement) IS NULL
+        AND coalesce(r.isv_prodid = u.isv_prodid, TRUE)
+),
+recognized AS (
+    SELECT observation_no, min(workload_id) AS workload_id
+    FROM fit
+    GROUP BY observation_no
+    HAVING min(workload_id) = max(workload_id)
+),
+-- Evidence shown again says nothing about where its maker is now.
+sighting AS (
+    SELECT
+        w.workload_id, o.enclave_id, coalesce(q.ppid, q.chip_id) AS ppid, o.observation_id,
         o.observation_no, o.received_at, o.quote_generated_at AS made_at,
         o.backend_verifier AS verifier
     FROM observation AS o
-    JOIN workload AS w ON w.workload_id = o.workload_id AND w.one_per_platform
+    LEFT JOIN recognized AS r ON r.observation_no = o.observation_no
+    JOIN workload AS w
+        ON w.workload_id = coalesce(r.workload_id, o.workload_id) AND w.one_per_platform
     JOIN quote AS q ON q.quote_no = o.quote_no
     LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
     WHERE q.trusted
