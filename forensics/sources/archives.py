@@ -1,4 +1,4 @@
-"""Archives: the members of a gzip, zstd, zip or tar file as entries, read in place.
+"""Archives: the members of a zip, tar or compressed file as entries, read in place.
 
 Nothing is written to disk and member names are only labels. What comes out is charged to one
 budget per top-level archive, so that no nesting of bombs can exceed it.
@@ -13,17 +13,21 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Final
 
 from forensics.errors import EvidenceError
 from forensics.sources.entries import Entry, describe_special, entry_of_bytes
-from forensics.sources.inflate import GZIP, ZSTD, Budget, Codec, Damage, open_inflated
+from forensics.sources.inflate import BZIP2, GZIP, XZ, ZSTD, Budget, Codec, Damage, open_inflated
 from forensics.sources.limits import MIB, Limits
 from forensics.sources.sniff import Kind
 from forensics.sources.tar import iterate_tar, skip
 
-STREAM_SUFFIXES = (".gz", ".zst", ".zstd")
-_SUFFIXES = {**dict.fromkeys(STREAM_SUFFIXES, ""), ".tgz": ".tar", ".tzst": ".tar"}
+COMPRESSED: Final = {Kind.GZIP: GZIP, Kind.ZSTD: ZSTD, Kind.XZ: XZ, Kind.BZIP2: BZIP2}
+STREAM_SUFFIXES = (".gz", ".zst", ".zstd", ".xz", ".bz2")
+_SUFFIXES = {
+    **dict.fromkeys(STREAM_SUFFIXES, ""),
+    **dict.fromkeys((".tgz", ".tzst", ".txz", ".tbz2", ".tbz"), ".tar"),
+}
 _ZIP_DIRECTORY_LIMIT = 32 * MIB
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError)
@@ -35,10 +39,8 @@ def iterate_members(archive: Entry, kind: Kind, budget: Budget, limits: Limits) 
     Raises `EvidenceError` (`bad-archive`, `expansion-limit`, `unsupported-archive`), perhaps after
     good members. Reading a member may raise them as well.
     """
-    if kind is Kind.GZIP:
-        members = _iterate_inflated(archive, GZIP, budget)
-    elif kind is Kind.ZSTD:
-        members = _iterate_inflated(archive, ZSTD, budget)
+    if codec := COMPRESSED.get(kind):
+        members = _iterate_inflated(archive, codec, budget)
     elif kind is Kind.ZIP:
         members = _iterate_zip(archive, budget)
     else:

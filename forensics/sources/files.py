@@ -16,7 +16,10 @@ CRL = "crl"
 _REFUSALS = {
     Kind.EMPTY: ("empty", "the file is empty"),
     Kind.WRAPPED_REPORT: ("unsupported-wrapper", "Azure's HCL report: cut out the report in it"),
-    Kind.OTHER_ARCHIVE: ("unsupported-archive", "only gzip, zstd, zip and tar are opened"),
+    Kind.OTHER_ARCHIVE: (
+        "unsupported-archive",
+        "only gzip, zstd, xz, bzip2, zip and tar are opened",
+    ),
     Kind.UTF16: ("not-utf8", "text in UTF-16"),
     Kind.UNRECOGNISED: ("unrecognised-content", "nothing that this tool knows"),
 }

@@ -1,4 +1,4 @@
-"""Bounded decompression of gzip and zstd streams.
+"""Bounded decompression of gzip, zstd, xz and bzip2 streams.
 
 Compressed input goes in by small pieces, so that no piece can expand to more than some tens of
 MiB at once, and every byte that comes out is charged to the budget of the top-level archive.
@@ -6,7 +6,9 @@ MiB at once, and every byte that comes out is charged to the budget of the top-l
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
@@ -17,6 +19,7 @@ from forensics.errors import EvidenceError
 from forensics.sources.limits import Limits
 
 _WINDOW_LIMIT = 1 << 27  # zstd --long=27, the most that its own tool opens unasked
+_XZ_MEMORY = 1 << 27  # B; xz -9 takes 65 MiB
 
 
 class Budget:
@@ -38,7 +41,7 @@ class Budget:
 
 
 class Decompressor(Protocol):
-    """What zlib's and zstandard's decompression objects have in common."""
+    """What the decompression objects of the libraries have in common."""
 
     @property
     def eof(self) -> bool: ...
@@ -66,9 +69,17 @@ def _begin_zstd() -> Decompressor:
     return zstandard.ZstdDecompressor(max_window_size=_WINDOW_LIMIT).decompressobj()
 
 
-# zlib expands at most 1032 times; four bytes of zstd can name a block of 128 KiB.
+def _begin_xz() -> Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+# zlib expands at most 1032 times, xz some 7000 times; four bytes of zstd can name a block of 128
+# KiB, and thirty of bzip2 one of 900 kB, which its runs make 46 MB.
 GZIP = Codec("gzip", _begin_gzip, 1 << 14)
 ZSTD = Codec("zstd", _begin_zstd, 1 << 10)
+XZ = Codec("xz", _begin_xz, 1 << 12)
+BZIP2 = Codec("bzip2", bz2.BZ2Decompressor, 1 << 4)
+_ERRORS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError)
 
 
 class Damage:
@@ -125,7 +136,7 @@ class InflatingReader(io.RawIOBase):
             self._frame = self._codec.begin()
         try:
             output = self._frame.decompress(data)
-        except (zlib.error, zstandard.ZstdError) as error:
+        except _ERRORS as error:
             return self._break(f"{self._codec.name}: {error}")
         if self._frame.eof:
             self._unused, self._frame = self._frame.unused_data, None

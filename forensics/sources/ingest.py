@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from forensics.case.records import Problem, Record, SourceHeader
 from forensics.case.writer import Writer
 from forensics.errors import EvidenceError, UsageError
-from forensics.sources.archives import iterate_members
+from forensics.sources.archives import COMPRESSED, iterate_members
 from forensics.sources.entries import (
     Content,
     Entry,
@@ -253,7 +253,7 @@ class _Ingest:
                 raise EvidenceError("nesting-limit", f"archives nested more than {nesting} deep")
             budget = budget or Budget(header.size, self._limits)
             # One compressed file is still a file of its folder; other archives are folders.
-            alone = kind in (Kind.GZIP, Kind.ZSTD)
+            alone = kind in COMPRESSED
             pairing = outer if alone else Pairing(self._limits.held_for_pairing)
             try:
                 problem = self._take_members(entry, kind, pairing, budget, nesting + 1)

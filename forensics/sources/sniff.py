@@ -33,6 +33,8 @@ class Kind(StrEnum):
     YAML = "yaml"
     GZIP = "gzip"
     ZSTD = "zstd"
+    XZ = "xz"
+    BZIP2 = "bzip2"
     ZIP = "zip"
     TAR = "tar"
     OTHER_ARCHIVE = "other_archive"
@@ -40,15 +42,15 @@ class Kind(StrEnum):
     UNRECOGNISED = "unrecognised"
 
 
-ARCHIVES = frozenset({Kind.GZIP, Kind.ZSTD, Kind.ZIP, Kind.TAR})
+ARCHIVES = frozenset({Kind.GZIP, Kind.ZSTD, Kind.XZ, Kind.BZIP2, Kind.ZIP, Kind.TAR})
 
 _MAGIC = {
     b"\x1f\x8b": Kind.GZIP,
     b"\x28\xb5\x2f\xfd": Kind.ZSTD,
     b"PK\x03\x04": Kind.ZIP,
     b"PK\x05\x06": Kind.ZIP,
-    b"\xfd7zXZ\x00": Kind.OTHER_ARCHIVE,
-    b"BZh": Kind.OTHER_ARCHIVE,
+    b"\xfd7zXZ\x00": Kind.XZ,
+    b"BZh": Kind.BZIP2,
     b"7z\xbc\xaf\x27\x1c": Kind.OTHER_ARCHIVE,
     b"Rar!\x1a\x07": Kind.OTHER_ARCHIVE,
     b"\x04\x22\x4d\x18": Kind.OTHER_ARCHIVE,

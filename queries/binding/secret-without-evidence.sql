@@ -1,7 +1,7 @@
 -- ---
 -- id = "secret-without-evidence"
 -- title = "A secret that no good evidence earned"
--- version = 10
+-- version = 11
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -28,7 +28,7 @@
 -- attack = ["attestation bypass", "stolen session or token"]
 -- spec = ["RFC 9334, section 8.4 (attestation results)", "detector D43"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [totals.clocks]
 -- releases = "sum"
@@ -171,7 +171,7 @@ evidence AS (
 clocks AS (
     SELECT
         coalesce(CAST(sum(s.releases) AS BIGINT), 0) AS releases,
-        max(epoch(s.last_at) - epoch(d.oldest_at)) AS longest
+        max(floor(1000000 * (epoch(s.last_at) - epoch(d.oldest_at)) + 0.5)) AS longest
     FROM subject AS s
     JOIN (
         SELECT subject_type, subject_id, min(received_at) AS oldest_at
@@ -314,11 +314,12 @@ offence AS (
         CASE j.step
             WHEN 2 THEN epoch(j.released_at)
                 - epoch(j.newest_at + coalesce(t.said, $evidence_lifetime))
-            WHEN 6 THEN epoch(j.oldest_at) - epoch(j.released_at)
+            -- In whole microseconds: what is as long would differ by the rounding of its ends.
+            WHEN 6 THEN floor(1000000 * (epoch(j.oldest_at) - epoch(j.released_at)) + 0.5) / 1000000
         END AS margin,
         CASE
             WHEN c.releases < $skew_sample THEN NULL
-            WHEN j.step = 6 THEN greatest(0 - c.longest, 0)
+            WHEN j.step = 6 THEN greatest(0 - c.longest, 0) / 1000000
         END AS skew
     FROM judged AS j
     CROSS JOIN lifetime AS t

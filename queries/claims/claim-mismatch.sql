@@ -1,7 +1,7 @@
 -- ---
 -- id = "claim-mismatch"
 -- title = "The log misquotes the quote beside it"
--- version = 2
+-- version = 3
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -18,7 +18,7 @@
 -- attack = ["falsified verifier log", "swapped evidence"]
 -- spec = ["detector D33"]
 -- created = 2026-11-23
--- updated = 2026-11-29
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- fields = "the claims that differ: mrenclave, mrsigner, isv_prodid, isv_svn"
@@ -59,8 +59,12 @@ WITH compared AS (
         coalesce(o.claimed_mrsigner <> q.mrsigner, FALSE)
         AND NOT coalesce(list_contains(o.malformed_claims, 'mrsigner'), FALSE)
             AS mrsigner_differs,
-        coalesce(o.claimed_isv_prodid <> q.isv_prodid, FALSE) AS isv_prodid_differs,
-        coalesce(o.claimed_isv_svn <> q.isv_svn, FALSE) AS isv_svn_differs
+        coalesce(o.claimed_isv_prodid <> q.isv_prodid, FALSE)
+        AND NOT coalesce(list_contains(o.malformed_claims, 'isv_prodid'), FALSE)
+            AS isv_prodid_differs,
+        coalesce(o.claimed_isv_svn <> q.isv_svn, FALSE)
+        AND NOT coalesce(list_contains(o.malformed_claims, 'isv_svn'), FALSE)
+            AS isv_svn_differs
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
 ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import random
 import re
@@ -230,12 +232,16 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "huge object": (lambda: b'{"a":\n"' + b"x" * 5_000_000 + b'"}', "too-large"),
     "gzip bomb": (bomb, "expansion-limit"),
     "zstd bomb": (zstd_bomb, "expansion-limit"),
+    "xz bomb": (lambda: lzma.compress(bytes(300 << 20), preset=0), "expansion-limit"),
+    "bzip2 bomb": (lambda: bz2.compress(bytes(300 << 20)), "expansion-limit"),
     "zip bomb": (zip_bomb, "expansion-limit"),
     "nested gzip": (lambda: nested(6), "nesting-limit"),
     "not really gzip": (lambda: b"\x1f\x8b" + bytes(100), "bad-archive"),
     "not really zip": (lambda: b"PK\x03\x04" + bytes(100), "bad-archive"),
     "zip of a nameless member": (nameless_zip, "bad-archive"),
-    "xz": (lambda: b"\xfd7zXZ\x00" + bytes(100), "unsupported-archive"),
+    "not really xz": (lambda: b"\xfd7zXZ\x00" + bytes(100), "bad-archive"),
+    "not really bzip2": (lambda: b"BZh9" + bytes(100), "bad-archive"),
+    "7z": (lambda: b"7z\xbc\xaf\x27\x1c" + bytes(100), "unsupported-archive"),
     "pem without blocks": (lambda: b"-----BEGIN CERTIFICATE-----\n", "bad-pem"),
     "private key": (
         lambda: b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",

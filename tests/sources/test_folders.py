@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import tarfile
 import zipfile
@@ -242,6 +244,8 @@ PACKINGS: dict[str, Callable[[dict[str, bytes]], bytes]] = {
     "tar": pack_tar,
     "tar.gz": lambda files: gzip.compress(pack_tar(files), mtime=0),
     "tar.zst": lambda files: zstandard.compress(pack_tar(files)),
+    "tar.xz": lambda files: lzma.compress(pack_tar(files)),
+    "tar.bz2": lambda files: bz2.compress(pack_tar(files)),
     "zip": pack_zip,
     "zip in tar": lambda files: pack_tar({"inner.zip": pack_zip(files)}),
     "gz in zip": lambda files: pack_zip(
@@ -273,7 +277,9 @@ def test_archives_hold_what_folders_hold(
         assert ("s", True) in bench.rows("observation", "session_id, quote_no IS NOT NULL")
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, zstandard.compress, lzma.compress, bz2.compress]
+)
 def test_compressed_frames_follow_each_other(
     bench: Bench, compress: Callable[[bytes], bytes]
 ) -> None:
