@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.case.claims import CLAIMED_OK
-from forensics.case.expressions import RECEIVED
+from forensics.case.expressions import PEER_ADDRESS, RECEIVED
 from forensics.case.quote_views import show_quotes
 from forensics.case.summary import Summary
 from forensics.case.tables import LATENCY, WAY, Table
@@ -49,14 +49,14 @@ WHERE q.trusted AND coalesce(q.ppid, q.chip_id, q.attestation_key_id) IS NOT NUL
 def _tell_latencies(which: str = "true") -> str:
     return _group_answers(
         f"o.backend_verifier, {TOOK_MS.format(RECEIVED)} AS took_ms, "
-        "count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer",
+        f"count(*) AS answers, min({PEER_ADDRESS}) AS one_peer, max({PEER_ADDRESS}) AS other_peer",
         which,
     )
 
 
 def _tell_ways(which: str = "true") -> str:
     named = "o.enclave_id IS NOT NULL AND o.peer IS NOT NULL"
-    columns = "o.enclave_id, o.peer, count(*) AS answers"
+    columns = f"o.enclave_id, {PEER_ADDRESS} AS peer, count(*) AS answers"
     return _group_answers(columns, f"{named} AND {which}")
 
 

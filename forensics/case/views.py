@@ -11,6 +11,7 @@ from forensics.case.claims import CLAIMED_OK, CLAIMED_STATUS
 from forensics.case.contract import REFERENCE_PAGE
 from forensics.case.expressions import (
     IS_EVIDENCE,
+    PEER_ADDRESS,
     RECEIVED,
     RECEIVED_OR_NO_TIME,
     instant,
@@ -45,6 +46,7 @@ SELECT {observation_id("o")} AS observation_id,
        o.nonce_issued_at, o.quote_generated_at, o.verified_at, o.collateral_fetched_at,
        {to_hex("o.nonce")} AS nonce,
        o.enclave_id, o.workload_id, o.node_id, o.container_id, o.peer,
+       {PEER_ADDRESS} AS peer_address,
        {to_hex("o.initial_state")} AS initial_state,
        {to_hex("o.runtime_data")} AS runtime_data,
        sha256(o.runtime_data) AS runtime_data_id,

@@ -8,8 +8,9 @@ judged; `evaluated = false`, that nothing could. `like` copies the rows of an ea
 `changes` sets single cells ("view.row.column" -> value, rows from 0), `unset` makes cells NULL,
 `drop` removes rows ("view.row"): what differs is all that differs.
 
-`quote_no` and `observation_no` need not be given: they follow from the ids; nor need `reshown` and
-what sums up the history (`FOLLOWING`), which follow from sightings and events.
+`quote_no` and `observation_no` need not be given: they follow from the ids, and `peer_address` from
+`peer`; nor need `reshown` and what sums up the history (`FOLLOWING`), which follow from sightings
+and events.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, Final
 import duckdb
 
 from forensics.case.contract import VIEWS
-from forensics.case.expressions import IS_EVIDENCE
+from forensics.case.expressions import IS_EVIDENCE, PEER_ADDRESS
 from forensics.case.latencies import TOOK_MS
 from forensics.case.news import EVENTS
 from forensics.case.quote_views import TOLD, order_showings
@@ -62,7 +63,7 @@ _RESHOWN: Final = order_showings(
 _LATENCY: Final = f"""
 SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.backend_verifier,
        {TOOK_MS.format("o.received_at")} AS took_ms,
-       count(*) AS answers, min(o.peer) AS one_peer, max(o.peer) AS other_peer
+       count(*) AS answers, min(o.peer_address) AS one_peer, max(o.peer_address) AS other_peer
 FROM observation AS o
 JOIN quote AS q ON q.quote_no = o.quote_no
 LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
@@ -72,8 +73,8 @@ WHERE q.trusted AND a.observation_no IS NULL
 GROUP BY ALL
 """
 _WAY: Final = """
-SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.enclave_id, o.peer,
-       count(*) AS answers
+SELECT coalesce(q.ppid, q.chip_id, q.attestation_key_id) AS platform_id, o.enclave_id,
+       o.peer_address AS peer, count(*) AS answers
 FROM observation AS o
 JOIN quote AS q ON q.quote_no = o.quote_no
 LEFT JOIN reshown AS a ON a.observation_no = o.observation_no AND a.trusted_showing > 1
@@ -243,6 +244,9 @@ class Bench:
                 self.connection.execute(
                     f'INSERT INTO "{view}" ({names}) VALUES ({places})', list(row.values())
                 )
+        self.connection.execute(
+            f"UPDATE observation AS o SET peer_address = {PEER_ADDRESS} WHERE peer_address IS NULL"
+        )
         for number, (identifier, views) in _NUMBERS.items():
             self._number(number, identifier, views)
         for view, query in FOLLOWING.items():

@@ -1,7 +1,7 @@
 -- ---
 -- id = "relay-suspected"
 -- title = "An answer that took longer than its platform takes"
--- version = 10
+-- version = 11
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -28,7 +28,7 @@
 -- attack = ["relay (cuckoo attack)"]
 -- spec = ["Parno, Bootstrapping trust in a trusted platform, 2008", "detector D10"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.min_answers]
 -- type = "BIGINT"
@@ -53,7 +53,7 @@
 -- deviation_ms = "their median deviation from it"
 -- margin_ms = "by how much it was slower than what would still have passed"
 -- answers = "number of answers that the median is of"
--- peer = "where it came from"
+-- peer = "the address that it came from"
 -- usual_peers = "where the enclave's other answers came from: those ways that a twentieth of its answers took, or more"
 -- two_peers = "the same nonce was answered from another peer as well"
 -- slow_neighbours = "other enclaves of the platform with a slow answer within neighbour_window"
@@ -150,7 +150,7 @@ shown AS (
 -- Evidence shown again has no time of its own.
 slow AS (
     SELECT
-        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer, o.nonce,
+        o.observation_id, o.observation_no, o.received_at, o.enclave_id, o.peer_address AS peer, o.nonce,
         coalesce(o.session_id, o.observation_id) AS session_key,
         q.platform_type, p.platform_id, p.verifier, p.median, p.deviation, p.answers, p.limit_ms,
         CAST(floor(1000 * (epoch(o.received_at) - epoch(o.nonce_issued_at)) + 0.5) AS BIGINT) AS took_ms
@@ -183,7 +183,7 @@ usual_way AS (
     GROUP BY s.observation_no
 ),
 forwarded AS (
-    SELECT nonce, min(peer) AS one_peer, max(peer) AS other_peer
+    SELECT nonce, min(peer_address) AS one_peer, max(peer_address) AS other_peer
     FROM observation
     WHERE nonce IN (SELECT nonce FROM slow)
     GROUP BY nonce

@@ -1,7 +1,7 @@
 -- ---
 -- id = "channel-diversion"
 -- title = "A session that ends at another platform than the one that was started"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -39,7 +39,7 @@
 -- by_list = "the home is from a manifest; else from where most of its evidence came"
 -- platforms = "platforms that attested"
 -- expected = "platforms at home on the host of the launch; null for channel_key"
--- peers = "peers as logged"
+-- peers = "peers as logged; for channel_key their addresses"
 -- accepted = "number of sightings that the verifier called good"
 -- sightings = "number of sightings"
 -- [sides]
@@ -212,7 +212,7 @@ keyed AS (
     FROM observation
     WHERE runtime_data_id IS NOT NULL AND received_at IS NOT NULL
     GROUP BY runtime_data_id
-    HAVING min(peer) <> max(peer)
+    HAVING min(peer_address) <> max(peer_address)
 ),
 -- Rules by name all bind the runtime data.
 bound AS (
@@ -227,11 +227,11 @@ bound AS (
         ) AS occurrence
     FROM (
         SELECT
-            o.quote_no, o.runtime_data_id, o.peer, o.observation_id, o.observation_no,
+            o.quote_no, o.runtime_data_id, o.peer_address AS peer, o.observation_id, o.observation_no,
             o.received_at, o.claimed_ok
         FROM observation AS o
         WHERE o.runtime_data_id IN (SELECT runtime_data_id FROM keyed)
-            AND o.peer IS NOT NULL AND o.received_at IS NOT NULL
+            AND o.peer_address IS NOT NULL AND o.received_at IS NOT NULL
     ) AS s
     JOIN quote AS q ON q.quote_no = s.quote_no
     JOIN binding AS b ON b.observation_no = s.observation_no AND b.result = 'match'

@@ -1,7 +1,7 @@
 -- ---
 -- id = "replayed-quote"
 -- title = "One signing event presented again in another context"
--- version = 7
+-- version = 8
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -19,7 +19,7 @@
 -- attack = ["evidence replay"]
 -- spec = ["RFC 9334, section 10", "detector D01 and D09"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [params.retry_window]
 -- type = "INTERVAL"
@@ -58,12 +58,7 @@ WITH sighting AS (
         coalesce(q.mrenclave, q.mrtd, q.measurement) AS measurement,
         o.observation_id, o.observation_no, o.event_id, o.session_id, o.nonce, o.enclave_id,
         o.node_id, o.peer, o.backend_verifier, o.received_at, o.claimed_ok,
-        CASE
-            WHEN strpos(o.peer, ']:') > 0 THEN substr(o.peer, 1, strpos(o.peer, ']:'))
-            WHEN length(o.peer) - length(replace(o.peer, ':', '')) = 1
-                THEN substr(o.peer, 1, strpos(o.peer, ':') - 1)
-            ELSE o.peer
-        END AS address,
+        o.peer_address AS address,
         coalesce(o.workload_id, o.enclave_id) AS scope_id,
         CASE
             WHEN o.backend_verifier IS NULL

@@ -16,15 +16,15 @@ TRAFFIC = View(
     "How many answers to challenges were received, and secrets released, in each hour.",
     list_columns(
         ("hour_no", INTEGER, "the hour, counted from the beginning of 1970"),
-        ("answers", INTEGER, "sightings with a nonce that were received in it"),
+        ("answers", INTEGER, "evidence with a nonce that was received in it"),
         ("releases", INTEGER, "releases in it that name a session or an enclave"),
     ),
 )
 
 WAY = show_table(
     tables.WAY,
-    "One row per platform, enclave and network peer: how many of its answers came from there, of "
-    "those that tell how long they took.",
+    "One row per platform, enclave and address of a peer: how many of its answers came from there, "
+    "of those that tell how long they took.",
 )
 
 LOOSE_END = show_table(

@@ -42,6 +42,7 @@ OBSERVATION = View(
         *WHO,
         *list_columns(
             ("peer", TEXT, "network peer, as logged"),
+            ("peer_address", TEXT, "the same without its port, which may be another each time"),
             ("initial_state", TEXT, "hash of the launch parameters that should be bound"),
             ("runtime_data", TEXT, "held data that should be bound"),
             ("runtime_data_id", TEXT, "SHA-256 of runtime_data"),

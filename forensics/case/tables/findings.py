@@ -130,7 +130,7 @@ LATENCY = Table(
             "took_ms", "i64", "from nonce_issued_at to received_at, in whole milliseconds", "delta"
         ),
         Column("answers", "i64", "answers that took so long"),
-        Column("one_peer", "text", "where they came from: the first in the order of text"),
+        Column("one_peer", "text", "addresses that they came from: the first in the order of text"),
         Column("other_peer", "text", "and the last"),
     ),
 )
@@ -142,7 +142,7 @@ WAY = Table(
     (
         Column("platform_id", "text", "PPID or chip, else the attestation key"),
         Column("enclave_id", "text", "the enclave"),
-        Column("peer", "text", "the peer"),
+        Column("peer", "text", "its address"),
         Column("answers", "i64", "as counted by `latency`"),
     ),
 )
