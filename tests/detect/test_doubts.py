@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from forensics.detect.run import DetectorRun
 
 CATALOG = load_catalog()
 BOUND = CATALOG["report-data-mismatch"]
+COMPOSITE = CATALOG["composite-evidence-missing"]
 SILENT = CATALOG["silent-enclave"]
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
@@ -96,6 +98,24 @@ def test_of_a_finding_without_sightings_those_of_its_subject_are_asked(bench: Be
     now = judge(bench, SILENT, quiet, unnamed)
     assert now.unjudged == 1
     assert doubt(bench, now, list(run.findings)) == set()
+
+
+def test_what_is_counted_whatever_the_evidence_is_about_no_finding(bench: Bench) -> None:
+    seen = {"observation_id": "a", "event_type": "enclave_attestation", "workload_id": "w"}
+    bare = {"observation": [seen], "workload": [{"workload_id": "w", "evidence": ["gpu"]}]}
+    run = judge(bench, COMPOSITE, bare)
+    assert len(run.findings) == 1
+    npu = [{"workload_id": "w", "evidence": ["npu"]}]  # nobody knows how to look for it
+    now = judge(bench, COMPOSITE, bare | {"workload": npu})
+    assert (len(now.findings), now.unjudged) == (0, 1)
+    assert doubt(bench, now, list(run.findings)) == set()
+
+
+def test_where_the_counts_fail_everything_is_doubtful(bench: Bench, found: list[Finding]) -> None:
+    run = judge(bench, BOUND, tell("a", "match"), tell("b", "match"))
+    blindness = replace(BOUND.not_evaluable[0], count="SELECT count(nothing) FROM binding")
+    run = replace(run, detector=replace(BOUND, not_evaluable=(blindness,)))
+    assert doubt(bench, run, found) == {"enc-a", "enc-b"}
 
 
 def test_the_views_are_as_before(bench: Bench, found: list[Finding]) -> None:
