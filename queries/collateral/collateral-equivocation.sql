@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-equivocation"
 -- title = "Two versions of what can only have one"
--- version = 3
+-- version = 4
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "critical"
@@ -21,7 +21,7 @@
 -- attack = ["equivocation", "stolen collateral signing key"]
 -- spec = ["Intel PCS: TCB info and enclave identity", "RFC 5280, section 5.1.2.4 (thisUpdate)", "detector D28"]
 -- created = 2026-11-23
--- updated = 2026-11-30
+-- updated = 2026-12-01
 -- columns = ["subject_type", "subject_id", "first_seen", "last_seen", "observation_ids", "severity", "summary", "details"]
 -- [details]
 -- kind = "tcb_info, qe_identity or crl"
@@ -50,15 +50,17 @@
 --     SELECT crl_id FROM crl WHERE authentic IS NULL
 -- ) AS unverified"""
 -- ---
+-- Authorities of one name (a service of another root, or for pre-production) are several.
 WITH item AS (
     SELECT
-        kind, id, coalesce(fmspc, id) AS series, pce_id, version,
+        kind, id, coalesce(fmspc, id) AS series, array_to_string(root_ids, ' ') AS authority,
+        coalesce(pce_id, '') AS pce_id, version,
         tcb_evaluation_data_number AS number, issued_at, collateral_id AS item_id, body AS content
     FROM collateral
     WHERE authentic AND issued_at IS NOT NULL
     UNION ALL
     SELECT
-        'crl' AS kind, issuer AS id, issuer AS series, CAST(NULL AS VARCHAR) AS pce_id,
+        'crl' AS kind, issuer AS id, issuer AS series, issuer_key_id AS authority, '' AS pce_id,
         CAST(NULL AS BIGINT) AS version, CAST(NULL AS BIGINT) AS number, this_update AS issued_at,
         crl_id AS item_id,
         'nextUpdate ' || coalesce(CAST(next_update AS VARCHAR), 'missing') || '; revoked '
@@ -67,20 +69,24 @@ WITH item AS (
     WHERE authentic AND this_update IS NOT NULL
 ),
 said AS (
-    SELECT kind, id, series, pce_id, version, number, issued_at, content, min(item_id) AS item_id
+    SELECT
+        kind, id, series, coalesce(authority, '') AS authority, pce_id, version, number, issued_at,
+        content, min(item_id) AS item_id
     FROM item
-    GROUP BY kind, id, series, pce_id, version, number, issued_at, content
+    GROUP BY
+        kind, id, series, coalesce(authority, ''), pce_id, version, number, issued_at, content
 ),
 numbered AS (
     SELECT
-        kind, id, series, version, number, issued_at, content, item_id,
+        kind, id, series, authority, pce_id, version, number, issued_at, content, item_id,
         row_number() OVER same AS place,
         count(*) OVER (
-            PARTITION BY kind, id, series, pce_id, version, number, issued_at
+            PARTITION BY kind, id, series, authority, pce_id, version, number, issued_at
         ) AS contents
     FROM said
     WINDOW same AS (
-        PARTITION BY kind, id, series, pce_id, version, number, issued_at ORDER BY item_id
+        PARTITION BY kind, id, series, authority, pce_id, version, number, issued_at
+        ORDER BY item_id
     )
 ),
 pair AS (
@@ -93,6 +99,8 @@ pair AS (
         ON b.kind = a.kind
         AND b.id = a.id
         AND b.series = a.series
+        AND b.authority = a.authority
+        AND b.pce_id = a.pce_id
         AND coalesce(b.version = a.version, b.version IS NULL AND a.version IS NULL)
         AND coalesce(b.number = a.number, b.number IS NULL AND a.number IS NULL)
         AND b.issued_at = a.issued_at

@@ -1,7 +1,7 @@
 -- ---
 -- id = "collateral-rollback"
 -- title = "Collateral that goes back"
--- version = 4
+-- version = 5
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -91,22 +91,23 @@ issue AS (
     SELECT
         'document' AS kind, collateral_id AS item_id, issued_at,
         CASE kind WHEN 'tcb_info' THEN id || ' ' || fmspc ELSE id END AS series,
+        coalesce(array_to_string(root_ids, ' '), '') AS authority,
         tcb_evaluation_data_number AS number
     FROM collateral
     WHERE authentic AND issued_at IS NOT NULL AND tcb_evaluation_data_number IS NOT NULL
     UNION ALL
     SELECT 'revocation' AS kind, crl_id AS item_id, this_update AS issued_at, issuer AS series,
-        revoked AS number
+        coalesce(issuer_key_id, '') AS authority, revoked AS number
     FROM crl
     WHERE authentic AND this_update IS NOT NULL AND revoked IS NOT NULL
 ),
 followed AS (
     SELECT
-        kind, item_id, issued_at, series, number,
+        kind, item_id, issued_at, series, authority, number,
         max(number) OVER earlier AS highest
     FROM issue
     WINDOW earlier AS (
-        PARTITION BY kind, series ORDER BY issued_at
+        PARTITION BY kind, series, authority ORDER BY issued_at
         RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )
 ),
@@ -115,7 +116,8 @@ reissue AS (
         min(i.issued_at) AS highest_at
     FROM followed AS f
     JOIN issue AS i
-        ON i.kind = f.kind AND i.series = f.series AND i.number = f.highest
+        ON i.kind = f.kind AND i.series = f.series AND i.authority = f.authority
+        AND i.number = f.highest
     WHERE f.number < f.highest AND i.issued_at < f.issued_at
     GROUP BY f.kind, f.series, f.number, f.issued_at
 ),
