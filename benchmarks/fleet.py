@@ -220,6 +220,7 @@ def list_queries(quotes: int) -> dict[Table, str]:
         "result": "b.result",
         "missing": "b.missing",
         "expected_report_data": "b.expected_report_data",
+        "initial_state_from": "b.initial_state_from",
     }
     told = "FROM seen AS s JOIN template AS t ON t.template_no = s.template_no"
     facts = f"{told} JOIN stored.fact_quote AS f ON f.quote_no = t.template_quote"
