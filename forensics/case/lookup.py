@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from forensics.errors import UsageError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MIN_DIGITS = 4
 
+_FEW_LINES: Final = 1 << 14  # more are no filter worth having
+_OBSERVATION_ID = re.compile("[0-9a-f]{40}")
 _DIGITS = re.compile(f"[0-9a-f]{{{MIN_DIGITS},64}}")
 
 # Where ids live: (view, its id column). Order is the order in which matches are shown.
@@ -85,3 +87,15 @@ def find_one(
     if len(found) > 1:
         raise UsageError("ambiguous", f"{len(found)} of {named} begin with {identifier:.80}")
     return min(matches, key=lambda match: views.index(match.view))
+
+
+def name_lines(observation_ids: Collection[str]) -> str:
+    """A condition on rows of `observation` which all with one of these ids meet, and few others.
+
+    The ids themselves are text, which would be made for every row of a case to be compared.
+    """
+    ids = filter(_OBSERVATION_ID.fullmatch, observation_ids)
+    lines = sorted({int(identifier[32:], 16) for identifier in ids})
+    if len(lines) > _FEW_LINES:
+        return "true"
+    return f"coalesce(source_line, 0) IN ({', '.join(map(str, lines or [-1]))})"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from forensics.case.contract import COLUMNS
+from forensics.case.lookup import name_lines
 from forensics.case.news import EVENTS
 from forensics.detect.near import SIGHTINGS
 from forensics.detect.reach import MAIN
@@ -64,7 +65,7 @@ def _fetch(
 ) -> None:
     """Put what some question may be about in tables, once: the views are slow to read in parts."""
     read: dict[str, set[str]] = defaultdict(set)
-    read["observation"] = {"observation_id", "quote_no", *_IDS}
+    read["observation"] = {"observation_id", "source_line", "quote_no", *_IDS}
     for detector in detectors:
         for view, names in read_columns(detector).items():
             read[view].update(names)
@@ -134,13 +135,14 @@ def _note(
     """
     named = [name for finding in findings for name in finding.observation_ids]
     alone = [finding.subject_id for finding in findings if not finding.observation_ids]
-    of_subject = " OR ".join(f"{name} IN (SELECT unnest($alone::VARCHAR[]))" for name in _IDS)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS "
-        f"SELECT observation_no, quote_no, {', '.join(_IDS)} FROM {source} "
-        f"WHERE observation_id IN (SELECT unnest($named::VARCHAR[])) OR {of_subject}",
-        {"named": named, "alone": alone},
-    )
+    conditions = [f"{name_lines(named)} AND observation_id IN (SELECT unnest($named::VARCHAR[]))"]
+    values = {"named": named}
+    if alone:
+        values["alone"] = alone
+        conditions += [f"{name} IN (SELECT unnest($alone::VARCHAR[]))" for name in _IDS]
+    columns = f"observation_no, quote_no, {', '.join(_IDS)}"
+    rows = " UNION ".join(f"SELECT {columns} FROM {source} WHERE {c}" for c in conditions)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows}", values)
     ids = " UNION ".join(f"SELECT {name} FROM {table}" for name in _IDS)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table}_id AS SELECT unnest(?::VARCHAR[]) AS id UNION {ids}",

@@ -12,6 +12,7 @@ from typing import Final
 import duckdb
 
 from forensics.case.contract import COLUMNS
+from forensics.case.lookup import name_lines
 from forensics.case.news import EVENTS
 from forensics.detect import reading
 from forensics.detect.detector import Detector
@@ -75,7 +76,7 @@ class Near:
             f"CREATE OR REPLACE TEMP TABLE {MEMBERS} AS "
             f"SELECT observation_no FROM {NEWS} UNION SELECT observation_no FROM landmark "
             f"UNION SELECT observation_no FROM {MAIN}.observation "
-            "WHERE observation_id IN (SELECT unnest(?::VARCHAR[]))",
+            f"WHERE {name_lines(seen)} AND observation_id IN (SELECT unnest(?::VARCHAR[]))",
             [seen],
         )
         [(self.size,)] = connection.execute(f"SELECT count(*) FROM {MEMBERS}").fetchall()

@@ -24,12 +24,14 @@ AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
 def tell(name: str, result: str) -> dict[str, list[dict[str, Any]]]:
-    """A sighting whose binding has this result."""
-    enclave = {"enclave_id": f"enc-{name}", "received_at": AT}
+    """A sighting whose binding has this result; its name is a hex digit."""
+    line = {"observation_id": name.rjust(40, "0"), "source_line": int(name, 16)}
+    seen = line | {"quote_id": f"quote-{name}", "enclave_id": f"enc-{name}", "received_at": AT}
+    bound = {"workload_id": "w", "rule": "r", "result": result}
     return {
-        "observation": [{"observation_id": name, "quote_id": f"quote-{name}", **enclave}],
+        "observation": [seen],
         "quote": [{"quote_id": f"quote-{name}", "trusted": True, "report_data": "00"}],
-        "binding": [{"observation_id": name, "workload_id": "w", "rule": "r", "result": result}],
+        "binding": [bound | {"observation_id": line["observation_id"]}],
     }
 
 
