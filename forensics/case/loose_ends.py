@@ -11,7 +11,7 @@ from forensics.case.expressions import IS_EVIDENCE, RECEIVED, observation_id, to
 from forensics.case.summary import Summary
 from forensics.case.tables import LOOSE_END
 
-_IS_TIMED = f"{RECEIVED} IS NOT NULL AND {IS_EVIDENCE}"
+_IS_TIMED_EVIDENCE = f"{RECEIVED} IS NOT NULL AND {IS_EVIDENCE}"
 
 
 def _tell_loose_ends(challenges: str, sightings: str, releases: str) -> str:
@@ -45,13 +45,13 @@ WHERE o.observation_no IN (
 UNION ALL
 SELECT 'release', r.session_id, r.subject_id, r.happened_at, NULL
 FROM released AS r
-ANTI JOIN (SELECT o.session_id FROM stored.observation AS o WHERE {_IS_TIMED}) AS s
+ANTI JOIN (SELECT o.session_id FROM stored.observation AS o WHERE {_IS_TIMED_EVIDENCE}) AS s
     ON s.session_id = r.session_id
 WHERE r.session_id IS NOT NULL
 UNION ALL
 SELECT 'release', NULL, r.subject_id, r.happened_at, NULL
 FROM released AS r
-ANTI JOIN (SELECT o.enclave_id FROM stored.observation AS o WHERE {_IS_TIMED}) AS e
+ANTI JOIN (SELECT o.enclave_id FROM stored.observation AS o WHERE {_IS_TIMED_EVIDENCE}) AS e
     ON e.enclave_id = r.subject_id
 WHERE r.session_id IS NULL
 """

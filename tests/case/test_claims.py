@@ -48,6 +48,7 @@ BAD = (
     *("INVALID_SIGNATURE", "GROUP_REVOKED", "NOT_OUT_OF_DATE", "not ok", "SignatureInvalid"),
     *("STATUS_QE_IDENTITY_OUT", "SGX_QL_TCBINFO_NOT_FOUND", "contraindicated", "Failure", "denied"),
     *("PCK certificate expired", "unverified", "ERROR", "attestation failed"),
+    *("ERR_17", "bad quote", "NOK", "no", "KO", "false", "collateral unavailable", "compromised"),
 )
 UNKNOWN = ("17", "0", "", "TCB", "verified (with advisories)", "unknown", "none")
 
