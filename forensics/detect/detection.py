@@ -145,7 +145,7 @@ def detect(
         at=at or as_of,
         judged={run.detector.id: run.unjudged for run in runs if run.evaluated},
         blind=_find_blind(runs, previous, everything=not chosen),
-        doubtful=find_doubtful(connection, runs, find_missed(findings, previous)),
+        doubtful=_doubt(connection, runs, find_missed(findings, previous), carried),
         waiting=frozenset(finding.fingerprint for run in runs for finding in run.waiting),
         suppressions=select_active(suppressions, at or as_of),
         words=load_words(connection),
@@ -270,6 +270,20 @@ def _run(
 
 def _has_cut_off(detector: Detector) -> bool:
     return AS_OF in {parameter.name for parameter in detector.params}
+
+
+def _doubt(
+    connection: duckdb.DuckDBPyConnection,
+    runs: Sequence[DetectorRun],
+    missed: Sequence[Finding],
+    carried: Collection[str],
+) -> frozenset[str]:
+    """Fingerprints of missed findings that may be about what was not judged: nothing has changed of
+    those whose detector's run was carried on.
+    """
+    unchanged = frozenset(finding.fingerprint for finding in missed if finding.detector in carried)
+    asked = [finding for finding in missed if finding.fingerprint not in unchanged]
+    return unchanged | find_doubtful(connection, runs, asked)
 
 
 def _find_blind(

@@ -230,6 +230,23 @@ def test_what_triage_closed_is_still_given(own_case: Case) -> None:
     assert (after.state, after.triage) == ("closed", "closed")
 
 
+def test_what_was_unobserved_is_so_until_somebody_looks_again(own_case: Case) -> None:
+    """Nothing has changed: why it could not be judged is not asked again."""
+    with own_case.writer(action="triage", at=AS_OF, who="test") as writer:
+        stored = load_findings(connect(own_case))
+        model = next(f for f in stored if f.detector == "trusted-rogue")
+        gone = replace(model, fingerprint="0" * 64, finding_id="0" * 16, state="unobserved")
+        save_findings(writer, [*stored, gone])
+
+    def state(detection: Detection) -> str:
+        return next(f.state for f in detection.findings if f.fingerprint == gone.fingerprint)
+
+    again = run_all(own_case, AS_OF)
+    assert run_of(again, gone.detector).observations_read == 0
+    assert state(again) == "unobserved"
+    assert state(run_all(own_case, AS_OF, full=True)) == "resolved"
+
+
 def test_a_finding_that_nobody_gave_is_not_carried_on(own_case: Case) -> None:
     """One that triage took from `unobserved` to `closed`: its detector has to say."""
     with own_case.writer(action="triage", at=AS_OF, who="test") as writer:
