@@ -1,8 +1,8 @@
 """Which findings that a run gave no longer may be about what it could not judge.
 
-A detector counts what it cannot judge. Asked over the sightings of one finding alone (where it
-names none, over those of its subject) and the events about them, the counts tell whether that is
-among it. Evidence never goes, so what is counted elsewhere is about something else.
+A detector counts what it cannot judge. Asked over the sightings that one finding names, and the
+events of those and of its subject, the counts tell whether that is among it. Evidence never goes,
+so what is counted elsewhere is about something else.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class _Inquiry:
         """The fingerprints of those of which something could not be judged."""
         if self._left and not self._touches(findings):
             return
-        if len(findings) == 1 or not self._left:
-            yield from (finding.fingerprint for finding in findings)
+        if len(findings) == 1:
+            yield findings[0].fingerprint
             return
         middle = len(findings) // 2
         yield from self.ask(findings[:middle])
@@ -130,19 +130,16 @@ class _Inquiry:
 def _note(
     connection: duckdb.DuckDBPyConnection, table: str, source: str, findings: Sequence[Finding]
 ) -> None:
-    """Put the sightings that findings are about in a table, with their quotes, and all ids of them
-    and of the findings' subjects in another.
+    """Put the sightings that findings name in a table, with their quotes, and all ids of those and
+    of the findings' subjects in another.
     """
     named = [name for finding in findings for name in finding.observation_ids]
-    alone = [finding.subject_id for finding in findings if not finding.observation_ids]
-    conditions = [f"{name_lines(named)} AND observation_id IN (SELECT unnest($named::VARCHAR[]))"]
-    values = {"named": named}
-    if alone:
-        values["alone"] = alone
-        conditions += [f"{name} IN (SELECT unnest($alone::VARCHAR[]))" for name in _IDS]
-    columns = f"observation_no, quote_no, {', '.join(_IDS)}"
-    rows = " UNION ".join(f"SELECT {columns} FROM {source} WHERE {c}" for c in conditions)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows}", values)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS "
+        f"SELECT observation_no, quote_no, {', '.join(_IDS)} FROM {source} "
+        f"WHERE {name_lines(named)} AND observation_id IN (SELECT unnest(?::VARCHAR[]))",
+        [named],
+    )
     ids = " UNION ".join(f"SELECT {name} FROM {table}" for name in _IDS)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table}_id AS SELECT unnest(?::VARCHAR[]) AS id UNION {ids}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,9 +18,11 @@ from forensics.detect.run import DetectorRun
 
 CATALOG = load_catalog()
 BOUND = CATALOG["report-data-mismatch"]
+LATE = CATALOG["late-nonce"]
 COMPOSITE = CATALOG["composite-evidence-missing"]
 SILENT = CATALOG["silent-enclave"]
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 def tell(name: str, result: str) -> dict[str, list[dict[str, Any]]]:
@@ -89,7 +91,25 @@ def test_when_too_much_would_have_to_be_asked_the_rest_is_doubtful(
     assert doubt(bench, run, found) == {"enc-a", "enc-b"}
 
 
-def test_of_a_finding_without_sightings_those_of_its_subject_are_asked(bench: Bench) -> None:
+def test_the_events_of_its_sightings_are_asked(bench: Bench) -> None:
+    seen = tell("a", "match")["observation"][0] | {"nonce": "01", "claimed_ok": True}
+    seen |= {"event_type": "enclave_attestation", "backend_verifier": "v"}
+    issue = {"nonce": "01", "timestamp": AT - 2 * HOUR, "source_id": "s", "issuer": "i"}
+    expired = {"observation": [seen], "nonce": [issue | {"expires_at": AT - HOUR}]}
+    run = judge(bench, LATE, expired)
+    assert subjects(run) == ["enc-a"]
+    again = {"observation": [], "nonce": [issue | {"issuer": "j", "expires_at": None}]}
+    now = judge(bench, LATE, expired, again)
+    assert (len(now.findings), now.unjudged) == (0, 1)
+    assert doubt(bench, now, list(run.findings)) == {"enc-a"}
+    other = {"observation": [seen | tell("b", "match")["observation"][0] | {"nonce": "02"}]}
+    other |= {"nonce": [issue | {"nonce": "02", "expires_at": None}]}
+    now = judge(bench, LATE, {"observation": [seen], "nonce": [issue | {"expires_at": AT}]}, other)
+    assert (len(now.findings), now.unjudged) == (0, 1)
+    assert doubt(bench, now, list(run.findings)) == set()
+
+
+def test_of_a_finding_without_sightings_the_events_of_its_subject_are_asked(bench: Bench) -> None:
     launch = {"container_id": "ctr-1", "runtime": "ironclaw", "timestamp": AT}
     launched = {"launch": [launch | {"expects_attestation": True, "source_id": "s"}]}
     run = judge(bench, SILENT, launched)
