@@ -120,6 +120,10 @@ def test_of_a_finding_without_sightings_the_events_of_its_subject_are_asked(benc
     now = judge(bench, SILENT, quiet, unnamed)
     assert now.unjudged == 1
     assert doubt(bench, now, list(run.findings)) == set()
+    untimed = {"launch": [launched["launch"][0] | {"timestamp": None}]}
+    now = judge(bench, SILENT, quiet, untimed)
+    assert now.unjudged == 1
+    assert doubt(bench, now, list(run.findings)) == {"ctr-1"}
 
 
 def test_what_is_counted_whatever_the_evidence_is_about_no_finding(bench: Bench) -> None:
