@@ -1,7 +1,7 @@
 -- ---
 -- id = "impossible-rate"
 -- title = "One attestation key at work faster, or in more places, than its platform can"
--- version = 6
+-- version = 7
 -- fingerprint_version = 1
 -- status = "stable"
 -- severity = "high"
@@ -100,22 +100,28 @@ roaming AS (
 -- Evidence shown again took no signature, and another log of its delivery may name the host.
 fresh AS (
     SELECT
-        s.attestation_key_id, q.ppid, s.node_id, o.observation_id, s.observation_no,
-        s.received_at, o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
-        b.attestation_key_id IS NOT NULL AS is_busy,
-        r.attestation_key_id IS NOT NULL AS is_roaming,
-        row_number() OVER (
-            PARTITION BY s.attestation_key_id, q.signature_r
-            ORDER BY s.received_at, s.observation_no
-        ) AS showing
-    FROM sighting AS s
-    JOIN observation AS o ON o.observation_no = s.observation_no
-    JOIN quote AS q ON q.quote_no = s.quote_no
-    LEFT JOIN busy AS b ON b.attestation_key_id = s.attestation_key_id
-    LEFT JOIN roaming AS r ON r.attestation_key_id = s.attestation_key_id
-    LEFT JOIN reshown AS a ON a.observation_no = s.observation_no AND a.trusted_showing > 1
-    WHERE (b.attestation_key_id IS NOT NULL OR r.attestation_key_id IS NOT NULL)
-        AND a.observation_no IS NULL
+        attestation_key_id, ppid, node_id, observation_id, observation_no, received_at, made_at,
+        verifier, is_busy, is_roaming, showing
+    FROM (
+        SELECT
+            s.attestation_key_id, q.ppid, s.node_id, o.observation_id, s.observation_no,
+            s.received_at, o.quote_generated_at AS made_at, o.backend_verifier AS verifier,
+            b.attestation_key_id IS NOT NULL AS is_busy,
+            r.attestation_key_id IS NOT NULL AS is_roaming,
+            coalesce(a.trusted_showing, 1) AS trusted_showing,
+            row_number() OVER (
+                PARTITION BY s.attestation_key_id, q.signature_r
+                ORDER BY s.received_at, s.observation_no
+            ) AS showing
+        FROM sighting AS s
+        JOIN observation AS o ON o.observation_no = s.observation_no
+        JOIN quote AS q ON q.quote_no = s.quote_no
+        LEFT JOIN busy AS b ON b.attestation_key_id = s.attestation_key_id
+        LEFT JOIN roaming AS r ON r.attestation_key_id = s.attestation_key_id
+        LEFT JOIN reshown AS a ON a.observation_no = s.observation_no
+        WHERE b.attestation_key_id IS NOT NULL OR r.attestation_key_id IS NOT NULL
+    ) AS shown
+    WHERE trusted_showing = 1
 ),
 signed AS (
     SELECT
