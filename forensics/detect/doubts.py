@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from forensics.case.contract import COLUMNS
 from forensics.case.lookup import name_lines
-from forensics.case.news import EVENTS
 from forensics.detect.near import SIGHTINGS
 from forensics.detect.reach import MAIN
 from forensics.detect.reading import read_columns
 from forensics.detect.run import DetectorRun, count_gaps
+from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _QUESTIONS: Final = 200  # for each detector: what is left when they are asked is doubtful
 _IDS: Final = ("container_id", "enclave_id", "session_id", "nonce")
-_VIEWS: Final = (*SIGHTINGS, *EVENTS)
 
 # The table of what a question is about, and of what some question may be about.
 _ASKED: Final = "asked"
@@ -70,11 +69,10 @@ def _fetch(
         for view, names in read_columns(detector).items():
             read[view].update(names)
     _note(connection, _SOME, f"{MAIN}.observation", missed)
-    for view in _VIEWS:
-        if view in read:
-            keys = {SIGHTINGS[view]} if view in SIGHTINGS else {"source_id", *_IDS}
-            rows = _select(view, read[view] | keys, f"{MAIN}.", _SOME)
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE some_{view} AS {rows}")
+    for view in NARROWED & read.keys():
+        keys = {SIGHTINGS[view]} if view in SIGHTINGS else {"source_id", *_IDS}
+        rows = _select(view, read[view] | keys, f"{MAIN}.", _SOME)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE some_{view} AS {rows}")
 
 
 class _Inquiry:
@@ -115,7 +113,7 @@ class _Inquiry:
         """Let the detector's sightings and events be those of these findings."""
         _note(self._connection, _ASKED, "some_observation", findings)
         read = read_columns(self._run.detector)
-        views = [view for view in _VIEWS if view in read]
+        views = [view for view in read if view in NARROWED]
         try:
             for view in views:
                 names = read[view] or [SIGHTINGS.get(view, "source_id")]  # of some only rows count

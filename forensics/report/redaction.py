@@ -36,19 +36,10 @@ _NAMES = frozenset(
     {
         *("attestation_key", "attestation_key_id", "certificate_id", "certification_data_id"),
         *("certification_id", "chain_id", "chain_signed_id", "container_id", "event_id", "node_id"),
-        *(
-            "pck_ca_serial",
-            "pck_id",
-            "pck_serial",
-            "peer",
-            "peer_address",
-            "ppid",
-            "qe_auth_id",
-            "qe_id",
-        ),
+        *("pck_ca_serial", "pck_id", "pck_serial", "peer", "ppid", "qe_auth_id", "qe_id"),
         *("revoked_serials", "runtime_data_id", "serial", "session_id", "tbs_id", "user_data"),
         *("chip_id", "csp_id", "platform_id", "report_id", "report_id_ma", "vek_id"),
-        *("one_peer", "other_peer"),
+        *("one_peer", "other_peer", "peer_address"),
         "who",  # user@host
     }
 )

@@ -30,6 +30,7 @@ RUN_AT = datetime(2026, 3, 1, tzinfo=UTC)
 BESIDE_THE_POINT = ("known-exposure", "relay-suspected")  # of the whole fleet; a statistic
 OLD, NEW = LEDGER.builds
 REFUSED = {"quote_status": "ERROR", "policy_allowed": False}
+OWN_WORD = {"quote_status": "verified (with advisories)", "policy_allowed": True}
 
 
 @dataclass(frozen=True)
@@ -324,27 +325,22 @@ def with_a_digest_of_31_bytes_in_the_log(story: Story) -> None:
 
 
 @finds("verdict-contradiction critical", "invalid-evidence medium")
-def with_a_signature_that_does_not_hold(story: Story) -> None:
+def with_a_signature_that_does_not_hold(story: Story, **claims: Any) -> None:
     instance = story.instance()
     story.launch(instance, at(10))
     session = story.session(instance, at(10, 0, 4.6))
     quote = replace(story.quote(instance, session), signature=b"\1" * 64)
-    story.receive(instance, session, quote, at(10, 0, 5))
+    story.receive(instance, session, quote, at(10, 0, 5), **claims)
 
 
 @finds("verdict-contradiction critical", "invalid-evidence medium")
 def called_good_in_a_word_of_its_own(story: Story) -> None:
-    instance = story.instance()
-    story.launch(instance, at(10))
-    session = story.session(instance, at(10, 0, 4.6))
-    quote = replace(story.quote(instance, session), signature=b"\1" * 64)
-    own = {"quote_status": "verified (with advisories)", "policy_allowed": True}
-    story.receive(instance, session, quote, at(10, 0, 5), **own)
+    with_a_signature_that_does_not_hold(story, **OWN_WORD)
 
 
 @finds()
 def good_in_a_word_of_its_own(story: Story) -> None:
-    story.begin(quote_status="verified (with advisories)", policy_allowed=True)
+    story.begin(**OWN_WORD)
 
 
 @finds("policy-contradiction critical")
