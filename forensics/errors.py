@@ -43,3 +43,11 @@ class CustodyError(ForensicsError):
 
 class DetectorError(ForensicsError):
     """A detector's header, query or parameter breaks the contract of `queries/`."""
+
+
+class DatabaseLost(ForensicsError):  # noqa: N818  (what has happened, like KeyboardInterrupt)
+    """A detector's query ended the database that it ran in: nothing more can be asked of that."""
+
+    def __init__(self, detector: str, message: str) -> None:
+        super().__init__("database-lost", message)
+        self.detector = detector

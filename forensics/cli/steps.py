@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from forensics.cli.options import read_user
 from forensics.cli.progress import measure, show_progress
+from forensics.errors import DatabaseLost
 
 if TYPE_CHECKING:
     from forensics.case.case import Case
@@ -116,26 +117,33 @@ def detect(
         show_progress("detect", unit="detectors") as progress,
         case.writer(action="detect", at=now, who=read_user(), notes=notes) as writer,
     ):
-        connection = open_locked(
-            case,
-            check_results="check_result" in inputs,
-            custody_problems="custody_problem" in inputs,
-            scratch=True,
-        )
-        previous = load_detections(connection)
-        past = recall(case, connection, previous, detectors, full=full)
-        detection = run_detection(
-            connection,
-            catalog,
-            as_of=as_of,
-            at=now,
-            patience=patience,
-            suppressions=suppressions.entries if suppressions else (),
-            chosen=chosen,
-            overrides=overrides,
-            past=past,
-            progress=progress,
-        )
+        lost: dict[str, DatabaseLost] = {}
+        while True:
+            connection = open_locked(
+                case,
+                check_results="check_result" in inputs,
+                custody_problems="custody_problem" in inputs,
+                scratch=True,
+            )
+            previous = load_detections(connection)
+            past = recall(case, connection, previous, detectors, full=full)
+            try:
+                detection = run_detection(
+                    connection,
+                    catalog,
+                    as_of=as_of,
+                    at=now,
+                    patience=patience,
+                    suppressions=suppressions.entries if suppressions else (),
+                    chosen=chosen,
+                    overrides=overrides,
+                    past=past,
+                    lost=lost,
+                    progress=progress,
+                )
+                break
+            except DatabaseLost as error:  # the others are judged without that detector
+                lost[error.detector] = error
         bases = {
             run.detector.id: past.describe(run, run.cut_off or as_of)
             for run in detection.runs

@@ -19,12 +19,19 @@ from forensics.detect.feeds import Feed, find_cut_off, find_known_entry, read_fe
 from forensics.detect.findings import OPEN, Finding
 from forensics.detect.inputs import loaded
 from forensics.detect.parameters import AS_OF
-from forensics.detect.run import DetectorRun, check_overrides, fail, find_missing, run_detector
+from forensics.detect.run import (
+    DetectorRun,
+    check_overrides,
+    fail,
+    find_missing,
+    run_detector,
+    watch,
+)
 from forensics.detect.states import Round, find_missed, renew
 from forensics.detect.store import load_detections, load_findings
 from forensics.detect.suppressions import Suppression, select_active
 from forensics.detect.triage import load_words
-from forensics.errors import DetectorError, UsageError
+from forensics.errors import DatabaseLost, DetectorError, UsageError
 
 if TYPE_CHECKING:
     from forensics.detect.incremental import Past
@@ -89,6 +96,7 @@ def detect(
     chosen: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     past: Past | None = None,
+    lost: Mapping[str, DatabaseLost] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Detection:
     """Run detectors (all but drafts and deprecated ones, or those chosen by id) and renew findings.
@@ -98,7 +106,9 @@ def detect(
     absence wait up to `patience` for feeds (`forensics.detect.feeds`), by default not at all. With
     a `past` only what it does not cover is judged again, to the same findings. `progress` is called
     with detectors done and in total. A query that fails ends its own run alone. Raises `UsageError`
-    (`no-such-detector`, `unknown-parameter`, `bad-parameter`, `no-scratch-space`).
+    (`no-such-detector`, `unknown-parameter`, `bad-parameter`, `no-scratch-space`); `DatabaseLost`,
+    after which the caller detects again on another connection: the detectors in `lost` by id are
+    not run, but have failed.
     """
     detectors = select(catalog, chosen)
     given = dict(overrides or {})
@@ -111,13 +121,20 @@ def detect(
         for d in detectors
     }
     active = _group_active(previous)
-    carried = _carry(past, detectors, active, cut_offs, as_of, given)
-    done: dict[str, DetectorRun] = {}
+    done = {
+        d.id: fail(d, given, cut_offs[d.id], lost[d.id].message)
+        for d in detectors
+        if lost and d.id in lost
+    }
+    left = [detector for detector in detectors if detector.id not in done]
+    carried = _carry(past, left, active, cut_offs, as_of, given)
     reasons: dict[str, str] = {}  # why a detector has to read everything
 
     def judge_each(chosen: Sequence[Detector], judge: _Judge) -> None:
         for detector in chosen:
-            match _run(judge, detector, as_of, cut_offs[detector.id]):
+            with watch(connection, detector):
+                outcome = _run(judge, detector, as_of, cut_offs[detector.id])
+            match outcome:
                 case str(reason):
                     reasons[detector.id] = reason
                 case run:
@@ -125,8 +142,8 @@ def detect(
                     if progress:
                         progress(len(done), len(detectors))
 
-    judge_each([d for d in detectors if d.id in carried], lambda d, _cut_off: carried[d.id])
-    left = [detector for detector in detectors if detector.id not in carried]
+    judge_each([d for d in left if d.id in carried], lambda d, _cut_off: carried[d.id])
+    left = [detector for detector in left if detector.id not in carried]
     judge_each(left, _make_judge(connection, left, active, before, past, given))
     left = [detector for detector in left if detector.id not in done]
 
@@ -134,7 +151,7 @@ def detect(
         try:
             run = run_detector(connection, detector, as_of=cut_off, overrides=given)
         except DetectorError as error:  # the others are judged all the same
-            run = fail(detector, given, cut_off, error)
+            run = fail(detector, given, cut_off, error.message)
         return replace(run, full_because=reasons[detector.id])
 
     with loaded(connection, left):

@@ -17,7 +17,7 @@ from forensics.case.lookup import name_lines
 from forensics.detect.near import SIGHTINGS
 from forensics.detect.reach import MAIN
 from forensics.detect.reading import read_columns
-from forensics.detect.run import DetectorRun, count_gaps
+from forensics.detect.run import DetectorRun, count_gaps, watch
 from forensics.detect.scope import NARROWED
 from forensics.errors import DetectorError
 
@@ -40,7 +40,7 @@ def find_doubtful(
 ) -> frozenset[str]:
     """The fingerprints of those findings of which the detector's run could not judge something.
 
-    The connection has the case's views, and no temporary table before them.
+    The connection has the case's views, and no temporary table before them. Raises `DatabaseLost`.
     """
     by_detector = defaultdict(list)
     for finding in missed:
@@ -55,7 +55,8 @@ def find_doubtful(
     _fetch(connection, [run.detector for run in asked], missed)
     doubtful: set[str] = set()
     for run in asked:
-        doubtful.update(_Inquiry(connection, run).ask(by_detector[run.detector.id]))
+        with watch(connection, run.detector):
+            doubtful.update(_Inquiry(connection, run).ask(by_detector[run.detector.id]))
     return frozenset(doubtful)
 
 

@@ -19,7 +19,7 @@ from forensics.case.news import EVENTS
 from forensics.case.scratch import SCRATCH
 from forensics.detect.detector import Detector
 from forensics.detect.reading import read_columns
-from forensics.errors import UsageError
+from forensics.errors import DatabaseLost, UsageError
 
 # Views with a row or more for each event, and those that look at all evidence; with the columns
 # that joins, scopes and news use, whether detectors read them or not.
@@ -53,7 +53,7 @@ _Columns = Mapping[str, Iterable[str]]  # view -> columns as SQL
 def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector]) -> Iterator[None]:
     """Replace the views for the length of a block; they are put back after it.
 
-    Raises `UsageError` (`no-scratch-space`).
+    After a `DatabaseLost` nothing is put back. Raises `UsageError` (`no-scratch-space`).
     """
     detectors = list(detectors)
     if len(detectors) < _FEWEST:
@@ -74,6 +74,9 @@ def loaded(connection: duckdb.DuckDBPyConnection, detectors: Iterable[Detector])
         raise
     try:
         yield
+    except DatabaseLost:
+        tables.forget()
+        raise
     finally:
         tables.remove()
 
@@ -143,6 +146,10 @@ class _Tables:
         """Put the views back."""
         while self._undo:
             self._connection.execute(self._undo.pop())
+
+    def forget(self) -> None:
+        """Put nothing back: there is no database any more."""
+        self._undo.clear()
 
     def _declare_columns(self, query: str) -> Iterator[str]:
         """Name and type of each column of the query, and whether it is worth packing."""

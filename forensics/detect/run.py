@@ -28,7 +28,7 @@ from forensics.detect.reading import (
     put_rows,
 )
 from forensics.detect.totals import TYPES, Rows
-from forensics.errors import DetectorError, UsageError
+from forensics.errors import DatabaseLost, DetectorError, UsageError
 
 AGAIN: Final = "again"
 """The table of what a detector asks to judge again."""
@@ -118,12 +118,12 @@ def run_detector(
 
 
 def fail(
-    detector: Detector, overrides: Mapping[str, str], as_of: datetime.datetime, error: DetectorError
+    detector: Detector, overrides: Mapping[str, str], as_of: datetime.datetime, problem: str
 ) -> DetectorRun:
     """A run that an error ended: what it would have found is not known, which is no pass."""
     params = bind(detector.params, as_of, overrides)
     gap = Gap("its query failed", 1)
-    return DetectorRun(detector, params, False, (), (gap,), failure=error.message)
+    return DetectorRun(detector, params, False, (), (gap,), failure=problem)
 
 
 def find_missing(connection: duckdb.DuckDBPyConnection, detector: Detector) -> tuple[Gap, ...]:
@@ -235,6 +235,21 @@ def count_gaps(
 
 def make_gaps(counts: Mapping[str, int]) -> tuple[Gap, ...]:
     return tuple(Gap(reason, count) for reason, count in counts.items() if count)
+
+
+@contextmanager
+def watch(connection: duckdb.DuckDBPyConnection, detector: Detector) -> Iterator[None]:
+    """Tell a query that fails from one that takes the database with it, as DuckDB's internal errors
+    do: after those nothing on the connection works. Raises `DatabaseLost`, whatever else went on.
+    """
+    try:
+        yield
+    finally:
+        try:
+            connection.execute("SELECT 1").fetchall()
+        except duckdb.Error as error:
+            problem = str(error).strip().split("Original error: ")[-1].split("\n")[0].strip('"')
+            raise DatabaseLost(detector.id, f"{detector.path}: {problem}") from error
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from forensics.detect import detection
+
 _REFUSED = (
     '{"timestamp":"2026-01-05T00:00:00Z","event_type":"enclave_attestation","event_id":"%s",'
     '"enclave_id":"%s","quote_status":"FAILED","mrenclave":"abc"}\n'
@@ -82,3 +84,29 @@ def test_it_judges_again_when_it_can(audit, rules: Path) -> None:
         (row["subject_id"], row["state"]) for row in third.records if "acme" in row["detector"]
     }
     assert states == {("all", "resolved"), *((f"enc-{night}", "new") for night in (1, 2, 3))}
+
+
+def test_one_that_takes_the_database_with_it_fails_alone(
+    run, audit, tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB's internal errors leave a connection on which nothing works, like a closed one."""
+    first = audit(1)
+    judged = detection.run_detector
+
+    def judge(connection, detector, **known):
+        if detector.id == "malformed-claim":
+            connection.close()
+        return judged(connection, detector, **known)
+
+    monkeypatch.setattr(detection, "run_detector", judge)
+    asked = ("detect", tmp_path / "case", "--queries", rules, "--full", "--format", "json")
+    second = run(*asked)
+    assert second.code == 2
+    assert "failed: malformed-claim: " in second.err
+    assert "Connection already closed" in second.err
+    states = {(row["detector"], row["state"]) for row in second.records}
+    assert states == {("acme-refusals", "recurring"), ("malformed-claim", "unobserved")}
+    monkeypatch.undo()
+    third = run(*asked)
+    assert (third.code, len(third.records)) == (0, len(first.records))
+    assert {row["state"] for row in third.records} == {"recurring"}
