@@ -4,7 +4,8 @@ Each part of Intel's software spells a status in its own way: `OutOfDate` in TCB
 `STATUS_TCB_OUT_OF_DATE` in the QVL, `SGX_QL_QV_RESULT_OUT_OF_DATE` in QvE (which says CONFIG for
 CONFIGURATION), `TCB_OUT_OF_DATE` in the verification service (which puts an AND before it). Others
 have words of their own, EAR's `affirming` among them (draft-ietf-rats-ar4si, section 2.3); one that
-is neither known nor like a refusal says nothing, and its policy's word stands.
+is neither known nor like a refusal says nothing, and its policy's word stands. A code may follow:
+`SGX_QL_QV_RESULT_OUT_OF_DATE (0xa002)`.
 """
 
 from __future__ import annotations
@@ -27,15 +28,22 @@ _LIMITED: Final = ("WARNING", "EXPIRED", "COLLATERALEXPIRED")  # like a weak sta
 # Codes of Intel's that are no status, and what refusals are called.
 _REFUSAL: Final = (
     "^(STATUS|SGXQL|NOT|ERR|BAD|NOK|NO$|KO$|FALSE$)|INVALID|FAIL|ERROR|REVOKED|REJECT|REFUSED|"
-    "DENIED|DENY|FORBID|DISALLOW|BLOCKED|UNTRUSTED|UNSAFE|UNAUTHORI|UNVERIFIED|UNSUPPORTED|"
-    "UNSPECIFIED|UNRECOGNI|UNAVAILABLE|MISMATCH|MALFORMED|CORRUPT|TAMPER|COMPROMISED|ILLEGAL|"
-    "ABORT|TIMEOUT|CONTRAINDICATED|EXPIRED"
+    "DENIED|DENY|FORBID|DISALLOW|BLOCKED|MISMATCH|MALFORMED|CORRUPT|TAMPER|COMPROMISED|ILLEGAL|"
+    "ABORT|TIMEOUT|CONTRAINDICATED|EXPIRED|(DIS|MIS|UN|NON|NOT)(TRUST|AFFIRM)|"
+    "UN(SAFE|AUTHORI|SUPPORTED|SPECIFIED|RECOGNI|AVAILABLE|SUCCESS)|"
+    "(UN|NON|NOT)(OK|VERIF|VALID|ACCEPT|COMPLIAN|ALLOWED|PERMITTED|PASSED|FOUND)"
 )
+# Said of a quote on which nothing of that was found: no refusal, if no praise either.
+_DENIAL: Final = (
+    "(NOT?|NON|UN|WITHOUT|0)(ERROR|FAIL(URE|ED)|REVO(KED|CATION)|EXPIRED|MISMATCH|TAMPER)"
+)
+_CODE: Final = "[(:=]+(0X[0-9A-F]+|[0-9]+)[)]?$"
 
 
 def _read_word(column: str) -> str:
     """A word without what spellings differ in, as SQL."""
-    return f"translate(upper({column}), ' _-', '')"
+    bare = f"translate(upper({column}), ' _-' || chr(9) || chr(10) || chr(13), '')"
+    return f"regexp_replace({bare}, '{_CODE}', '')"
 
 
 def _spell(status: str) -> list[str]:
@@ -70,7 +78,7 @@ CLAIMED_OK: Final = f"""
 CASE WHEN {_WORD} IN {_list([*_GOOD, *_spell(_BEST)])} THEN true
      WHEN {_WORD} IN {_list([*_LIMITED, *(word for name in _WEAK for word in _spell(name))])}
      THEN coalesce(o.claimed_policy_allowed, false)
-     WHEN regexp_matches({_WORD}, '{_REFUSAL}') THEN false
+     WHEN regexp_matches(regexp_replace({_WORD}, '{_DENIAL}', '', 'g'), '{_REFUSAL}') THEN false
      WHEN o.claimed_quote_status IS NOT NULL THEN o.claimed_policy_allowed
      WHEN o.claimed_policy_allowed THEN true
 END

@@ -9,12 +9,16 @@ RECEIVED = "coalesce(o.received_at, o.verified_at, o.timestamp)"
 """When an observation `o` was received, as far as its own clocks tell."""
 RECEIVED_OR_NO_TIME = f"coalesce(epoch_us({RECEIVED}), {NO_TIME})"
 """The same in microseconds, as the moment of its receipt's verdict."""
-PEER_ADDRESS = """CASE
-    WHEN o.peer[1] = '[' AND strpos(o.peer, ']') > 0 THEN substr(o.peer, 2, strpos(o.peer, ']') - 2)
-    WHEN length(o.peer) - length(replace(o.peer, ':', '')) = 1
-        THEN substr(o.peer, 1, strpos(o.peer, ':') - 1)
-    ELSE o.peer END"""
-"""The peer of an observation `o` without its port: 192.0.2.7:443, [2001:db8::7]:443."""
+_SCHEME = "(?:[A-Za-z][A-Za-z0-9+.-]*:(?://)?)"
+_IN_BRACKETS = rf"({_SCHEME}?)(?:\[|%5B)(.+?)(?:\]|%5D)(?::[0-9]+)?"
+_WITH_PORT = rf"({_SCHEME}[^:/\[\]]+|[^:/\[\]]*):[0-9]+"
+PEER_ADDRESS = (
+    f"nullif(regexp_replace(o.peer, '^(?:{_IN_BRACKETS}|{_WITH_PORT})$', '\\1\\2\\3'), '')"
+)
+"""The peer of an observation `o` without its port: 192.0.2.7:443, [2001:db8::7]:443, tcp://host:80,
+and as gRPC writes it, ipv6:%5B2001:db8::7%5D:443. What only looks like a port stays: 2001:db8::7,
+spiffe://domain/workload.
+"""
 IS_EVIDENCE = "(o.event_type = 'enclave_attestation' OR o.quote_no IS NOT NULL)"
 """Whether an observation `o` is of evidence, and no event of a type that is not known here."""
 

@@ -151,21 +151,23 @@ _AGAIN = """(
 )"""
 # A gateway and a broker may both log one delivery, each with what it knows.
 _WHOSE = ("node_id", "container_id", "enclave_id", "workload_id")
-TOLD = (*_WHOSE, "peer", "backend_verifier", "nonce_issued_at", "quote_generated_at", "claimed_ok")
-"""Columns of an observation that logs of one delivery may tell or not."""
+_TOLD = (*_WHOSE, "peer", "backend_verifier", "nonce_issued_at", "quote_generated_at", "claimed_ok")
+_SAME = (*_WHOSE, "session_id", "nonce")  # what they tell alike, where both do
+LOGGED = tuple(dict.fromkeys((*_TOLD, *_SAME)))
+"""Columns of an observation that tell whether it is another log of a delivery."""
 _DELIVERY = "INTERVAL 5 MINUTE"
 _NAMES_MORE = " OR ".join(
-    f"{name} IS NOT NULL AND count({name}) FILTER (WHERE trusted) OVER before = 0" for name in TOLD
+    f"{name} IS NOT NULL AND count({name}) FILTER (WHERE trusted) OVER before = 0" for name in _TOLD
 )
 _AGREES = " AND ".join(
-    f"coalesce({name} = min({name}) FILTER (WHERE trusted) OVER before, true)" for name in _WHOSE
+    f"coalesce({name} = min({name}) FILTER (WHERE trusted) OVER before, true)" for name in _SAME
 )
 
 
 def order_showings(shown: str, event: str) -> str:
     """A query for the rows of `reshown`, of a query `shown` for all sightings that may be in it.
 
-    `shown` has their ids, `signing_id`, `seen_at`, `trusted` and the columns `TOLD`; `event` are
+    `shown` has their ids, `signing_id`, `seen_at`, `trusted` and the columns `LOGGED`; `event` are
     the columns that are alike in one signing event.
     """
     return f"""
@@ -194,12 +196,12 @@ WHERE showings > 1
 """
 
 
-_LOGGED = ", ".join(f"o.{name}" for name in TOLD if name != "claimed_ok")
+_FIELDS = ", ".join(f"o.{name}" for name in LOGGED if name != "claimed_ok")
 RESHOWN_SQL = order_showings(
     f"""
     SELECT {observation_id("o")} AS observation_id, o.observation_no, q.signing_id,
            {RECEIVED} AS seen_at, {RECEIVED} IS NOT NULL AND coalesce(q.trusted, false) AS trusted,
-           {_LOGGED}, {CLAIMED_OK} AS claimed_ok
+           {_FIELDS}, {CLAIMED_OK} AS claimed_ok
     FROM ({show_quotes(_AGAIN)}) AS q
     JOIN stored.observation AS o ON o.quote_no = q.quote_no
     WHERE q.proven

@@ -28,7 +28,7 @@ from forensics.case.contract import VIEWS
 from forensics.case.expressions import IS_EVIDENCE, PEER_ADDRESS
 from forensics.case.latencies import TOOK_MS
 from forensics.case.news import EVENTS
-from forensics.case.quote_views import TOLD, order_showings
+from forensics.case.quote_views import LOGGED, order_showings
 from forensics.detect.detector import Detector
 from forensics.detect.findings import Finding
 from forensics.detect.lint import declare_views
@@ -52,7 +52,7 @@ _RESHOWN: Final = order_showings(
     f"""
     SELECT o.observation_id, o.observation_no, {_EVENT}, o.received_at AS seen_at,
            coalesce(q.trusted, FALSE) AND o.received_at IS NOT NULL AS trusted,
-           {", ".join(f"o.{name}" for name in TOLD)}
+           {", ".join(f"o.{name}" for name in LOGGED)}
     FROM observation AS o
     JOIN quote AS q ON q.quote_no = o.quote_no
     WHERE (q.proven OR q.trusted) AND coalesce(signature_r, signing_id) IS NOT NULL

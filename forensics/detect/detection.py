@@ -146,16 +146,8 @@ def detect(
     left = [detector for detector in left if detector.id not in carried]
     judge_each(left, _make_judge(connection, left, active, before, past, given))
     left = [detector for detector in left if detector.id not in done]
-
-    def judge_in_full(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
-        try:
-            run = run_detector(connection, detector, as_of=cut_off, overrides=given)
-        except DetectorError as error:  # the others are judged all the same
-            run = fail(detector, given, cut_off, error.message)
-        return replace(run, full_because=reasons[detector.id])
-
     with loaded(connection, left):
-        judge_each(left, judge_in_full)
+        judge_each(left, _make_full_judge(connection, reasons, given))
     runs = [done[detector.id] for detector in detectors]
     findings = [finding for run in runs for finding in run.findings]
     state = Round(
@@ -253,6 +245,21 @@ def _make_judge(
             nothing = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
             return replace(nothing, full_because=run)
         return run
+
+    return judge
+
+
+def _make_full_judge(
+    connection: duckdb.DuckDBPyConnection, reasons: Mapping[str, str], overrides: Mapping[str, str]
+) -> _Judge:
+    """How a detector reads everything, for these reasons."""
+
+    def judge(detector: Detector, cut_off: datetime.datetime) -> DetectorRun:
+        try:
+            run = run_detector(connection, detector, as_of=cut_off, overrides=overrides)
+        except DetectorError as error:  # the others are judged all the same
+            run = fail(detector, overrides, cut_off, error.message)
+        return replace(run, full_because=reasons[detector.id])
 
     return judge
 

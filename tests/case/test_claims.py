@@ -29,7 +29,8 @@ SPELLINGS = {
     ],
     "OutOfDate": [
         *("OutOfDate", "TCB_OUT_OF_DATE", "STATUS_TCB_OUT_OF_DATE"),
-        *("SGX_QL_QV_RESULT_OUT_OF_DATE", "out of date"),
+        *("SGX_QL_QV_RESULT_OUT_OF_DATE", "out of date", "OutOfDate\n", "\tOut\r\nOf Date"),
+        *("SGX_QL_QV_RESULT_OUT_OF_DATE (0xa002)", "OUT_OF_DATE: 40962", "OutOfDate=0xA002"),
     ],
     "OutOfDateConfigurationNeeded": [
         *("OutOfDateConfigurationNeeded", "TCB_OUT_OF_DATE_AND_CONFIGURATION_NEEDED"),
@@ -42,15 +43,25 @@ SPELLINGS = {
         "SGX_QL_QV_RESULT_TD_RELAUNCH_ADVISED_CONFIG_NEEDED",
     ],
 }
-GOOD = ("OK", "SGX_QL_QV_RESULT_OK", "STATUS_OK", "Success", "affirming")
+GOOD = (
+    *("OK", "SGX_QL_QV_RESULT_OK", "STATUS_OK", "Success", "affirming"),
+    *("ok\n", "\tOK ", "SGX_QL_QV_RESULT_OK (0x0)", "ok (0)"),
+)
 LIMITED = ("warning", "expired")
 BAD = (
     *("INVALID_SIGNATURE", "GROUP_REVOKED", "NOT_OUT_OF_DATE", "not ok", "SignatureInvalid"),
     *("STATUS_QE_IDENTITY_OUT", "SGX_QL_TCBINFO_NOT_FOUND", "contraindicated", "Failure", "denied"),
     *("PCK certificate expired", "unverified", "ERROR", "attestation failed"),
     *("ERR_17", "bad quote", "NOK", "no", "KO", "false", "collateral unavailable", "compromised"),
+    *("UNSUCCESSFUL", "distrusted", "UNTRUSTWORTHY", "Non-Trusted", "unacceptable", "disaffirmed"),
+    *("non-compliant", "quote not verified", "signature not ok", "ERROR (0x0)"),
+    *("not revoked, but expired", "no error, signature invalid", "certificate not found"),
 )
-UNKNOWN = ("17", "0", "", "TCB", "verified (with advisories)", "unknown", "none")
+UNKNOWN = (
+    *("17", "0", "", "TCB", "verified (with advisories)", "unknown", "none"),
+    *("NoError", "NO_ERROR", "No failure", "NOT_REVOKED", "NON_REVOKED", "unrevoked"),
+    *("passed_no_failures", "0 errors", "not expired", "ok: bad"),
+)
 
 
 def read_claims(tmp_path: Path, claims: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

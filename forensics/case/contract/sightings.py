@@ -265,7 +265,8 @@ RESHOWN = View(
             INTEGER,
             "1, 2, … of trusted quotes with a time alone; 1 also up to 5 minutes after the first, "
             "where a sighting names what none before it named, and no other host, container, "
-            "enclave or workload: it is another log of the same delivery; null for others",
+            "enclave, workload, session or nonce: it is another log of the same delivery; null for "
+            "others",
         ),
     ),
 )
